@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The words that people and CI use. Needs: Debian or Ubuntu (x86-64), Python 3.10 or newer, a compiler, cmake.
+
+ROS_DISTRO ?= kilted
+PYTHON ?= python3
+export ROS_DISTRO PYTHON
+
+# Tests and demo talk on a domain of their own, so that two runs, or a robot on this machine, do not meet.
+ROS_DOMAIN_ID = $(shell echo $$((1 + $$$$ % 101)))
+RUN = tools/env.sh
+RUN_ALONE = ROS_DOMAIN_ID=$(ROS_DOMAIN_ID) tools/env.sh
+
+DEMO_OPTIONS = $(if $(MAP_BAG),--map-bag "$(MAP_BAG)") $(if $(QUERY_BAG),--query-bag "$(QUERY_BAG)") \
+	$(if $(IMAGE_TOPIC),--image-topic "$(IMAGE_TOPIC)") $(if $(POSE_TOPIC),--pose-topic "$(POSE_TOPIC)") \
+	$(if $(TRUTH_TOPIC),--truth-topic "$(TRUTH_TOPIC)")
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo test lint bench clean
+
+help:
+	@echo 'make demo    learn a route and find yourself on it, with real ROS 2 (MAP_BAG=... QUERY_BAG=... for your bags;'
+	@echo '             also IMAGE_TOPIC, POSE_TOPIC, TRUTH_TOPIC, DEMO_ARGS)'
+	@echo 'make test    run the tests (PYTEST_ARGS="-k name", or a path)'
+	@echo 'make lint    ruff, mypy --strict, package.xml'
+	@echo 'make bench   measure the nodes and write build/bench.json'
+	@echo 'make setup   only build the environment the others use; tools/env.sh COMMAND runs anything in it'
+	@echo 'make clean   remove everything the others made'
+	@echo
+	@echo 'ROS_DISTRO=kilted|jazzy picks the ROS 2 release (now $(ROS_DISTRO)), PYTHON=... the interpreter (now $(PYTHON)).'
+
+setup:
+	@tools/setup.sh
+
+demo: setup
+	@$(RUN_ALONE) python -m vpr_ros.nodes.demo $(DEMO_ARGS) $(DEMO_OPTIONS)
+
+test: setup
+	@$(RUN_ALONE) python -m pytest $(PYTEST_ARGS)
+
+lint: setup
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy --strict vpr_ros
+	@$(RUN) python tools/check_package_xml.py package.xml vpr_msgs/package.xml
+
+bench: setup
+	@$(RUN_ALONE) python -m vpr_ros.nodes.benchmark $(BENCH_ARGS)
+
+clean:
+	rm -rf .venv .venv-jazzy build install log .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find vpr_ros vpr_msgs test tools launch -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

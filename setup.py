@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Installs vpr_ros the way ROS 2 expects an ament_python package."""
+
+from glob import glob
+
+from setuptools import find_packages, setup
+
+package_name = "vpr_ros"
+share = f"share/{package_name}"
+
+setup(
+    name=package_name,
+    version="0.1.0",
+    packages=find_packages(include=["vpr_ros", "vpr_ros.*"]),
+    package_data={package_name: ["py.typed"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
+        (share, ["package.xml"]),
+        (f"{share}/launch", sorted(glob("launch/*.launch.py"))),
+        (f"{share}/config", sorted(glob("config/*.yaml"))),
+        (f"{share}/rviz", sorted(glob("rviz/*.rviz"))),
+    ],
+    install_requires=["setuptools"],
+    zip_safe=True,
+    maintainer="vpr_ros maintainers",
+    maintainer_email="maintainers@vpr-ros.org",
+    description="Visual place recognition for robots running ROS 2",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    entry_points={
+        "console_scripts": [
+            "mapper = vpr_ros.nodes.mapper_node:main",
+            "localizer = vpr_ros.nodes.localizer_node:main",
+            "replay = vpr_ros.nodes.replay_node:main",
+            "demo = vpr_ros.nodes.demo:main",
+            "vpr = vpr_ros.cli.main:main",
+        ],
+    },
+)

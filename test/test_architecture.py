@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Imports go one way, and heavy or ROS-only libraries stay in their place: the design's layers."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "vpr_ros"
+
+# A module imports only from layers above its own line, or from its own folder.
+LAYERS = (
+    {"errors"},
+    {"datatypes", "config"},
+    {"images", "poses", "models", "backends", "place_map"},
+    {"extractor", "hog_sift", "rerankers", "sequence"},
+    {"recognizer", "map_builder"},
+    {"pipeline"},
+    {"evaluation"},
+    {"training"},
+    {"cli", "nodes"},
+)
+LAYER_OF = {station: number for number, layer in enumerate(LAYERS) for station in layer}
+SIDEWAYS = {("backends", "models")}
+
+# Library -> the places that may import it: a folder (with slash) or a file below vpr_ros/.
+TORCH = ("models/", "training/", "backends/torch_backend.py", "backends/export.py")
+RESERVED = {
+    "rclpy": ("nodes/",),
+    "torch": TORCH,
+    "torchvision": TORCH,
+    "timm": TORCH,
+    "faiss": ("place_map/",),
+    "rosbags": ("evaluation/", "nodes/replay_node.py"),
+    "rosbags.image": ("evaluation/", "nodes/replay_node.py", "images.py"),
+    "cv_bridge": ("nodes/conversions.py",),
+    "tensorrt": ("backends/tensorrt_backend.py",),
+    "tensorrt_rtx_bindings": ("backends/tensorrt_backend.py",),
+}
+ROS_ONLY = {
+    "action_msgs",
+    "ament_index_python",
+    "builtin_interfaces",
+    "diagnostic_updater",
+    "launch",
+    "launch_ros",
+    "message_filters",
+    "rcl_interfaces",
+    "rosbag2_py",
+    "rosidl_runtime_py",
+    "std_srvs",
+    "tf2_geometry_msgs",
+    "tf2_py",
+    "tf2_ros",
+}
+
+
+def station_of(parts: tuple[str, ...]) -> str:
+    """Return the layer entry of a file or module below vpr_ros; "" is the package itself."""
+    name = parts[0] if parts else ""
+    # `python -m vpr_ros` is the command line's entry.
+    return {"__init__": "", "__main__": "cli"}.get(name, name)
+
+
+def imports_of(source: str, path: str) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+    """Yield (line, module, names imported from it) of every import, inside functions too."""
+    package = ["vpr_ros", *Path(path).parts[:-1]]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name, ()
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield node.lineno, module, tuple(alias.name for alias in node.names)
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            name = ast.unparse(node.func).rpartition(".")[2]
+            if name in {"import_module", "__import__"} and isinstance(node.args[0].value, str):
+                yield node.lineno, node.args[0].value, ()
+
+
+def may_import(importer: str, imported: str) -> bool:
+    """Tell whether one station may import another."""
+    if importer == imported or (importer, imported) in SIDEWAYS:
+        return True
+    return LAYER_OF[imported] < LAYER_OF.get(importer, -1)
+
+
+def places_for(module: str) -> tuple[str, ...] | None:
+    """Return where a library may be imported, None when anywhere."""
+    root = module.partition(".")[0]
+    for library in (".".join(module.split(".")[:2]), root):
+        if library in RESERVED:
+            return RESERVED[library]
+    return ("nodes/",) if root in ROS_ONLY or root.endswith("_msgs") else None
+
+
+def own_modules(module: str, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield the parts below vpr_ros that an import of this package reaches."""
+    parts = tuple(module.split(".")[1:])
+    if parts:
+        yield parts
+        return
+    for name in names:  # from vpr_ros import errors; anything else is an attribute of the package
+        if name in LAYER_OF or (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file():
+            yield (name,)
+
+
+def defects(source: str, path: str) -> list[str]:
+    """Return every import of a file (path below vpr_ros/) that the layers do not allow."""
+    importer = station_of(Path(path).with_suffix("").parts)
+    if importer and importer not in LAYER_OF:
+        return [f"{path}: {importer} has no place in the layers"]
+    found = []
+    for line, module, names in imports_of(source, path):
+        if module.partition(".")[0] == "vpr_ros":
+            for parts in own_modules(module, names):
+                imported = station_of(parts)
+                if imported not in LAYER_OF:
+                    found.append(f"{path}:{line}: {imported} has no place in the layers")
+                elif not may_import(importer, imported):
+                    found.append(
+                        f"{path}:{line}: {importer or 'vpr_ros'} must not import {imported}"
+                    )
+            continue
+        # `from rosbags import image` reaches rosbags.image.
+        for reached in [f"{module}.{name}" for name in names] or [module]:
+            places = places_for(reached)
+            if places is not None and not path.startswith(places):
+                found.append(f"{path}:{line}: {reached} is reserved for {', '.join(places)}")
+    return found
+
+
+SOURCES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
+
+
+def test_there_are_sources():
+    assert "__init__.py" in SOURCES
+
+
+@pytest.mark.parametrize("path", SOURCES)
+def test_imports_go_one_way(path):
+    assert defects((PACKAGE / path).read_text(encoding="utf-8"), path) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("errors.py", "from vpr_ros.datatypes import Features"),
+        ("datatypes.py", "import vpr_ros.config"),
+        ("images.py", "from vpr_ros import recognizer"),
+        ("images.py", "from .pipeline import build"),
+        ("images.py", "from . import pipeline"),
+        ("place_map/store.py", "from ..recognizer import PlaceRecognizer"),
+        ("place_map/store.py", "def f():\n    from vpr_ros.nodes import worker"),
+        ("models/layers.py", "from vpr_ros.backends.base import Backend"),
+        ("rerankers/base.py", "from vpr_ros.extractor import FeatureExtractor"),
+        ("cli/main.py", "from vpr_ros.nodes.replay_node import main"),
+        ("nodes/demo.py", "from vpr_ros.cli import main"),
+        ("__main__.py", "from vpr_ros.nodes.demo import main"),
+        ("__init__.py", "from vpr_ros.errors import VprError"),
+        ("recognizer.py", "import vpr_ros.gadgets"),
+        ("gadgets.py", ""),
+        ("images.py", "import importlib\nimportlib.import_module('vpr_ros.pipeline')"),
+        ("pipeline.py", "import torch"),
+        ("pipeline.py", "if True:\n    import torch.nn as nn"),
+        ("backends/onnx_backend.py", "def f():\n    import torchvision"),
+        ("backends/base.py", "from timm.models import create_model"),
+        ("recognizer.py", "import faiss"),
+        ("images.py", "from rosbags.rosbag2 import Reader"),
+        ("images.py", "from rosbags import rosbag2"),
+        ("nodes/conversions.py", "from rosbags.image import message_to_cvimage"),
+        ("nodes/mapper_node.py", "from cv_bridge import CvBridge"),
+        ("images.py", "__import__('cv_bridge')"),
+        ("backends/torch_backend.py", "import tensorrt"),
+        ("cli/main.py", "import rclpy"),
+        ("evaluation/rosbag.py", "from sensor_msgs.msg import Image"),
+        ("pipeline.py", "from builtin_interfaces.msg import Time"),
+    ],
+)
+def test_checker_refuses(path, source):
+    assert len(defects(source, path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("datatypes.py", "from vpr_ros.errors import ImageError"),
+        ("backends/torch_backend.py", "import torch\nfrom vpr_ros.models import weights"),
+        (
+            "place_map/place_map.py",
+            "from .index import Index\nfrom ..errors import MapError\nimport faiss",
+        ),
+        ("images.py", "from rosbags.image import message_to_cvimage\nimport cv2"),
+        ("images.py", "from rosbags import image"),
+        ("evaluation/rosbag.py", "from rosbags.highlevel import AnyReader"),
+        ("nodes/replay_node.py", "import rclpy\nfrom rosbags.rosbag2 import Reader"),
+        (
+            "nodes/conversions.py",
+            "from cv_bridge import CvBridge\nfrom vpr_msgs.msg import PlaceMatch",
+        ),
+        ("cli/main.py", "from vpr_ros import __version__, pipeline"),
+        ("__main__.py", "from vpr_ros.cli.main import main"),
+        ("__init__.py", "import logging"),
+    ],
+)
+def test_checker_allows(path, source):
+    assert defects(source, path) == []
+
+
+WATCHER = """
+import importlib, sys
+
+class Watcher:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {unwanted!r}:
+            raise SystemExit("importing {module} imports " + name)
+
+sys.meta_path.insert(0, Watcher())
+importlib.import_module({module!r})
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("vpr_ros", ("torch", "rclpy", "numpy", "cv2")),
+        ("vpr_ros.pipeline", ("torch", "torchvision", "timm", "rclpy")),
+        ("vpr_ros.cli.main", ("torch", "torchvision", "timm", "rclpy")),
+        ("vpr_ros.nodes.mapper_node", ("torch", "torchvision", "timm")),
+        ("vpr_ros.nodes.localizer_node", ("torch", "torchvision", "timm")),
+    ],
+)
+def test_import_is_light(module, unwanted):
+    path = PACKAGE.parent / module.replace(".", "/")
+    if not (path.is_dir() or path.with_suffix(".py").is_file()):
+        pytest.skip(f"{module} is not written yet")
+    if module.startswith("vpr_ros.nodes"):
+        pytest.importorskip("rclpy", reason="nodes need ROS 2")
+    program = WATCHER.format(module=module, unwanted=unwanted)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
