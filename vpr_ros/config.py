@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every setting and its default, once.
+
+A setting carries its description and range beside its default, so that the nodes' ROS parameters,
+the command line's options and the checks below are all read from here. Nested sections become
+dotted names: ``keyframes.distance``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, TypeVar
+
+from vpr_ros.errors import ConfigError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known of one setting besides its value."""
+
+    description: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+def _setting(default: T, description: str, **limits: Any) -> T:
+    """A dataclass field that knows its description and its range."""
+    made: T = field(default=default, metadata={"setting": Setting(description, **limits)})
+    return made
+
+
+@dataclass(frozen=True)
+class HogSiftConfig:
+    """The extractor that needs no weights."""
+
+    max_side: int = _setting(
+        640, "Longer image side in pixels that SIFT works at", minimum=64, maximum=4096
+    )
+    max_keypoints: int = _setting(500, "SIFT keypoints kept per image", minimum=16, maximum=8192)
+
+
+@dataclass(frozen=True)
+class KeyframeConfig:
+    """When the mapper keeps an image."""
+
+    distance: float = _setting(
+        1.0, "Metres travelled since the last keyframe", minimum=0.01, maximum=1000.0
+    )
+    angle: float = _setting(
+        0.26, "Radians turned since the last keyframe", minimum=0.01, maximum=math.pi
+    )
+    view_change: float = _setting(
+        0.12,
+        "Without poses: 1 - inner product of the global descriptors since the last keyframe",
+        minimum=0.0,
+        maximum=2.0,
+    )
+    commit_period: float = _setting(
+        1.0, "Seconds of image time between commits of the map", minimum=0.0, maximum=60.0
+    )
+    thumbnail_side: int = _setting(
+        320, "Longer side in pixels of the JPEG kept of a keyframe", minimum=32, maximum=4096
+    )
+
+
+@dataclass(frozen=True)
+class HomographyConfig:
+    """The reranker that counts matches agreeing with one homography."""
+
+    ransac_threshold: float = _setting(
+        0.006,
+        "Largest reprojection error, as a fraction of the longer image side",
+        minimum=0.0005,
+        maximum=0.1,
+    )
+    max_iterations: int = _setting(500, "RANSAC iterations at most", minimum=10, maximum=100000)
+
+
+@dataclass(frozen=True)
+class DecisionConfig:
+    """When a match is trusted."""
+
+    candidates: int = _setting(
+        10, "Keyframes retrieved for each query and reranked", minimum=1, maximum=1000
+    )
+    half_score: float = _setting(
+        20.0, "Rerank score at which a match is as likely right as wrong", minimum=0.0
+    )
+    score_slope: float = _setting(
+        0.3, "Growth of the log odds of a right match per unit of rerank score", minimum=1e-6
+    )
+    accept_probability: float = _setting(
+        0.9, "Least probability of an accepted match", minimum=0.0, maximum=1.0
+    )
+    rival_ratio: float = _setting(
+        0.7,
+        "Ambiguous when another place reaches this part of the best rerank score",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    place_radius: float = _setting(
+        10.0, "Metres within which two keyframes show one place", minimum=0.0
+    )
+    place_seconds: float = _setting(
+        10.0,
+        "Seconds of one session within which keyframes without poses show one place",
+        minimum=0.0,
+    )
+    max_zoom: float = _setting(
+        1.25,
+        "Ambiguous when the scene appears larger or smaller by more than this factor",
+        minimum=1.0,
+    )
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """What it takes to turn images into verdicts."""
+
+    method: str = _setting("hog_sift", "How images are described", choices=("hog_sift",))
+    codec: str = _setting(
+        "float16", "How a new map stores local descriptors", choices=("float16", "float32")
+    )
+    hog_sift: HogSiftConfig = field(default_factory=HogSiftConfig)
+    keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
+    homography: HomographyConfig = field(default_factory=HomographyConfig)
+    decision: DecisionConfig = field(default_factory=DecisionConfig)
+
+    def __post_init__(self) -> None:
+        for name, value, setting in settings_of(self):
+            check(name, value, setting)
+
+
+@dataclass(frozen=True)
+class NodeConfig(PipelineConfig):
+    """What the mapper and the localizer both need to know of the robot."""
+
+    map_path: str = _setting("route.vprmap", "The map's file; ~ is the home folder")
+    image_transport: str = _setting(
+        "raw",
+        "raw: image is a sensor_msgs/Image; compressed: a sensor_msgs/CompressedImage",
+        choices=("raw", "compressed"),
+    )
+    reliability: str = _setting(
+        "best_effort",
+        "Quality of service of the image subscription; best_effort hears every publisher",
+        choices=("best_effort", "reliable"),
+    )
+
+
+@dataclass(frozen=True)
+class LocalizerConfig(NodeConfig):
+    """The localizer node."""
+
+
+@dataclass(frozen=True)
+class MapperConfig(NodeConfig):
+    """The mapper node."""
+
+    session: str = _setting("", "Name of this drive in the map; empty: session-N")
+    pose_type: str = _setting(
+        "odometry",
+        "odometry: nav_msgs/Odometry on odom; pose, pose_with_covariance: PoseStamped or "
+        "PoseWithCovarianceStamped on pose; none: the view alone decides",
+        choices=("odometry", "pose", "pose_with_covariance", "none"),
+    )
+    pose_timeout: float = _setting(
+        0.2,
+        "Seconds to wait for a pose that encloses an image's stamp",
+        minimum=0.0,
+        maximum=10.0,
+    )
+    pose_gap: float = _setting(
+        1.0, "Seconds between two poses that may be interpolated", minimum=0.001, maximum=60.0
+    )
+
+
+def settings_of(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Setting]]:
+    """(dotted name, value, description and range) of every setting below a section."""
+    for item in fields(config):
+        value = getattr(config, item.name)
+        if is_dataclass(value):
+            yield from settings_of(value, f"{prefix}{item.name}.")
+        else:
+            yield prefix + item.name, value, item.metadata["setting"]
+
+
+def check(name: str, value: Any, setting: Setting) -> None:
+    """Raise ConfigError, naming setting, value and range, if the value cannot work."""
+    if setting.choices and value not in setting.choices:
+        raise ConfigError(f"{name} = {value!r}: choose one of {', '.join(setting.choices)}")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        low = -math.inf if setting.minimum is None else setting.minimum
+        high = math.inf if setting.maximum is None else setting.maximum
+        if not low <= value <= high or not math.isfinite(value):
+            raise ConfigError(f"{name} = {value}: must be between {low} and {high}")
+
+
+def with_settings(config: T, values: Mapping[str, Any]) -> T:
+    """A copy of a section with the given dotted names changed.
+
+    Raises:
+        ConfigError: a name is unknown, or a value is of the wrong type or out of range.
+    """
+    known = {name: value for name, value, _ in settings_of(config)}
+    for name, value in values.items():
+        if name not in known:
+            raise ConfigError(f"no setting {name!r}; known: {', '.join(sorted(known))}")
+        if not _fits(value, known[name]):
+            expected = type(known[name]).__name__
+            raise ConfigError(f"{name} = {value!r}: must be of type {expected}")
+    changed: T = _replaced(config, values, "")
+    return changed
+
+
+def _fits(value: Any, default: Any) -> bool:
+    if isinstance(default, float):
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return type(value) is type(default)
+
+
+def _replaced(config: Any, values: Mapping[str, Any], prefix: str) -> Any:
+    changes: dict[str, Any] = {}
+    for item in fields(config):
+        name, value = prefix + item.name, getattr(config, item.name)
+        if is_dataclass(value):
+            changes[item.name] = _replaced(value, values, name + ".")
+        elif name in values:
+            changes[item.name] = type(value)(values[name])
+    return dataclasses.replace(config, **changes)

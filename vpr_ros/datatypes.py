@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The values that travel along the line from a camera frame to a verdict.
+
+Shapes: D = size of the global descriptor, N = local features of one image, C = size of a local
+descriptor. Positions are metres, stamps are nanoseconds since the epoch of the image's clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+ImageArray = NDArray[np.uint8]  # [H, W, 3] RGB
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class LocalFeatures:
+    """What a reranker compares: points of one image and their descriptors."""
+
+    keypoints: FloatArray  # [N, 2] (x, y) pixels of the source image
+    scores: FloatArray  # [N] strength, larger is better
+    descriptors: FloatArray  # [N, C]
+    image_size: tuple[int, int]  # (width, height) of the source image, pixels
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+
+@dataclass(frozen=True)
+class Features:
+    """Everything that is kept of one image."""
+
+    global_descriptor: FloatArray  # [D] unit norm
+    local: LocalFeatures
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where the robot was: ``frame_T_base`` as position and unit quaternion."""
+
+    position: tuple[float, float, float]  # x, y, z in metres
+    orientation: tuple[float, float, float, float]  # x, y, z, w
+    frame_id: str
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Pinhole intrinsics as ``sensor_msgs/CameraInfo`` gives them."""
+
+    width: int
+    height: int
+    intrinsics: tuple[float, ...]  # row-major 3 x 3, pixels
+    distortion_model: str
+    distortion: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What made a descriptor. Two descriptors compare only if their specs have one fingerprint."""
+
+    method: str
+    weights_sha256: str  # empty for methods without weights
+    input_height: int
+    input_width: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    global_dim: int  # D
+    local_dim: int  # C
+    precision: str
+    exporter_version: str
+    settings: dict[str, float] = field(default_factory=dict)  # whatever else changes the numbers
+
+    @property
+    def fingerprint(self) -> str:
+        """First 16 hex digits of the SHA-256 over all fields."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """One image on its way into a map."""
+
+    stamp_ns: int
+    features: Features
+    pose: Pose | None = None
+    camera: Camera | None = None
+    thumbnail_jpeg: bytes = b""
+
+
+@dataclass(frozen=True)
+class KeyframeRecord:
+    """What a map knows of a keyframe besides its descriptors."""
+
+    keyframe_id: int
+    session: str
+    stamp_ns: int
+    pose: Pose | None
+
+
+class Verdict(IntEnum):
+    """What a robot may do with an answer; the numbers are those of ``vpr_msgs/PlaceMatch``."""
+
+    ACCEPTED = 1
+    AMBIGUOUS = 2
+    UNKNOWN = 3
+
+
+@dataclass(frozen=True)
+class RerankScore:
+    """How well the local features of one candidate agree with the query's."""
+
+    score: float  # larger is better; comparable within one reranker only
+    inliers: int  # -1 where the reranker does not count them
+    zoom: float = math.nan  # how many times larger the query shows the scene; NaN if not measured
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A keyframe that may show the query's place."""
+
+    keyframe: KeyframeRecord
+    similarity: float  # inner product of the global descriptors
+    rerank: RerankScore | None = None
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """The answer to one image."""
+
+    stamp_ns: int
+    verdict: Verdict
+    reason: str
+    probability: float  # that the first candidate shows the query's place
+    candidates: tuple[Candidate, ...]  # best first
+    timings_s: dict[str, float]  # stage name -> seconds, in the order the stages ran

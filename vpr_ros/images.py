@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the bytes of a camera, a bag or a file to one RGB image, or a clear refusal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vpr_ros.datatypes import ImageArray
+from vpr_ros.errors import ImageError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+
+# Bytes per pixel of the encodings of sensor_msgs/image_encodings.hpp that show a scene to an eye.
+BYTES_PER_PIXEL = {
+    **dict.fromkeys(("mono8", "8UC1"), 1),
+    **dict.fromkeys(("mono16", "16UC1"), 2),
+    **dict.fromkeys(("rgb8", "bgr8", "8UC3"), 3),
+    **dict.fromkeys(("rgba8", "bgra8", "8UC4"), 4),
+    **dict.fromkeys(("rgb16", "bgr16"), 6),
+    **dict.fromkeys(("rgba16", "bgra16"), 8),
+    **dict.fromkeys(("bayer_rggb8", "bayer_bggr8", "bayer_gbrg8", "bayer_grbg8"), 1),
+    **dict.fromkeys(("bayer_rggb16", "bayer_bggr16", "bayer_gbrg16", "bayer_grbg16"), 2),
+    **dict.fromkeys(("uyvy", "yuv422", "yuyv", "yuv422_yuy2"), 2),
+}
+# Encodings that say only how wide a pixel is; REP-118 drivers mean these by them.
+_PLAIN_NAMES = {"8UC1": "mono8", "16UC1": "mono16", "8UC3": "bgr8", "8UC4": "bgra8"}
+
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_PNG_START, _PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
+
+
+class RosImage(Protocol):
+    """The fields of ``sensor_msgs/Image``, whichever library made the message."""
+
+    height: int
+    width: int
+    encoding: str
+    is_bigendian: int
+    step: int
+    data: Any
+
+
+@dataclass(frozen=True)
+class PackedImage:
+    """A ``sensor_msgs/Image`` that was checked and has no padding between its rows."""
+
+    height: int
+    width: int
+    encoding: str
+    is_bigendian: bool
+    step: int
+    data: NDArray[np.uint8]
+
+
+def pack_ros_image(message: RosImage) -> PackedImage:
+    """Check a raw image message and drop the padding of its rows.
+
+    Raises:
+        ImageError: zero size, unknown encoding, ``step`` or data that do not fit the size.
+    """
+    height, width, step, encoding = message.height, message.width, message.step, message.encoding
+    if height <= 0 or width <= 0:
+        raise ImageError(f"image of size {width}x{height}: the camera sent no pixels")
+    if encoding not in BYTES_PER_PIXEL:
+        known = ", ".join(BYTES_PER_PIXEL)
+        raise ImageError(f"image encoding {encoding!r} is not understood; known: {known}")
+    row = width * BYTES_PER_PIXEL[encoding]
+    if step < row:
+        raise ImageError(f"step = {step}: a row of {width} {encoding} pixels takes {row} bytes")
+    data = np.frombuffer(message.data, np.uint8)
+    if len(data) < step * (height - 1) + row:
+        raise ImageError(f"{len(data)} bytes for {height} rows of {step}: the image is truncated")
+    rows = np.lib.stride_tricks.as_strided(data, (height, row), (step, 1), writeable=False)
+    name = _PLAIN_NAMES.get(encoding, encoding)
+    return PackedImage(height, width, name, bool(message.is_bigendian), row, rows.reshape(-1))
+
+
+def decode_ros_image(message: RosImage) -> ImageArray:
+    """A raw image message as RGB, uint8 [H, W, 3].
+
+    Raises:
+        ImageError: as ``pack_ros_image``, or rosbags-image is not installed.
+    """
+    packed = pack_ros_image(message)
+    try:
+        from rosbags.image import image_to_cvimage
+        from rosbags.image.image import ImageError as RosbagsImageError
+    except ImportError as error:
+        raise ImageError(f"raw images need rosbags-image: pip install rosbags-image") from error
+    try:
+        return _as_uint8(image_to_cvimage(packed, "rgb8"))  # type: ignore[arg-type]
+    except (RosbagsImageError, cv2.error, TypeError, ValueError) as error:
+        size = f"{packed.width}x{packed.height}"
+        raise ImageError(
+            f"{size} image in {packed.encoding} cannot be converted: {error}"
+        ) from error
+
+
+def decode_compressed(data: bytes | NDArray[np.uint8]) -> ImageArray:
+    """A JPEG, PNG or other file held in memory as RGB, uint8 [H, W, 3].
+
+    Raises:
+        ImageError: empty, truncated, or not an image. Truncation is looked for first, because
+            the JPEG decoder fills what is missing with gray without a word.
+    """
+    raw = bytes(data)
+    if not raw:
+        raise ImageError("compressed image of 0 bytes")
+    for start, end, kind in ((_JPEG_START, _JPEG_END, "JPEG"), (_PNG_START, _PNG_END, "PNG")):
+        if raw.startswith(start) and end not in raw[-64:]:
+            raise ImageError(f"{kind} of {len(raw)} bytes has no end marker: it is truncated")
+    try:
+        image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise ImageError(f"{len(raw)} bytes cannot be decoded: {error}") from error
+    if image is None:
+        raise ImageError(f"{len(raw)} bytes starting with {raw[:4].hex()} are not an image")
+    return _as_uint8(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+
+
+def read_image(path: Path) -> ImageArray:
+    """An image file as RGB, uint8 [H, W, 3].
+
+    Raises:
+        ImageError: the file cannot be read or is not an image; the message names it.
+    """
+    try:
+        return decode_compressed(path.read_bytes())
+    except OSError as error:
+        raise ImageError(f"{path}: {error.strerror}") from error
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from error
+
+
+def check_image(image: ImageArray) -> None:
+    """Raise ImageError unless the array is a non-empty uint8 [H, W, 3]."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ImageError(f"expected RGB uint8 [H, W, 3], got {image.dtype} {list(image.shape)}")
+
+
+def shrink(image: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
+    """The image scaled down so that its longer side is at most ``max_side`` pixels."""
+    height, width = image.shape[:2]
+    scale = max_side / max(height, width)
+    if scale >= 1.0:
+        return image
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return _as_uint8(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+
+
+def encode_jpeg(image: ImageArray, quality: int = 85) -> bytes:
+    """An RGB image as JPEG.
+
+    Raises:
+        ImageError: OpenCV cannot encode it.
+    """
+    check_image(image)
+    ok, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
+    )
+    if not ok:
+        raise ImageError(f"{image.shape[1]}x{image.shape[0]} image cannot be written as JPEG")
+    return data.tobytes()
+
+
+def _as_uint8(image: Any) -> NDArray[np.uint8]:
+    """OpenCV's arrays as what they are, for the type checker as for numpy."""
+    return np.asarray(image, dtype=np.uint8)

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the robot remembers: keyframes in one file, and the index that finds the nearest."""
+
+from vpr_ros.place_map.info import MapInfo, SessionInfo
+from vpr_ros.place_map.place_map import PlaceMap
+
+__all__ = ["MapInfo", "PlaceMap", "SessionInfo"]

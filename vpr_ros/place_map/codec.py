@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How descriptors become bytes and come back: nothing half-written or damaged is ever read.
+
+Every blob starts with a header: rows and columns of its descriptors, and the CRC-32 of the rest.
+SQLite notices damaged pages, not flipped bits inside a blob, and flash memory does lose bits.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from vpr_ros.datatypes import FloatArray, LocalFeatures
+from vpr_ros.errors import MapError
+
+HEADER = struct.Struct("<III")  # rows, columns, CRC-32 of what follows
+POINT_BYTES = 12  # x, y and score
+
+
+class Codec(Protocol):
+    """Stores local descriptors [N, C], exactly or not."""
+
+    def size(self, rows: int, columns: int) -> int:
+        """Return the number of bytes that descriptors of this shape take."""
+
+    def encode(self, descriptors: FloatArray) -> bytes:
+        """Turn descriptors into bytes.
+
+        Raises:
+            MapError: A value does not fit.
+        """
+
+    def decode(self, payload: memoryview, rows: int, columns: int) -> FloatArray:
+        """Turn bytes of the right size back into descriptors, float32 [N, C]."""
+
+
+@dataclass(frozen=True)
+class FloatCodec:
+    """Stores descriptors as floating-point numbers of one width."""
+
+    name: str
+    dtype: str
+
+    def size(self, rows: int, columns: int) -> int:
+        """Return the number of bytes that descriptors of this shape take."""
+        return rows * columns * np.dtype(self.dtype).itemsize
+
+    def encode(self, descriptors: FloatArray) -> bytes:
+        """Turn descriptors into bytes.
+
+        Raises:
+            MapError: A value is too large for this width.
+        """
+        with np.errstate(over="ignore"):
+            stored = descriptors.astype(self.dtype)
+        if not np.isfinite(stored).all():
+            largest = np.abs(descriptors).max()
+            raise MapError(
+                f"a local descriptor reaches {largest:g}, which {self.name} cannot hold: "
+                "use the codec float32"
+            )
+        return stored.tobytes()
+
+    def decode(self, payload: memoryview, rows: int, columns: int) -> FloatArray:
+        """Turn bytes of the right size back into descriptors, float32 [N, C]."""
+        return _floats(payload, self.dtype).reshape(rows, columns)
+
+
+CODECS: dict[str, Codec] = {
+    "float16": FloatCodec("float16", "<f2"),
+    "float32": FloatCodec("float32", "<f4"),
+}
+
+
+def codec_of(name: str) -> Codec:
+    """Return the codec of this name.
+
+    Raises:
+        MapError: There is none.
+    """
+    if name in CODECS:
+        return CODECS[name]
+    raise MapError(f"unknown codec {name!r} for local descriptors: known are {', '.join(CODECS)}")
+
+
+def encode_global(descriptor: FloatArray) -> bytes:
+    """Turn a global descriptor [D] into a blob; it stays float32."""
+    return _seal(1, len(descriptor), descriptor.astype("<f4").tobytes())
+
+
+def decode_global(blob: object) -> FloatArray:
+    """Turn a blob back into a global descriptor, float32 [D].
+
+    Raises:
+        MapError: The blob is truncated or damaged.
+    """
+    rows, columns, payload = _unseal(blob)
+    _check_size(payload, rows * columns * 4)
+    return _floats(payload, "<f4")
+
+
+def encode_local(local: LocalFeatures, codec: str) -> bytes:
+    """Turn local features into a blob.
+
+    Raises:
+        MapError: The codec is unknown or cannot hold a value.
+    """
+    points = local.keypoints.astype("<f4").tobytes() + local.scores.astype("<f4").tobytes()
+    rows, columns = local.descriptors.shape
+    return _seal(rows, columns, points + codec_of(codec).encode(local.descriptors))
+
+
+def decode_local(blob: object, codec: str, image_size: tuple[int, int]) -> LocalFeatures:
+    """Turn a blob back into local features, float32, of an image of this width and height.
+
+    Raises:
+        MapError: The blob is truncated or damaged, or its codec is unknown.
+    """
+    rows, columns, payload = _unseal(blob)
+    decoder = codec_of(codec)
+    _check_size(payload, rows * POINT_BYTES + decoder.size(rows, columns))
+    keypoints = _floats(payload[: rows * 8], "<f4").reshape(rows, 2)
+    scores = _floats(payload[rows * 8 : rows * POINT_BYTES], "<f4")
+    descriptors = decoder.decode(payload[rows * POINT_BYTES :], rows, columns)
+    return LocalFeatures(keypoints, scores, descriptors, image_size)
+
+
+def _seal(rows: int, columns: int, payload: bytes) -> bytes:
+    return HEADER.pack(rows, columns, zlib.crc32(payload)) + payload
+
+
+def _unseal(blob: object) -> tuple[int, int, memoryview]:
+    if not isinstance(blob, bytes) or len(blob) < HEADER.size:
+        raise MapError("missing or truncated")
+    rows, columns, checksum = HEADER.unpack_from(blob)
+    payload = memoryview(blob)[HEADER.size :]
+    if zlib.crc32(payload) != checksum:
+        raise MapError(f"truncated or damaged ({len(blob)} bytes, the checksum differs)")
+    return rows, columns, payload
+
+
+def _check_size(payload: memoryview, expected: int) -> None:
+    if len(payload) != expected:
+        raise MapError(f"damaged: {len(payload)} bytes where the shape asks for {expected}")
+
+
+def _floats(payload: memoryview, dtype: str) -> FloatArray:
+    # A copy: a view would keep the whole blob alive. Read-only: caches hand it out many times.
+    values = np.frombuffer(payload, dtype).astype(np.float32)
+    values.setflags(write=False)
+    return values

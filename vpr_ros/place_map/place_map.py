@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The station of the line that remembers: append keyframes, search them, fetch their features."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from vpr_ros.datatypes import Camera, Features, FloatArray, Keyframe, KeyframeRecord, ModelSpec
+from vpr_ros.errors import MapError
+from vpr_ros.place_map.catalog import Catalog
+from vpr_ros.place_map.database import Database
+from vpr_ros.place_map.feature_cache import FeatureCache
+from vpr_ros.place_map.info import MapInfo, summarize_sessions
+from vpr_ros.place_map.rows import check_global, encode_keyframe
+from vpr_ros.place_map.store import Store
+
+CACHE_BYTES = 64 * 2**20  # some 200 keyframes of 600 local descriptors [128]
+
+
+class PlaceMap:
+    """A map file and the index of its global descriptors.
+
+    One thread at a time may use it, whichever thread opened it. Many programs may read a map while
+    one writes to it; a reader sees what was committed when it opened the map. Closing drops
+    whatever is not committed, and so does leaving a ``with`` block.
+    """
+
+    def __init__(self, database: Database, spec: ModelSpec | None) -> None:
+        """Load an open map file; use ``create``, ``open`` or ``open_or_create``.
+
+        Raises:
+            MapError: The map is damaged or made with another model, or faiss is not installed.
+        """
+        self._database = database
+        with database.snapshot():
+            self._store = Store(database)
+            if spec is not None:
+                _refuse_other_model(self._store, spec)
+            self._catalog = Catalog(self._store, searchable=spec is not None)
+        self._cache = FeatureCache(CACHE_BYTES)
+        self._committed = len(self._catalog)
+        self._session = ""
+
+    @classmethod
+    def create(cls, path: Path, spec: ModelSpec, *, codec: str = "float16") -> PlaceMap:
+        """Start a new map, open for writing.
+
+        Args:
+            path: Where; nothing may be there.
+            spec: The model that makes the descriptors of this map.
+            codec: How local descriptors are kept, a name in ``codec.CODECS``.
+
+        Raises:
+            MapError: Something is there already, or it cannot be written.
+        """
+        return cls._load(Database.create(Path(path), spec, codec), spec)
+
+    @classmethod
+    def open(cls, path: Path, spec: ModelSpec | None = None, *, writable: bool = False) -> PlaceMap:
+        """Open a map.
+
+        Args:
+            path: The map file.
+            spec: The model that will search it or append to it; None only looks at what it holds.
+            writable: Whether to append; one program at a time may.
+
+        Raises:
+            MapError: It is no map, damaged, of a newer format, made with another model, protected,
+                or another program is writing to it.
+        """
+        if writable and spec is None:
+            raise MapError(f"{path}: appending needs the ModelSpec that makes the descriptors")
+        path = Path(path)
+        return cls._load(
+            Database.open_to_write(path) if writable else Database.open_to_read(path), spec
+        )
+
+    @classmethod
+    def open_or_create(cls, path: Path, spec: ModelSpec, *, codec: str = "float16") -> PlaceMap:
+        """Continue the map at ``path``, or start it; new keyframes are kept with this codec.
+
+        Raises:
+            MapError: As ``create`` and ``open`` do.
+        """
+        if not os.path.exists(path):
+            return cls.create(path, spec, codec=codec)
+        place_map = cls.open(path, spec, writable=True)
+        try:
+            place_map._store.use_codec(codec)
+        except MapError:
+            place_map.close()
+            raise
+        return place_map
+
+    @classmethod
+    def _load(cls, database: Database, spec: ModelSpec | None) -> PlaceMap:
+        try:
+            return cls(database, spec)
+        except BaseException:
+            database.close()
+            raise
+
+    def __len__(self) -> int:
+        return len(self._catalog)
+
+    def begin_session(self, name: str = "") -> str:
+        """Begin a drive, to which later keyframes belong; return its name, unique in this map.
+
+        Args:
+            name: What to call it; a number is added where the map has that name already. Empty:
+                the next free ``session-N``.
+
+        A session without keyframes is not kept.
+        """
+        self._refuse_reader()
+        self._session = self._catalog.new_session_name(name)
+        return self._session
+
+    def append(self, keyframe: Keyframe) -> int:
+        """Add a keyframe and return its id; it is found at once, and durable after ``commit``.
+
+        Raises:
+            MapError: It does not fit the model of this map, or the disk refuses. Where the disk
+                refuses, everything since the last commit is undone, and the map stays usable.
+        """
+        self._refuse_reader()
+        row = encode_keyframe(keyframe, self._store.spec, self._store.codec)
+        session = self._session or self.begin_session()
+        with self._undone_on_failure():
+            keyframe_id = self._store.append(row, session)
+        record = KeyframeRecord(keyframe_id, session, row.stamp_ns, keyframe.pose)
+        self._catalog.add(record, keyframe.features.global_descriptor)
+        return keyframe_id
+
+    def commit(self) -> None:
+        """Make everything appended durable, even if the power fails right after.
+
+        Raises:
+            MapError: The disk refuses; everything since the last commit is undone.
+        """
+        with self._undone_on_failure():
+            self._database.commit()
+        self._committed = len(self._catalog)
+
+    def search(
+        self, descriptor: FloatArray, k: int, exclude: Collection[int] = ()
+    ) -> list[tuple[KeyframeRecord, float]]:
+        """Return the k keyframes with the largest inner product, best first, equal ones by id.
+
+        Args:
+            descriptor: Global descriptor of the query, float32 [D].
+            k: How many; fewer are returned where the map holds fewer.
+            exclude: Ids of keyframes that must not be returned.
+
+        Raises:
+            MapError: The descriptor does not fit, or the map was opened only to look.
+        """
+        index = self._catalog.index
+        check_global(descriptor, self._store.spec)
+        found = index.search(descriptor, k, exclude)
+        return [(self._catalog[number], similarity) for number, similarity in found]
+
+    def features_of(self, ids: Sequence[int]) -> list[Features]:
+        """Return the features of these keyframes, in this order; their arrays are read-only.
+
+        Raises:
+            MapError: There is no such keyframe, or it is damaged.
+        """
+        return [self._features(self.record(keyframe_id).keyframe_id) for keyframe_id in ids]
+
+    def _features(self, keyframe_id: int) -> Features:
+        features = self._cache.get(keyframe_id)
+        if features is None:
+            features = self._store.features(keyframe_id)
+            self._cache.put(keyframe_id, features)
+        return features
+
+    def record(self, keyframe_id: int) -> KeyframeRecord:
+        """Return what is known of a keyframe.
+
+        Raises:
+            MapError: There is no such keyframe.
+        """
+        return self._catalog[keyframe_id]
+
+    def records(self) -> list[KeyframeRecord]:
+        """Return all keyframes in the order they were appended."""
+        return self._catalog.records
+
+    def thumbnail(self, keyframe_id: int) -> bytes:
+        """Return the JPEG of a keyframe, empty where it has none.
+
+        Raises:
+            MapError: There is no such keyframe.
+        """
+        return self._store.thumbnail(self.record(keyframe_id).keyframe_id)
+
+    def camera_of(self, keyframe_id: int) -> Camera | None:
+        """Return the camera that took a keyframe, None where it is not known.
+
+        Raises:
+            MapError: There is no such keyframe.
+        """
+        return self._store.camera(self.record(keyframe_id).keyframe_id)
+
+    def info(self) -> MapInfo:
+        """Return what the map holds, in numbers, with what is not committed yet."""
+        records = self._catalog.records
+        return MapInfo(
+            path=self._store.path,
+            spec=self._store.spec,
+            fingerprint=self._store.fingerprint,
+            codec=self._store.codec,
+            sessions=summarize_sessions(records),
+            keyframes=len(records),
+            keyframes_with_pose=sum(record.pose is not None for record in records),
+            size_bytes=self._database.size_bytes,
+        )
+
+    def save_copy(self, path: Path) -> None:
+        """Write the map to another file, without gaps; a writer commits first.
+
+        Args:
+            path: Where; nothing may be there, and it is there complete or not at all.
+
+        Raises:
+            MapError: Something is there already, or it cannot be written.
+        """
+        self.commit()
+        self._database.copy_to(Path(path))
+
+    def close(self) -> None:
+        """Close the file and drop whatever is not committed; safe to call twice."""
+        self._database.close()
+
+    def __enter__(self) -> PlaceMap:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _refuse_reader(self) -> None:
+        if not self._database.writable:
+            raise MapError(f"{self._store.path}: opened for reading: open it writable to append")
+
+    @contextmanager
+    def _undone_on_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except MapError as error:
+            # Memory must not know keyframes that the file has lost.
+            lost = len(self._catalog) - self._committed
+            self._database.rollback()
+            self._catalog.truncate(self._committed)
+            self._cache.clear()
+            raise MapError(f"{error}; undone since the last commit: {lost} keyframes") from error
+
+
+def _refuse_other_model(store: Store, spec: ModelSpec) -> None:
+    if store.fingerprint != spec.fingerprint:
+        raise MapError(
+            f"{store.path}: made with {store.spec.method} ({store.fingerprint}), not with "
+            f"{spec.method} ({spec.fingerprint}): use that model, or build another map"
+        )

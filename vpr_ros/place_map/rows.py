@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A keyframe as the columns of its tables; what cannot be searched later is refused here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from vpr_ros.datatypes import Camera, FloatArray, Keyframe, LocalFeatures, ModelSpec, Pose
+from vpr_ros.errors import MapError
+from vpr_ros.place_map.codec import encode_global, encode_local
+
+PoseColumns = tuple[float | str | None, ...]  # x, y, z, qx, qy, qz, qw, frame_id
+NO_POSE: PoseColumns = (None,) * 8
+
+
+@dataclass(frozen=True)
+class KeyframeRow:
+    """A checked keyframe, ready to be written."""
+
+    stamp_ns: int
+    pose: PoseColumns
+    camera: str | None  # JSON
+    thumbnail: bytes
+    global_blob: bytes
+    image_size: tuple[int, int]
+    codec: str
+    local_blob: bytes
+
+
+def encode_keyframe(keyframe: Keyframe, spec: ModelSpec, codec: str) -> KeyframeRow:
+    """Check a keyframe against the model that the map is made with, and encode it.
+
+    Raises:
+        MapError: A descriptor has the wrong size or a value that is not finite, or so has the pose.
+    """
+    check_global(keyframe.features.global_descriptor, spec)
+    _check_local(keyframe.features.local, spec)
+    return KeyframeRow(
+        stamp_ns=_check_stamp(keyframe.stamp_ns),
+        pose=_pose_columns(keyframe.pose),
+        camera=None if keyframe.camera is None else _camera_json(keyframe.camera),
+        thumbnail=bytes(keyframe.thumbnail_jpeg),
+        global_blob=encode_global(keyframe.features.global_descriptor),
+        image_size=_check_size(keyframe.features.local.image_size),
+        codec=codec,
+        local_blob=encode_local(keyframe.features.local, codec),
+    )
+
+
+def check_global(descriptor: FloatArray, spec: ModelSpec) -> None:
+    """Refuse a global descriptor that is not finite numbers [D].
+
+    Raises:
+        MapError: It is not.
+    """
+    _check_array("global descriptor", descriptor, (spec.global_dim,), spec)
+
+
+def _check_local(local: LocalFeatures, spec: ModelSpec) -> None:
+    count = len(local.keypoints)
+    _check_array("keypoints", local.keypoints, (count, 2), spec)
+    _check_array("scores", local.scores, (count,), spec)
+    _check_array("local descriptors", local.descriptors, (count, spec.local_dim), spec)
+
+
+def _check_array(name: str, values: FloatArray, shape: tuple[int, ...], spec: ModelSpec) -> None:
+    if values.shape != shape:
+        raise MapError(
+            f"{name} of shape {list(values.shape)}: {spec.method} makes {list(shape)}, "
+            "use the model that the map was made with"
+        )
+    if not np.isfinite(values).all():
+        raise MapError(f"{name} with NaN or infinite values cannot be compared: drop the image")
+
+
+def _check_size(image_size: tuple[int, int]) -> tuple[int, int]:
+    width, height = (int(value) for value in image_size)
+    if width <= 0 or height <= 0:
+        raise MapError(f"an image of {width} x {height} pixels has no features")
+    return width, height
+
+
+def _check_stamp(stamp_ns: int) -> int:
+    stamp_ns = int(stamp_ns)
+    if not -(2**63) <= stamp_ns < 2**63:
+        raise MapError(f"stamp of {stamp_ns} ns does not fit 64 bits")
+    return stamp_ns
+
+
+def _pose_columns(pose: Pose | None) -> PoseColumns:
+    if pose is None:
+        return NO_POSE
+    numbers = tuple(float(value) for value in (*pose.position, *pose.orientation))
+    if len(numbers) != 7 or not np.isfinite(numbers).all():
+        raise MapError(f"pose {numbers} needs 7 finite numbers: append the keyframe without a pose")
+    return (*numbers, pose.frame_id)
+
+
+def pose_from_columns(columns: Sequence[Any]) -> Pose | None:
+    """Return the pose that the eight pose columns hold, None where they are null."""
+    if any(value is None for value in columns):
+        return None
+    x, y, z, qx, qy, qz, qw, frame_id = columns
+    return Pose((x, y, z), (qx, qy, qz, qw), frame_id)
+
+
+def _camera_json(camera: Camera) -> str:
+    content = {
+        "width": int(camera.width),
+        "height": int(camera.height),
+        "intrinsics": [float(value) for value in camera.intrinsics],
+        "distortion_model": camera.distortion_model,
+        "distortion": [float(value) for value in camera.distortion],
+    }
+    return json.dumps(content, sort_keys=True)
+
+
+def camera_from_json(text: str) -> Camera:
+    """Return the camera of a row in ``cameras``.
+
+    Raises:
+        MapError: The text is not what this format writes.
+    """
+    return Camera(**_fields_from_json(text, Camera))
+
+
+def spec_to_json(spec: ModelSpec) -> str:
+    """Return every field of the spec as JSON."""
+    return json.dumps(asdict(spec), sort_keys=True)
+
+
+def spec_from_json(text: str) -> ModelSpec:
+    """Return the spec of a map.
+
+    Raises:
+        MapError: The text is not what this format writes.
+    """
+    return ModelSpec(**_fields_from_json(text, ModelSpec))
+
+
+def _fields_from_json(text: str, kind: type[Camera] | type[ModelSpec]) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise MapError(f"damaged {kind.__name__}: {error}") from error
+    names = {field.name for field in fields(kind)}
+    if not isinstance(content, dict) or set(content) != names:
+        raise MapError(f"damaged {kind.__name__}: expected the fields {', '.join(sorted(names))}")
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
+    }

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Poses over time: kept for a while, interpolated to an image's stamp, never extrapolated."""
+
+from __future__ import annotations
+
+import bisect
+import math
+
+import numpy as np
+
+from vpr_ros.datatypes import Pose
+from vpr_ros.errors import VprError
+
+
+class PoseError(VprError):
+    """A pose that no robot can have."""
+
+
+def checked_pose(position: tuple[float, ...], orientation: tuple[float, ...], frame: str) -> Pose:
+    """A pose with a unit quaternion.
+
+    Args:
+        position: x, y, z in metres.
+        orientation: quaternion x, y, z, w of any length but zero.
+        frame: the frame the pose is given in.
+
+    Raises:
+        PoseError: a number is NaN or infinite, or the quaternion is zero.
+    """
+    if not all(math.isfinite(value) for value in (*position, *orientation)):
+        raise PoseError(f"pose in {frame!r} is not finite: {position} {orientation}")
+    norm = math.sqrt(sum(value * value for value in orientation))
+    if norm < 1e-6:
+        raise PoseError(f"pose in {frame!r} has a zero quaternion: is it filled in?")
+    x, y, z, w = (value / norm for value in orientation)
+    return Pose((position[0], position[1], position[2]), (x, y, z, w), frame)
+
+
+def distance(left: Pose, right: Pose) -> float:
+    """Metres between two poses of one frame."""
+    return math.dist(left.position, right.position)
+
+
+def angle(left: Pose, right: Pose) -> float:
+    """Radians of the smallest rotation between two orientations, 0 to pi."""
+    dot = abs(sum(a * b for a, b in zip(left.orientation, right.orientation, strict=True)))
+    return 2.0 * math.acos(min(1.0, dot))
+
+
+def interpolated(before: Pose, after: Pose, fraction: float) -> Pose:
+    """Linear in position, the shorter great arc in orientation (Shoemake, SIGGRAPH 1985)."""
+    q0, q1 = np.array(before.orientation), np.array(after.orientation)
+    dot = float(q0 @ q1)
+    if dot < 0.0:
+        q1, dot = -q1, -dot
+    half = math.acos(min(1.0, dot))
+    if half < 1e-6:
+        mixed = q0 + fraction * (q1 - q0)
+    else:
+        mixed = math.sin((1 - fraction) * half) * q0 + math.sin(fraction * half) * q1
+    p0, p1 = np.array(before.position), np.array(after.position)
+    position = tuple((p0 + fraction * (p1 - p0)).tolist())
+    return checked_pose(position, tuple(mixed.tolist()), before.frame_id)
+
+
+class PoseBuffer:
+    """The poses of the last while, oldest first."""
+
+    def __init__(self, max_age: float = 30.0, max_gap: float = 1.0) -> None:
+        """Keep poses for ``max_age`` seconds; never interpolate over more than ``max_gap``."""
+        self._max_age_ns = round(max_age * 1e9)
+        self._max_gap_ns = round(max_gap * 1e9)
+        self._stamps_ns: list[int] = []
+        self._poses: list[Pose] = []
+
+    def __len__(self) -> int:
+        return len(self._poses)
+
+    @property
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest pose."""
+        return self._stamps_ns[-1] if self._stamps_ns else None
+
+    def add(self, stamp_ns: int, pose: Pose) -> None:
+        """Take a pose. Stamps or a frame that jump (a bag that starts over) empty the buffer."""
+        newest = self.newest_ns
+        if newest is not None and stamp_ns == newest:
+            self._poses[-1] = pose
+            return
+        if newest is not None and (stamp_ns < newest or pose.frame_id != self._poses[-1].frame_id):
+            self._stamps_ns.clear()
+            self._poses.clear()
+        self._stamps_ns.append(stamp_ns)
+        self._poses.append(pose)
+        self._forget(stamp_ns - self._max_age_ns)
+
+    def at(self, stamp_ns: int) -> Pose | None:
+        """The pose at a stamp, or None where no two poses enclose it closely enough."""
+        right = bisect.bisect_left(self._stamps_ns, stamp_ns)
+        if right == len(self._stamps_ns):
+            return None
+        if self._stamps_ns[right] == stamp_ns:
+            return self._poses[right]
+        if right == 0:
+            return None
+        start, end = self._stamps_ns[right - 1], self._stamps_ns[right]
+        if end - start > self._max_gap_ns:
+            return None
+        fraction = (stamp_ns - start) / (end - start)
+        return interpolated(self._poses[right - 1], self._poses[right], fraction)
+
+    def _forget(self, oldest_ns: int) -> None:
+        # Trimming only when half is stale keeps adding cheap.
+        stale = bisect.bisect_left(self._stamps_ns, oldest_ns)
+        if 2 * stale > len(self._stamps_ns):
+            del self._stamps_ns[:stale], self._poses[:stale]
