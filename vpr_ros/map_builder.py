@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Learning a route: which images become keyframes, and when the map is made durable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vpr_ros.config import KeyframeConfig
+from vpr_ros.datatypes import Camera, Features, ImageArray, Keyframe, Pose
+from vpr_ros.extractor import FeatureExtractor
+from vpr_ros.images import encode_jpeg, shrink
+from vpr_ros.place_map import PlaceMap
+from vpr_ros.poses import angle, distance
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One image of a drive with what is known of it."""
+
+    stamp_ns: int
+    image: ImageArray
+    pose: Pose | None = None
+    camera: Camera | None = None
+
+
+class MapBuilder:
+    """Appends the frames of one drive to a map, as a session of its own."""
+
+    def __init__(
+        self, extractor: FeatureExtractor, place_map: PlaceMap, config: KeyframeConfig
+    ) -> None:
+        self._extractor = extractor
+        self._map = place_map
+        self._config = config
+        self._last: Keyframe | None = None
+        self._committed_ns: int | None = None
+
+    def offer(self, frame: Frame) -> int | None:
+        """Keep the frame if the robot moved, turned or sees enough that is new.
+
+        With a pose, a frame that is not kept costs nothing: it is not even described.
+
+        Returns:
+            The new keyframe's id, or None.
+
+        Raises:
+            ImageError: the image cannot be described.
+            MapError: the map cannot be written; what was committed is safe.
+        """
+        moved = self._moved(frame.pose)
+        if moved is False:
+            self._commit_when_due(frame.stamp_ns)
+            return None
+        features = self._extractor.extract(frame.image)
+        if moved is None and not self._looks_new(features):
+            self._commit_when_due(frame.stamp_ns)
+            return None
+        return self._keep(frame, features)
+
+    def finish(self) -> None:
+        """Make everything so far durable."""
+        self._map.commit()
+
+    def _moved(self, pose: Pose | None) -> bool | None:
+        """Whether the robot moved or turned enough; None where poses cannot tell."""
+        last = self._last
+        if last is None:
+            return True
+        if pose is None or last.pose is None or pose.frame_id != last.pose.frame_id:
+            return None
+        far = distance(pose, last.pose) >= self._config.distance
+        return far or angle(pose, last.pose) >= self._config.angle
+
+    def _looks_new(self, features: Features) -> bool:
+        if self._last is None:
+            return True
+        last = self._last.features.global_descriptor
+        change = 1.0 - float(np.dot(features.global_descriptor, last))
+        return change >= self._config.view_change
+
+    def _keep(self, frame: Frame, features: Features) -> int:
+        thumbnail = encode_jpeg(shrink(frame.image, self._config.thumbnail_side))
+        keyframe = Keyframe(frame.stamp_ns, features, frame.pose, frame.camera, thumbnail)
+        keyframe_id = self._map.append(keyframe)
+        self._last = keyframe
+        self._commit_when_due(frame.stamp_ns)
+        return keyframe_id
+
+    def _commit_when_due(self, stamp_ns: int) -> None:
+        """Commit once per period of image time, and whenever that time jumps back."""
+        last = self._committed_ns
+        if last is None or not 0 <= stamp_ns - last < self._config.commit_period * 1e9:
+            self._map.commit()
+            self._committed_ns = stamp_ns

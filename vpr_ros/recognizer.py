@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From an image to a verdict: retrieve, rerank, decide, and say why."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+
+from vpr_ros.config import DecisionConfig
+from vpr_ros.datatypes import (
+    Candidate,
+    ImageArray,
+    KeyframeRecord,
+    Recognition,
+    RerankScore,
+    Verdict,
+)
+from vpr_ros.extractor import FeatureExtractor
+from vpr_ros.place_map import PlaceMap
+from vpr_ros.poses import distance
+from vpr_ros.rerankers.base import Reranker
+
+
+class PlaceRecognizer:
+    """Answers one image at a time from one map."""
+
+    def __init__(
+        self,
+        extractor: FeatureExtractor,
+        place_map: PlaceMap,
+        reranker: Reranker,
+        config: DecisionConfig,
+    ) -> None:
+        self._extractor = extractor
+        self._map = place_map
+        self._reranker = reranker
+        self._config = config
+
+    def recognize(self, image: ImageArray, stamp_ns: int) -> Recognition:
+        """Where the map shows this image's place.
+
+        Args:
+            image: RGB, uint8 [H, W, 3].
+            stamp_ns: the image's stamp.
+
+        Raises:
+            ImageError: the image cannot be described.
+            MapError: the map's file became unreadable.
+        """
+        clock = _StageClock()
+        query = self._extractor.extract(image)
+        clock.lap("extract")
+        found = self._map.search(query.global_descriptor, self._config.candidates)
+        clock.lap("retrieve")
+        features = self._map.features_of([record.keyframe_id for record, _ in found])
+        clock.lap("load")
+        scores = self._reranker.score(query, features)
+        clock.lap("rerank")
+        candidates = _ranked(found, scores)
+        verdict, reason, probability = decide(candidates, self._config)
+        clock.lap("decide")
+        return Recognition(stamp_ns, verdict, reason, probability, candidates, clock.laps)
+
+
+def decide(candidates: Sequence[Candidate], config: DecisionConfig) -> tuple[Verdict, str, float]:
+    """The verdict on reranked candidates, best first.
+
+    Returns:
+        The verdict, its reason in words, and the probability that the first candidate shows the
+        query's place: a logistic function of its rerank score, set by ``half_score`` and
+        ``score_slope``.
+    """
+    if not candidates or candidates[0].rerank is None:
+        return Verdict.UNKNOWN, "the map holds no keyframes", 0.0
+    best, rerank = candidates[0], candidates[0].rerank
+    name = f"keyframe {best.keyframe.keyframe_id} of {best.keyframe.session}"
+    probability = _probability(rerank.score, config)
+    if probability < config.accept_probability:
+        reason = f"{name} fits best, but {rerank.score:.0f} inliers are too few"
+        return Verdict.UNKNOWN, f"{reason}: {_needed_score(config):.0f} needed", probability
+    if _is_zoomed(rerank, config):
+        return Verdict.AMBIGUOUS, f"near {name}, {_zoom_in_words(rerank.zoom)}", probability
+    rival = _rival(candidates, config)
+    if rival is not None and rival.rerank is not None:
+        reason = f"{name} ({rerank.score:.0f} inliers) and keyframe {rival.keyframe.keyframe_id}"
+        reason += f" ({rival.rerank.score:.0f}) are different places that look alike"
+        return Verdict.AMBIGUOUS, reason, probability
+    return Verdict.ACCEPTED, f"{name} agrees in {rerank.score:.0f} inliers", probability
+
+
+def same_place(left: KeyframeRecord, right: KeyframeRecord, config: DecisionConfig) -> bool:
+    """Whether two keyframes may show one place.
+
+    Poses of two sessions need not share an origin, so keyframes of different sessions are given
+    the benefit of the doubt.
+    """
+    if left.session != right.session:
+        return True
+    if left.pose and right.pose and left.pose.frame_id == right.pose.frame_id:
+        return distance(left.pose, right.pose) <= config.place_radius
+    return abs(left.stamp_ns - right.stamp_ns) <= config.place_seconds * 1e9
+
+
+def _ranked(
+    found: Sequence[tuple[KeyframeRecord, float]], scores: Sequence[RerankScore]
+) -> tuple[Candidate, ...]:
+    candidates = [
+        Candidate(record, similarity, score)
+        for (record, similarity), score in zip(found, scores, strict=True)
+    ]
+    # Sorting is stable: candidates of equal rerank score stay in the order of their similarity.
+    return tuple(sorted(candidates, key=lambda c: -c.rerank.score if c.rerank else math.inf))
+
+
+def _probability(score: float, config: DecisionConfig) -> float:
+    log_odds = config.score_slope * (score - config.half_score)
+    return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, log_odds))))
+
+
+def _needed_score(config: DecisionConfig) -> float:
+    """The rerank score at which the probability reaches ``accept_probability``."""
+    wanted = min(max(config.accept_probability, 1e-9), 1.0 - 1e-9)
+    return config.half_score + math.log(wanted / (1.0 - wanted)) / config.score_slope
+
+
+def _is_zoomed(rerank: RerankScore, config: DecisionConfig) -> bool:
+    """Whether the query was taken from clearly nearer or farther than the keyframe."""
+    if math.isnan(rerank.zoom):
+        return False
+    return max(rerank.zoom, 1.0 / max(rerank.zoom, 1e-9)) > config.max_zoom
+
+
+def _zoom_in_words(zoom: float) -> str:
+    if zoom > 1.0:
+        return f"but {zoom:.1f} times closer to what it shows"
+    return f"but {1.0 / max(zoom, 1e-9):.1f} times farther from what it shows"
+
+
+def _rival(candidates: Sequence[Candidate], config: DecisionConfig) -> Candidate | None:
+    """The best candidate of another place, if it comes close to the first one's score."""
+    best = candidates[0]
+    for other in candidates[1:]:
+        if not same_place(best.keyframe, other.keyframe, config):
+            if best.rerank is None or other.rerank is None:
+                return None
+            close = other.rerank.score >= config.rival_ratio * best.rerank.score
+            return other if close else None
+    return None
+
+
+class _StageClock:
+    """Seconds spent in each stage, on a clock that never jumps."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, stage: str) -> None:
+        now = time.monotonic()
+        self.laps[stage] = now - self._last
+        self._last = now
