@@ -23,6 +23,7 @@ class Frame:
     image: ImageArray
     pose: Pose | None = None
     camera: Camera | None = None
+    name: str = ""  # where it was found: the file of the image, or the topic of the bag
 
 
 class MapBuilder:

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is right: positives, right matches, and the counts made of them."""
+
+import json
+import math
+
+import pytest
+
+from vpr_ros.datatypes import Candidate, KeyframeRecord, Pose, Recognition, Verdict
+from vpr_ros.evaluation.judge import Answer, Tally, Truth, latencies, tally
+
+SECOND_NS = 10**9
+
+
+def pose(x, y=0.0, yaw=0.0):
+    half = math.radians(yaw) / 2.0
+    return Pose((x, y, 0.0), (0.0, 0.0, math.sin(half), math.cos(half)), "map")
+
+
+# Both drives go along x at 10 m/s; the query's lies 3 m beside and leaves the street at second 5.
+MAP_TRACK = [(second * SECOND_NS, pose(10.0 * second)) for second in range(10)]
+QUERY_TRACK = [
+    (second * SECOND_NS, pose(10.0 * second, 3.0 if second < 5 else 50.0)) for second in range(10)
+]
+KEYFRAMES = [stamp_ns for stamp_ns, _ in MAP_TRACK]
+
+
+@pytest.fixture
+def truth():
+    return Truth(MAP_TRACK, QUERY_TRACK)
+
+
+def answer(second, verdict=Verdict.ACCEPTED, match=None):
+    match_ns = None if match is None else round(match * SECOND_NS)
+    return Answer(round(second * SECOND_NS), verdict, match_ns, {"extract": 0.010, "rerank": 0.005})
+
+
+def test_positives(truth):
+    assert truth.has_positive(2 * SECOND_NS, KEYFRAMES) is True
+    assert truth.has_positive(6 * SECOND_NS, KEYFRAMES) is False
+    assert truth.has_positive(2 * SECOND_NS, []) is False
+    assert truth.has_positive(2 * SECOND_NS, KEYFRAMES[3:]) is False
+    assert truth.has_positive(99 * SECOND_NS, KEYFRAMES) is None
+
+
+def test_positive_needs_the_direction():
+    for yaw, expected in ((44.0, True), (46.0, False), (-44.0, True), (180.0, False)):
+        truth = Truth(MAP_TRACK, [(0, pose(0.0, 0.0, yaw))])
+        assert truth.has_positive(0, KEYFRAMES) is expected, yaw
+
+
+def test_poses_are_interpolated_but_not_over_gaps(truth):
+    assert truth.has_positive(SECOND_NS // 2, [SECOND_NS // 2]) is True
+    assert truth.query_pose(SECOND_NS // 2).position == pytest.approx((5.0, 3.0, 0.0))
+    assert truth.map_pose(SECOND_NS // 2).position == pytest.approx((5.0, 0.0, 0.0))
+    assert Truth(MAP_TRACK, QUERY_TRACK[::2]).query_pose(SECOND_NS) is None
+
+
+def test_right_and_wrong(truth):
+    assert truth.is_right(2 * SECOND_NS, 2 * SECOND_NS) is True
+    assert truth.is_right(2 * SECOND_NS, round(2.9 * SECOND_NS)) is True
+    assert truth.is_right(2 * SECOND_NS, 3 * SECOND_NS) is False
+    assert truth.is_right(2 * SECOND_NS, 99 * SECOND_NS) is None
+    assert truth.is_right(99 * SECOND_NS, 2 * SECOND_NS) is None
+
+
+def test_tracks_may_be_out_of_order():
+    truth = Truth(MAP_TRACK[::-1], QUERY_TRACK[::-1])
+    assert truth.is_right(2 * SECOND_NS, 2 * SECOND_NS) is True
+
+
+def test_tally(truth):
+    answers = [
+        answer(0, match=0),
+        answer(1, match=7),  # wrong, and has a positive
+        answer(2, Verdict.AMBIGUOUS, 2),
+        answer(3, Verdict.UNKNOWN),
+        answer(6, Verdict.UNKNOWN, 6),
+        answer(7, match=7),  # wrong: 50 m beside
+        answer(99, match=7),  # beyond the truth
+    ]
+    counted = tally(answers, truth, iter(KEYFRAMES))
+    assert counted == Tally(
+        frames=7,
+        accepted=4,
+        ambiguous=1,
+        unknown=2,
+        right=1,
+        wrong=2,
+        unjudged=1,
+        positives=4,
+        found=1,
+        latency_ms=counted.latency_ms,
+    )
+    assert counted.precision == pytest.approx(1 / 3)
+    assert counted.recall == pytest.approx(1 / 4)
+    assert counted.latency_ms["total"].median == pytest.approx(15.0)
+
+
+def test_right_match_without_a_positive_does_not_raise_recall():
+    truth = Truth(MAP_TRACK, [(0, pose(0.0, 8.0))])
+    counted = tally([answer(0, match=0)], truth, KEYFRAMES)
+    assert (counted.right, counted.positives, counted.found) == (1, 0, 0)
+    assert math.isnan(counted.recall)
+
+
+def test_tally_as_json(truth):
+    data = tally([answer(0, Verdict.UNKNOWN)], truth, KEYFRAMES).to_json()
+    assert json.loads(json.dumps(data, allow_nan=False)) == data
+    assert data["precision"] is None
+    assert data["recall"] == 0.0
+    assert data["latency_ms"]["extract"] == {"median": 10.0, "p95": 10.0, "max": 10.0}
+    empty = tally([], truth, KEYFRAMES).to_json()
+    assert (empty["frames"], empty["latency_ms"]) == (0, {})
+
+
+def test_latencies():
+    timings = [{"extract": seconds / 1000} for seconds in range(101)]
+    found = latencies(timings)
+    assert list(found) == ["extract", "total"]
+    assert found["extract"].median == pytest.approx(50.0)
+    assert found["extract"].p95 == pytest.approx(95.0)
+    assert found["extract"].max == pytest.approx(100.0)
+
+
+def test_answer_of_a_recognition_and_of_its_json():
+    record = KeyframeRecord(1, "session-1", 5 * SECOND_NS, None)
+    candidates = (Candidate(record, 0.5),)
+    given = Recognition(SECOND_NS, Verdict.ACCEPTED, "so", 0.9, candidates, {"extract": 0.25})
+    expected = Answer(SECOND_NS, Verdict.ACCEPTED, 5 * SECOND_NS, {"extract": 0.25})
+    line = {
+        "stamp_ns": SECOND_NS,
+        "verdict": "ACCEPTED",
+        "candidates": [{"stamp_ns": 5 * SECOND_NS}],
+        "timings_ms": {"extract": 250.0},
+    }
+    assert Answer.of(given) == expected
+    assert Answer.from_json(line) == expected
+    assert Answer.from_json({**line, "candidates": []}).match_stamp_ns is None

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verb ``localize``: find every frame of a drive, or one image, in a map."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from vpr_ros.cli.json_lines import json_lines
+from vpr_ros.cli.options import add_settings, add_source, configured
+from vpr_ros.cli.source import Source, open_source
+from vpr_ros.cli.terminal import Skipped, complain, progress, say
+from vpr_ros.datatypes import Recognition, Verdict
+from vpr_ros.errors import ConfigError, ImageError
+from vpr_ros.evaluation.frames import located
+from vpr_ros.evaluation.judge import latencies
+from vpr_ros.map_builder import Frame
+from vpr_ros.pipeline import build
+from vpr_ros.recognizer import PlaceRecognizer
+
+SUMMARY = "find the frames of a drive, or one image, in a map"
+
+Write = Callable[[Frame, Recognition], None]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    add_source(parser, "a rosbag2 (folder or file), a folder of images, or one image")
+    parser.add_argument(
+        "--map", type=Path, required=True, metavar="FILE", help="the map to search (*.vprmap)"
+    )
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        help="write one JSON object per frame and line to FILE, or '-' for the standard output",
+    )
+    add_settings(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer every frame.
+
+    Raises:
+        VprError: the source, the settings or the map cannot be used.
+    """
+    if args.json and Path(args.json).resolve() == args.map.resolve():
+        raise ConfigError(f"--json {args.json} would overwrite the map: name another file")
+    pipeline = build(configured(args.settings))
+    skipped = Skipped()
+    with (
+        pipeline.open_map(args.map) as place_map,
+        open_source(args.source, args.image_topic, None, args.rate) as source,
+        _writer(args.json) as write,
+    ):
+        recognizer = pipeline.recognizer(place_map)
+        answers = _answer_all(recognizer, source, skipped, write)
+        if not answers:
+            raise source.nothing_read(skipped)
+    for line in _summary(answers, skipped):
+        if args.json == "-":
+            complain(line)
+        else:
+            say(line)
+    return 0
+
+
+def _answer_all(
+    recognizer: PlaceRecognizer, source: Source, skipped: Skipped, write: Write
+) -> list[Recognition]:
+    answers = []
+    with progress(source.count, "localizing") as step:
+        for frame in source.frames(skipped):
+            try:
+                recognition = recognizer.recognize(frame.image, frame.stamp_ns)
+            except ImageError as error:
+                skipped(located(error, f"{frame.name} at {frame.stamp_ns} ns"))
+            else:
+                write(frame, recognition)
+                answers.append(recognition)
+            step()
+    return answers
+
+
+@contextmanager
+def _writer(target: str | None) -> Iterator[Write]:
+    """JSON lines to a file or the standard output, or lines for people."""
+    if target is None:
+        yield lambda frame, recognition: say(_line(frame, recognition))
+    else:
+        with json_lines(target) as write:
+            yield write
+
+
+def _line(frame: Frame, recognition: Recognition) -> str:
+    verdict, probability = recognition.verdict.name, recognition.probability
+    stamp = 1e-9 * recognition.stamp_ns
+    return f"{frame.name} {stamp:.3f}  {verdict:9}  {probability:4.2f}  {recognition.reason}"
+
+
+def _summary(answers: Sequence[Recognition], skipped: Skipped) -> list[str]:
+    verdicts = Counter(answer.verdict for answer in answers)
+    counts = ", ".join(f"{verdicts[each]} {each.name.lower()}" for each in Verdict)
+    timings = latencies([answer.timings_s for answer in answers])
+    stages = ", ".join(f"{name} {each.median:.1f}" for name, each in timings.items())
+    return [
+        f"{len(answers)} frames: {counts}{skipped.in_words()}",
+        f"milliseconds per frame (median): {stages}",
+    ]

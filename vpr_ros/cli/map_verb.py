@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verb ``map``: build a map from a drive, or add a drive to a map."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from itertools import chain
+from pathlib import Path
+
+from vpr_ros.cli.options import add_settings, add_source, configured
+from vpr_ros.cli.source import Source, open_source
+from vpr_ros.cli.terminal import Skipped, progress, say
+from vpr_ros.errors import ImageError
+from vpr_ros.evaluation.frames import located
+from vpr_ros.map_builder import Frame, MapBuilder
+from vpr_ros.pipeline import build
+from vpr_ros.place_map import PlaceMap
+
+SUMMARY = "build a map from a drive, or add a drive to a map"
+
+_NO_POSES = "none"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    add_source(parser, "a rosbag2 (folder or file) or a folder of images")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the map (*.vprmap); one that exists gets another session",
+    )
+    parser.add_argument("--session", default="", metavar="NAME", help="what to call this drive")
+    parser.add_argument(
+        "--pose-topic",
+        default="",
+        metavar="TOPIC",
+        help=f"poses of a bag that has several; '{_NO_POSES}' to do without",
+    )
+    add_settings(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build the map.
+
+    Raises:
+        VprError: the source, the settings or the map cannot be used.
+    """
+    pipeline = build(configured(args.settings))
+    skipped = Skipped()
+    pose_topic = None if args.pose_topic == _NO_POSES else args.pose_topic
+    with open_source(args.source, args.image_topic, pose_topic, args.rate) as source:
+        frames = source.frames(skipped)
+        first = next(frames, None)
+        if first is None:  # before a map is made that would hold nothing
+            raise source.nothing_read(skipped)
+        with pipeline.continue_map(args.output) as place_map:
+            builder = pipeline.map_builder(place_map, args.session)
+            kept = _offer_all(builder, chain([first], frames), source.count, skipped)
+            say(_summary(place_map, source, kept, skipped))
+    return 0
+
+
+def _offer_all(builder: MapBuilder, frames: Iterable[Frame], total: int, skipped: Skipped) -> int:
+    """Offer every frame; whatever ends the work, what was kept until then is committed."""
+    kept = 0
+    try:
+        with progress(total, "mapping") as step:
+            for frame in frames:
+                try:
+                    kept += builder.offer(frame) is not None
+                except ImageError as error:
+                    skipped(located(error, f"{frame.name} at {frame.stamp_ns} ns"))
+                step()
+    finally:
+        builder.finish()
+    return kept
+
+
+def _summary(place_map: PlaceMap, source: Source, kept: int, skipped: Skipped) -> str:
+    info = place_map.info()
+    session = info.sessions[-1].name if info.sessions else "nothing"
+    poses = f"poses from {source.poses}" if source.poses else "without poses"
+    return (
+        f"{info.path}: {session}: {kept} keyframes of {source.count} frames{skipped.in_words()}; "
+        f"{source.images}, {poses}; the map holds {info.keyframes} keyframes"
+    )

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What readers of recorded drives do about the flaws they find."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from vpr_ros.errors import VprError
+
+_LOGGER = logging.getLogger(__name__)
+
+OnError = Callable[[VprError], None]  # called with what was skipped and why
+
+
+def log_error(error: VprError) -> None:
+    """Log what was skipped: what is done where nobody else listens."""
+    _LOGGER.warning("skipped: %s", error)
+
+
+def located(error: VprError, where: str) -> VprError:
+    """The same error with the place where it happened."""
+    return type(error)(f"{where}: {error}")

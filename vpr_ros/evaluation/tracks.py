@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A trajectory as recorded: stamped poses, looked up at the stamps of images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vpr_ros.datatypes import Pose
+from vpr_ros.poses import PoseBuffer
+
+Track = Sequence[tuple[int, Pose]]  # (stamp in nanoseconds, pose)
+
+MAX_GAP_S = 1.0
+_FOREVER_S = 3e9  # about a century: a recorded trajectory forgets nothing
+
+
+def pose_buffer(track: Track, max_gap: float = MAX_GAP_S) -> PoseBuffer:
+    """A buffer that holds the whole trajectory.
+
+    Args:
+        track: the poses in any order; a buffer fed live would take a step back for a restart.
+        max_gap: seconds between two poses that are still interpolated.
+    """
+    buffer = PoseBuffer(max_age=_FOREVER_S, max_gap=max_gap)
+    for stamp_ns, pose in sorted(track, key=lambda item: item[0]):
+        buffer.add(stamp_ns, pose)
+    return buffer
