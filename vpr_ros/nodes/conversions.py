@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Between ROS messages and the values of ``vpr_ros.datatypes``, in one place."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Pose as PoseMessage
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
+from nav_msgs.msg import Odometry
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+from vpr_ros.datatypes import Camera, Candidate, ImageArray, Pose, Recognition
+from vpr_ros.errors import ImageError
+from vpr_ros.images import check_image, decode_compressed, decode_ros_image, pack_ros_image
+from vpr_ros.nodes.interfaces import PlaceCandidate, PlaceMatch
+from vpr_ros.poses import checked_pose
+
+_NS_PER_S = 1_000_000_000
+
+
+def stamp_to_ns(stamp: Time) -> int:
+    """Nanoseconds since the epoch of the stamp's clock."""
+    return int(stamp.sec) * _NS_PER_S + int(stamp.nanosec)
+
+
+def ns_to_stamp(stamp_ns: int) -> Time:
+    """The message of a stamp in nanoseconds."""
+    return Time(sec=stamp_ns // _NS_PER_S, nanosec=stamp_ns % _NS_PER_S)
+
+
+def image_from_message(message: Image | CompressedImage) -> ImageArray:
+    """An image message as RGB, uint8 [H, W, 3]; by cv_bridge where it is installed.
+
+    Raises:
+        ImageError: empty, truncated, or in an encoding that is not understood.
+    """
+    if isinstance(message, CompressedImage):
+        return decode_compressed(message.data)
+    bridge = _cv_bridge()
+    if bridge is None:
+        return decode_ros_image(message)
+    pack_ros_image(message)  # cv_bridge itself reads beyond a wrong step or a truncated image
+    try:
+        image = np.asarray(bridge(message, "rgb8"), dtype=np.uint8)
+    except Exception as error:  # CvBridgeError exists only where cv_bridge does
+        raise ImageError(f"cv_bridge cannot convert {message.encoding!r}: {error}") from error
+    check_image(image)
+    return image
+
+
+def pose_from_message(
+    message: Odometry | PoseStamped | PoseWithCovarianceStamped,
+) -> tuple[int, Pose]:
+    """(stamp in nanoseconds, pose) of any message that holds a stamped pose.
+
+    Raises:
+        PoseError: a number is NaN or infinite, or the quaternion is zero.
+    """
+    pose = message.pose if isinstance(message, PoseStamped) else message.pose.pose
+    p, q = pose.position, pose.orientation
+    checked = checked_pose((p.x, p.y, p.z), (q.x, q.y, q.z, q.w), message.header.frame_id)
+    return stamp_to_ns(message.header.stamp), checked
+
+
+def camera_from_message(message: CameraInfo) -> Camera:
+    """The camera's intrinsics."""
+    return Camera(
+        width=int(message.width),
+        height=int(message.height),
+        intrinsics=tuple(float(value) for value in message.k),
+        distortion_model=str(message.distortion_model),
+        distortion=tuple(float(value) for value in message.d),
+    )
+
+
+def place_match_to_message(recognition: Recognition, header: Header, map_path: str) -> PlaceMatch:
+    """The answer to the image with the given header."""
+    return PlaceMatch(
+        header=header,
+        map=map_path,
+        verdict=int(recognition.verdict),
+        reason=recognition.reason,
+        probability=recognition.probability,
+        candidates=[_candidate_to_message(candidate) for candidate in recognition.candidates],
+        stages=list(recognition.timings_s),
+        stage_seconds=list(recognition.timings_s.values()),
+    )
+
+
+def _candidate_to_message(candidate: Candidate) -> PlaceCandidate:
+    keyframe, rerank = candidate.keyframe, candidate.rerank
+    message = PlaceCandidate(
+        keyframe_id=keyframe.keyframe_id,
+        session=keyframe.session,
+        stamp=ns_to_stamp(keyframe.stamp_ns),
+        similarity=candidate.similarity,
+        rerank_score=rerank.score if rerank else math.nan,
+        inliers=rerank.inliers if rerank else -1,
+        has_pose=keyframe.pose is not None,
+    )
+    if keyframe.pose is not None:
+        message.pose_frame_id = keyframe.pose.frame_id
+        message.pose = pose_to_message(keyframe.pose)
+    return message
+
+
+def pose_to_message(pose: Pose) -> PoseMessage:
+    """The pose without its frame."""
+    message = PoseMessage()
+    message.position.x, message.position.y, message.position.z = pose.position
+    q = message.orientation
+    q.x, q.y, q.z, q.w = pose.orientation
+    return message
+
+
+@functools.cache
+def _cv_bridge() -> Callable[[Image, str], Any] | None:
+    """cv_bridge's converter, or None where it is not installed."""
+    try:
+        from cv_bridge import CvBridge
+    except ImportError:
+        return None
+    convert: Callable[[Image, str], Any] = CvBridge().imgmsg_to_cv2
+    return convert

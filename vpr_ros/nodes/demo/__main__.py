@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m vpr_ros.nodes.demo``."""
+
+import sys
+
+from vpr_ros.nodes.demo import main
+
+sys.exit(main())

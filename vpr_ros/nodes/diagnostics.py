@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node's state in one ``diagnostic_msgs/DiagnosticStatus``: what is wrong first, then numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+
+from vpr_ros.nodes.statistics import FrameStatistics
+
+_SILENT_AFTER = 2.0  # seconds without an image before it is worth a warning
+
+
+@dataclass(frozen=True)
+class InputState:
+    """What is known of the image topic."""
+
+    topic: str
+    publishers: int
+    active: bool  # whether the node listens at all
+
+
+class Health:
+    """Turns the counters into a verdict on the node, once per period."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._before = (0, 0, 0)  # received, processed, failed at the last report
+        self._reported: float | None = None
+
+    def report(
+        self,
+        statistics: FrameStatistics,
+        source: InputState,
+        facts: Mapping[str, str],
+        now: float,
+    ) -> DiagnosticStatus:
+        """The status at monotonic time ``now`` (s); ``facts`` are shown as they are."""
+        before = self._before
+        self._before = (statistics.received, statistics.processed, statistics.failed)
+        elapsed = now - self._reported if self._reported is not None else 0.0
+        self._reported = now
+        failed = statistics.failed - before[2]
+        level, message = _verdict(statistics, source, failed, now)
+        values = {**facts, **_numbers(statistics, source)}
+        if elapsed > 0.0:
+            values["input rate [Hz]"] = f"{(statistics.received - before[0]) / elapsed:.1f}"
+            values["output rate [Hz]"] = f"{(statistics.processed - before[1]) / elapsed:.1f}"
+        return DiagnosticStatus(
+            level=level,
+            name=self._name,
+            message=message,
+            hardware_id="",
+            values=[KeyValue(key=key, value=value) for key, value in values.items()],
+        )
+
+
+def _verdict(
+    statistics: FrameStatistics, source: InputState, failed: int, now: float
+) -> tuple[bytes, str]:
+    if not source.active:
+        return DiagnosticStatus.OK, statistics.last_error or "not active"
+    if source.publishers == 0:
+        return DiagnosticStatus.WARN, f"nobody publishes {source.topic}"
+    if source.publishers > 1:
+        text = f"{source.publishers} publishers on {source.topic}: their frames are mixed"
+        return DiagnosticStatus.WARN, text
+    if failed:
+        return DiagnosticStatus.ERROR, f"{failed} frames failed: {statistics.last_error}"
+    if statistics.last_arrival is None:
+        text = f"no image on {source.topic} yet: is its type or reliability another one?"
+        return DiagnosticStatus.WARN, text
+    silence = now - statistics.last_arrival
+    if silence > _SILENT_AFTER:
+        return DiagnosticStatus.WARN, f"no image on {source.topic} for {silence:.0f} s"
+    return DiagnosticStatus.OK, "working"
+
+
+def _numbers(statistics: FrameStatistics, source: InputState) -> dict[str, str]:
+    values = {
+        "image topic": source.topic,
+        "frames received": str(statistics.received),
+        "frames processed": str(statistics.processed),
+        "frames dropped": str(statistics.dropped),
+        "frames failed": str(statistics.failed),
+        "stamps repeated": str(statistics.repeated),
+        "stamps going backwards": str(statistics.backward),
+        "last error": statistics.last_error,
+    }
+    for stage, (median, largest) in statistics.latencies_ms().items():
+        values[f"{stage} median [ms]"] = f"{median:.2f}"
+        values[f"{stage} max [ms]"] = f"{largest:.2f}"
+    return values

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Entry point of the mapper node."""
+
+from __future__ import annotations
+
+import sys
+
+from vpr_ros.nodes.place_node import PlaceNode
+from vpr_ros.nodes.runner import run
+
+
+def _make() -> PlaceNode:
+    # Imported here so that a missing vpr_msgs is one line for people, not a traceback.
+    from vpr_ros.nodes.mapper import MapperNode
+
+    return MapperNode()
+
+
+def main() -> int:
+    """Run the mapper until it is interrupted."""
+    return run(_make)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ROS parameters straight from ``vpr_ros.config``: nothing is declared twice."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.node import Node
+
+from vpr_ros.config import NodeConfig, Setting, settings_of, with_settings
+
+C = TypeVar("C", bound=NodeConfig)
+
+# ROS ranges are closed and finite; where a setting has no upper bound, these stand for it.
+_LARGEST = 1e12
+_LARGEST_INT = 2**31 - 1
+
+
+def declare_parameters(node: Node, defaults: NodeConfig) -> None:
+    """Declare every setting as a typed, ranged and described parameter."""
+    for name, value, setting in settings_of(defaults):
+        node.declare_parameter(name, value, _descriptor(value, setting))
+
+
+def read_parameters(node: Node, defaults: C) -> C:
+    """The configuration that the node's parameters now say.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+    names = [name for name, _, _ in settings_of(defaults)]
+    return with_settings(defaults, {name: node.get_parameter(name).value for name in names})
+
+
+def _descriptor(value: object, setting: Setting) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(description=setting.description)
+    if setting.choices:
+        descriptor.additional_constraints = "one of: " + ", ".join(setting.choices)
+    if setting.minimum is None and setting.maximum is None:
+        return descriptor
+    low = -_LARGEST if setting.minimum is None else setting.minimum
+    high = _LARGEST if setting.maximum is None else setting.maximum
+    if isinstance(value, int):
+        last = int(min(high, _LARGEST_INT))
+        descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=last, step=1)]
+    else:
+        descriptor.floating_point_range = [
+            FloatingPointRange(from_value=float(low), to_value=float(high), step=0.0)
+        ]
+    return descriptor

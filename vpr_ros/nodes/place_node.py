@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the mapper and the localizer share: image input, worker, map, lifecycle, diagnostics."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import Node as LifecycleNode
+from rclpy.lifecycle import State, TransitionCallbackReturn
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+from sensor_msgs.msg import CompressedImage, Image
+
+from vpr_ros import pipeline
+from vpr_ros.config import NodeConfig
+from vpr_ros.datatypes import ImageArray
+from vpr_ros.errors import MapError, VprError
+from vpr_ros.nodes.conversions import image_from_message, stamp_to_ns
+from vpr_ros.nodes.diagnostics import Health, InputState
+from vpr_ros.nodes.interfaces import GetMapInfo
+from vpr_ros.nodes.logging_bridge import LoggingBridge
+from vpr_ros.nodes.parameters import declare_parameters, read_parameters
+from vpr_ros.nodes.statistics import FrameStatistics
+from vpr_ros.nodes.worker import FrameWorker
+from vpr_ros.pipeline import Pipeline
+from vpr_ros.place_map import PlaceMap
+
+R = TypeVar("R")
+
+# The worker keeps only the newest frame and counts the others; a queue a little deeper than one
+# lets it count them, where DDS would lose them without a word.
+_QUEUE_DEPTH = 5
+
+
+@dataclass(frozen=True)
+class ImageFrame:
+    """An image message on its way to the worker."""
+
+    message: Image | CompressedImage
+    arrival: float  # seconds, monotonic clock
+
+    @property
+    def stamp_ns(self) -> int:
+        """The image's stamp."""
+        return stamp_to_ns(self.message.header.stamp)
+
+
+class PlaceNode(LifecycleNode):
+    """A lifecycle node that feeds images to one thread, which owns the model and the map.
+
+    configure loads the model and opens the map, activate subscribes, deactivate finishes the frame
+    in hand, cleanup closes the map. Parameters are read when configuring.
+    """
+
+    def __init__(self, name: str, defaults: NodeConfig) -> None:
+        super().__init__(name)
+        self._defaults = defaults
+        self._config = defaults
+        self._pipeline: Pipeline | None = None
+        self._map: PlaceMap | None = None
+        self._worker: FrameWorker[ImageFrame] | None = None
+        self._inputs: list[Any] = []
+        self._statistics = FrameStatistics()
+        self._health = Health(f"vpr_ros: {name}")
+        declare_parameters(self, defaults)
+        logging.getLogger("vpr_ros").addHandler(LoggingBridge(self.get_logger()))
+        self.create_service(GetMapInfo, "~/get_map_info", self._get_map_info)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        # A clock that always runs: a stopped /clock is a thing diagnostics must be able to tell.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(1.0, self._publish_diagnostics, clock=steady)
+
+    # What a node adds. All but the first run on the worker's thread or while there is none.
+
+    def open_map(self, path: Path) -> PlaceMap:
+        """Open the map as this node needs it."""
+        raise NotImplementedError
+
+    def process(self, image: ImageArray, frame: ImageFrame) -> dict[str, float]:
+        """Do the node's job with one image; returns the seconds of each stage."""
+        raise NotImplementedError
+
+    def facts(self) -> dict[str, str]:
+        """What else diagnostics should show."""
+        return {}
+
+    # Lifecycle.
+
+    def on_configure(self, state: State) -> TransitionCallbackReturn:
+        """Read the parameters, load the model, open the map."""
+        return self._attempt("configure", self.configure)
+
+    def on_activate(self, state: State) -> TransitionCallbackReturn:
+        """Start the worker and listen."""
+        self._worker = FrameWorker(self._handle, self._failed)
+        self.subscribe()
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: State) -> TransitionCallbackReturn:
+        """Stop listening, finish what is in hand."""
+        result = self._attempt("deactivate", self.stop)
+        super().on_deactivate(state)
+        return result
+
+    def on_cleanup(self, state: State) -> TransitionCallbackReturn:
+        """Close the map, forget the model."""
+        return self._attempt("clean up", self.close)
+
+    def on_shutdown(self, state: State) -> TransitionCallbackReturn:
+        """Leave nothing open, from whatever state."""
+        return self._attempt("shut down", self.close)
+
+    def configure(self) -> None:
+        """Build the pipeline that the parameters describe and open its map."""
+        self._statistics = FrameStatistics()
+        self._config = read_parameters(self, self._defaults)
+        self._pipeline = pipeline.build(self._config)
+        self._map = self.open_map(Path(self._config.map_path).expanduser())
+        keyframes = len(self._map)
+        self.get_logger().info(f"{self._config.map_path}: {keyframes} keyframes, {self._backend()}")
+
+    def subscribe(self) -> None:
+        """Start to listen to the image topic."""
+        kind = CompressedImage if self._config.image_transport == "compressed" else Image
+        self.listen(kind, "image", self._take)
+
+    def listen(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
+        """Subscribe for as long as the node is active."""
+        reliability = QoSReliabilityPolicy[self._config.reliability.upper()]
+        qos = QoSProfile(depth=_QUEUE_DEPTH, reliability=reliability)
+        self._inputs.append(self.create_subscription(kind, topic, callback, qos))
+
+    def stop(self) -> None:
+        """Stop listening and wait for the worker."""
+        while self._inputs:
+            self.destroy_subscription(self._inputs.pop())
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+
+    def close(self) -> None:
+        """Stop, and close the map."""
+        self.stop()
+        if self._map is not None:
+            self._map.close()
+        self._map, self._pipeline = None, None
+
+    def on_worker(self, function: Callable[[], R]) -> R:
+        """Run something that touches the map: between two frames, or now if there are none."""
+        return self._worker.call(function) if self._worker is not None else function()
+
+    def _attempt(self, what: str, step: Callable[[], None]) -> TransitionCallbackReturn:
+        try:
+            step()
+        except VprError as error:
+            self._statistics.last_error = str(error)
+            self.get_logger().error(f"cannot {what}: {error}")
+            return TransitionCallbackReturn.FAILURE
+        return TransitionCallbackReturn.SUCCESS
+
+    # Frames.
+
+    def _take(self, message: Image | CompressedImage) -> None:
+        frame = ImageFrame(message, time.monotonic())
+        if not self._statistics.arrive(frame.stamp_ns, frame.arrival):
+            return
+        if self._worker is not None and not self._worker.offer(frame):
+            self._statistics.drop()
+
+    def _handle(self, frame: ImageFrame) -> None:
+        start = time.monotonic()
+        image = image_from_message(frame.message)
+        decoded = time.monotonic()
+        timings = {"wait": start - frame.arrival, "decode": decoded - start}
+        timings.update(self.process(image, frame))
+        self._statistics.done({**timings, "total": time.monotonic() - frame.arrival})
+
+    def _failed(self, frame: ImageFrame, error: Exception) -> None:
+        reason = str(error) if isinstance(error, VprError) else f"{type(error).__name__}: {error}"
+        self._statistics.fail(reason)
+        self.get_logger().error(f"frame skipped: {reason}", throttle_duration_sec=1.0)
+
+    # Reports.
+
+    def _backend(self) -> str:
+        if self._pipeline is None:
+            return ""
+        return f"{self._config.method}, {self._pipeline.extractor.description}"
+
+    def _publish_diagnostics(self) -> None:
+        source = InputState(
+            topic=self.resolve_topic_name("image"),
+            publishers=self.count_publishers(self.resolve_topic_name("image")),
+            active=self._worker is not None,
+        )
+        facts = {"backend": self._backend(), "map": self._config.map_path, **self.facts()}
+        status = self._health.report(self._statistics, source, facts, time.monotonic())
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(array)
+
+    def _get_map_info(
+        self, request: GetMapInfo.Request, response: GetMapInfo.Response
+    ) -> GetMapInfo.Response:
+        try:
+            info = self.on_worker(self.opened_map().info)
+        except VprError as error:
+            response.message = str(error)
+            return response
+        response.success, response.path = True, str(info.path)
+        response.method, response.fingerprint = info.spec.method, info.fingerprint
+        response.sessions, response.keyframes = len(info.sessions), info.keyframes
+        response.keyframes_with_pose = info.keyframes_with_pose
+        response.size_bytes = info.size_bytes
+        return response
+
+    def opened_map(self) -> PlaceMap:
+        """The map in use.
+
+        Raises:
+            MapError: the node is not configured.
+        """
+        if self._map is None:
+            raise MapError(f"{self.get_name()} has no map open: configure it first")
+        return self._map

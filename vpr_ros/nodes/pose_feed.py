@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The robot's poses as they arrive, and the wait for the one that belongs to an image."""
+
+from __future__ import annotations
+
+import threading
+
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
+from nav_msgs.msg import Odometry
+
+from vpr_ros.datatypes import Pose
+from vpr_ros.errors import VprError
+from vpr_ros.nodes.conversions import pose_from_message
+from vpr_ros.poses import PoseBuffer
+
+# pose_type -> (topic, message type)
+POSE_SOURCES = {
+    "odometry": ("odom", Odometry),
+    "pose": ("pose", PoseStamped),
+    "pose_with_covariance": ("pose", PoseWithCovarianceStamped),
+}
+
+
+class PoseFeed:
+    """Poses come in on the executor's thread and are asked for on the worker's."""
+
+    def __init__(self, max_gap: float) -> None:
+        """Poses further apart than ``max_gap`` seconds are never interpolated."""
+        self._buffer = PoseBuffer(max_gap=max_gap)
+        self._arrived = threading.Condition()
+        self.refused = 0
+        self.last_error = ""
+
+    def take(self, message: Odometry | PoseStamped | PoseWithCovarianceStamped) -> None:
+        """Subscription callback; a pose that cannot be is counted and forgotten."""
+        try:
+            stamp_ns, pose = pose_from_message(message)
+        except VprError as error:
+            self.refused += 1
+            self.last_error = str(error)
+            return
+        with self._arrived:
+            self._buffer.add(stamp_ns, pose)
+            self._arrived.notify_all()
+
+    def at(self, stamp_ns: int, timeout: float) -> Pose | None:
+        """The pose at a stamp, waiting up to ``timeout`` seconds for a later one to arrive."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._reaches(stamp_ns), timeout)
+            return self._buffer.at(stamp_ns)
+
+    def _reaches(self, stamp_ns: int) -> bool:
+        newest_ns = self._buffer.newest_ns
+        return newest_ns is not None and newest_ns >= stamp_ns

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a node counts: frames that came, went, failed, and how long each stage took."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+_WINDOW = 100  # frames over which latencies are reported
+
+
+@dataclass
+class FrameStatistics:
+    """Counters of one node since it was configured; safe to use from several threads."""
+
+    received: int = 0
+    processed: int = 0
+    dropped: int = 0  # replaced by a newer frame before their turn came
+    failed: int = 0
+    repeated: int = 0  # same stamp as the frame before
+    backward: int = 0  # older stamp than the frame before
+    last_error: str = ""
+    last_stamp_ns: int | None = None
+    last_arrival: float | None = None  # seconds, monotonic clock
+    _stages: dict[str, deque[float]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def arrive(self, stamp_ns: int, now: float) -> bool:
+        """Count a frame; False if it repeats the one before and needs no second answer."""
+        with self._lock:
+            self.received += 1
+            self.last_arrival = now
+            last_ns, self.last_stamp_ns = self.last_stamp_ns, stamp_ns
+            if last_ns is not None and stamp_ns == last_ns:
+                self.repeated += 1
+                return False
+            if last_ns is not None and stamp_ns < last_ns:
+                self.backward += 1
+            return True
+
+    def drop(self) -> None:
+        """Count a frame that a newer one replaced."""
+        with self._lock:
+            self.dropped += 1
+
+    def fail(self, reason: str) -> None:
+        """Count a frame that could not be handled."""
+        with self._lock:
+            self.failed += 1
+            self.last_error = reason
+
+    def done(self, timings_s: Mapping[str, float]) -> None:
+        """Count a frame that was handled, with the seconds of each stage."""
+        with self._lock:
+            self.processed += 1
+            for stage, seconds in timings_s.items():
+                self._stages.setdefault(stage, deque(maxlen=_WINDOW)).append(seconds)
+
+    def latencies_ms(self) -> dict[str, tuple[float, float]]:
+        """Stage -> (median, largest) milliseconds over the last frames."""
+        with self._lock:
+            copies = {stage: list(values) for stage, values in self._stages.items()}
+        return {
+            stage: (1e3 * float(np.median(values)), 1e3 * max(values))
+            for stage, values in copies.items()
+        }

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One thread owns the model and the map; the newest frame wins."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+F = TypeVar("F")
+R = TypeVar("R")
+
+
+class FrameWorker(Generic[F]):
+    """Handles frames one at a time, and calls from elsewhere between them.
+
+    A robot wants the answer to what it sees now: while one frame is handled, a newer one replaces
+    the one that waits. A frame that raises is reported and the thread goes on.
+    """
+
+    def __init__(
+        self, handle: Callable[[F], None], on_failure: Callable[[F, Exception], None]
+    ) -> None:
+        self._handle = handle
+        self._on_failure = on_failure
+        self._frame: F | None = None
+        self._calls: deque[Callable[[], None]] = deque()
+        self._stopping = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="vpr_ros worker", daemon=True)
+        self._thread.start()
+
+    def offer(self, frame: F) -> bool:
+        """Hand over a frame; False if it pushed out one that was still waiting."""
+        with self._changed:
+            pushed_out = self._frame is not None
+            self._frame = frame
+            self._changed.notify()
+        return not pushed_out
+
+    def call(self, function: Callable[[], R]) -> R:
+        """Run a function on the worker's thread, before any waiting frame, and return its result.
+
+        Raises:
+            RuntimeError: the worker was stopped.
+        """
+        future: Future[R] = Future()
+        with self._changed:
+            if self._stopping:
+                raise RuntimeError("the worker is stopped")
+            self._calls.append(lambda: _resolve(future, function))
+            self._changed.notify()
+        return future.result()
+
+    def stop(self) -> None:
+        """Finish what waits, then end the thread."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (job := self._next()) is not None:
+            job()
+
+    def _next(self) -> Callable[[], None] | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._calls or self._frame is not None or self._stopping)
+            if self._calls:
+                return self._calls.popleft()
+            if self._frame is None:
+                return None
+            frame, self._frame = self._frame, None
+        return lambda: self._attempt(frame)
+
+    def _attempt(self, frame: F) -> None:
+        try:
+            self._handle(frame)
+        except Exception as error:  # one bad frame must not end the thread
+            self._on_failure(frame, error)
+
+
+def _resolve(future: Future[R], function: Callable[[], R]) -> None:
+    try:
+        future.set_result(function())
+    except Exception as error:  # belongs to the caller, who gets it from future.result()
+        future.set_exception(error)
