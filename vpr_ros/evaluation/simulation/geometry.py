@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the simulated town is made of: flat, textured, convex faces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+FloatArray = npt.NDArray[np.float64]
+UP = np.array([0.0, 0.0, 1.0])
+
+
+@dataclass(frozen=True, eq=False)
+class Texture:
+    """The look of a surface, before any light falls on it.
+
+    Attributes:
+        albedo: RGB, uint8 [H, W, 3].
+        texels_per_metre: Scale, the same along rows and columns.
+        glow: What shines by itself once lamps are lit, uint8 [H, W, 3], or nothing.
+        alpha: 0 where the surface has a hole, uint8 [H, W], or nothing for no holes.
+    """
+
+    albedo: Image
+    texels_per_metre: float
+    glow: Image | None = None
+    alpha: Image | None = None
+
+    @property
+    def size_m(self) -> tuple[float, float]:
+        """(width, height) in metres."""
+        height, width = self.albedo.shape[:2]
+        return width / self.texels_per_metre, height / self.texels_per_metre
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """A convex flat piece of the town.
+
+    Attributes:
+        corners: [N, 3] in the map frame, metres, in order around the face.
+        texture: Its look.
+        origin: [3] where the upper left corner of the texture lies.
+        u_axis: [3] unit vector along growing texture columns.
+        v_axis: [3] unit vector along growing texture rows.
+        two_sided: Whether it is also seen from behind.
+    """
+
+    corners: FloatArray
+    texture: Texture
+    origin: FloatArray
+    u_axis: FloatArray
+    v_axis: FloatArray
+    two_sided: bool = False
+
+    @property
+    def normal(self) -> FloatArray:
+        """[3] unit vector toward the side from which the texture reads the right way."""
+        return np.cross(self.v_axis, self.u_axis)
+
+    def point(self, u: float, v: float) -> FloatArray:
+        """[3] the place that is u metres right of and v metres below the texture's origin."""
+        return self.origin + u * self.u_axis + v * self.v_axis
+
+
+@dataclass(frozen=True, eq=False)
+class Solid:
+    """A thing that stands on the ground and throws a shadow: a house, a car.
+
+    Attributes:
+        faces: What one sees of it.
+        footprint: [4, 2] its corners on the ground, metres in the map frame.
+        height: Metres.
+    """
+
+    faces: list[Face]
+    footprint: FloatArray
+    height: float
+
+
+def face(
+    upper_left: Sequence[float] | FloatArray,
+    u_axis: Sequence[float] | FloatArray,
+    v_axis: Sequence[float] | FloatArray,
+    texture: Texture,
+    outline: Sequence[tuple[float, float]] | None = None,
+    *,
+    two_sided: bool = False,
+) -> Face:
+    """A face that shows a texture, all of it or the part within an outline.
+
+    Args:
+        upper_left: [3] place of the texture's upper left corner, metres.
+        u_axis: [3] direction of the texture's columns; any length.
+        v_axis: [3] direction of the texture's rows; any length.
+        texture: The look.
+        outline: Convex, as (u, v) in metres from the upper left corner; the whole texture
+            if not given.
+        two_sided: Whether it is also seen from behind.
+    """
+    width, height = texture.size_m
+    shape = outline or [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)]
+    origin, u, v = np.asarray(upper_left, float), unit(u_axis), unit(v_axis)
+    corners = np.array([origin + a * u + b * v for a, b in shape])
+    return Face(corners, texture, origin, u, v, two_sided)
+
+
+def upright(
+    left: tuple[float, float],
+    right: tuple[float, float],
+    top: float,
+    texture: Texture,
+    outline: Sequence[tuple[float, float]] | None = None,
+    *,
+    two_sided: bool = False,
+) -> Face:
+    """A vertical face whose left edge stands at `left` for who looks at its front."""
+    u_axis = (right[0] - left[0], right[1] - left[1], 0.0)
+    return face((*left, top), u_axis, -UP, texture, outline, two_sided=two_sided)
+
+
+def unit(vector: Sequence[float] | FloatArray) -> FloatArray:
+    """[3] the vector, scaled to length one."""
+    array = np.asarray(vector, dtype=np.float64)
+    return array / float(np.linalg.norm(array))
+
+
+def spanned(
+    upper_left: tuple[float, float, float],
+    upper_right: tuple[float, float, float],
+    lower_left: tuple[float, float, float],
+    texture: Texture,
+    *,
+    two_sided: bool = False,
+) -> Face:
+    """A rectangle in space by three of its corners, as seen from its front."""
+    u_axis, v_axis = np.subtract(upper_right, upper_left), np.subtract(lower_left, upper_left)
+    width, height = float(np.linalg.norm(u_axis)), float(np.linalg.norm(v_axis))
+    outline = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)]
+    return face(upper_left, u_axis, v_axis, texture, outline, two_sided=two_sided)
