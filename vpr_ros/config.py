@@ -208,13 +208,15 @@ def with_settings(config: T, values: Mapping[str, Any]) -> T:
     Raises:
         ConfigError: a name is unknown, or a value is of the wrong type or out of range.
     """
-    known = {name: value for name, value, _ in settings_of(config)}
+    known = {name: (value, setting) for name, value, setting in settings_of(config)}
     for name, value in values.items():
         if name not in known:
             raise ConfigError(f"no setting {name!r}; known: {', '.join(sorted(known))}")
-        if not _fits(value, known[name]):
-            expected = type(known[name]).__name__
+        default, setting = known[name]
+        if not _fits(value, default):
+            expected = type(default).__name__
             raise ConfigError(f"{name} = {value!r}: must be of type {expected}")
+        check(name, value, setting)
     changed: T = _replaced(config, values, "")
     return changed
 

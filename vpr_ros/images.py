@@ -31,7 +31,7 @@ BYTES_PER_PIXEL = {
 # Encodings that say only how wide a pixel is; REP-118 drivers mean these by them.
 _PLAIN_NAMES = {"8UC1": "mono8", "16UC1": "mono16", "8UC3": "bgr8", "8UC4": "bgra8"}
 
-_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 _PNG_START, _PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
 
 
@@ -92,13 +92,13 @@ def decode_ros_image(message: RosImage) -> ImageArray:
         from rosbags.image import image_to_cvimage
         from rosbags.image.image import ImageError as RosbagsImageError
     except ImportError as error:
-        raise ImageError(f"raw images need rosbags-image: pip install rosbags-image") from error
+        raise ImageError("raw images need rosbags-image: pip install rosbags-image") from error
     try:
         return _as_uint8(image_to_cvimage(packed, "rgb8"))  # type: ignore[arg-type]
     except (RosbagsImageError, cv2.error, TypeError, ValueError) as error:
         size = f"{packed.width}x{packed.height}"
         raise ImageError(
-            f"{size} image in {packed.encoding} cannot be converted: {error}"
+            f"{size} image in {packed.encoding} cannot be converted: {_one_line(error)}"
         ) from error
 
 
@@ -112,13 +112,12 @@ def decode_compressed(data: bytes | NDArray[np.uint8]) -> ImageArray:
     raw = bytes(data)
     if not raw:
         raise ImageError("compressed image of 0 bytes")
-    for start, end, kind in ((_JPEG_START, _JPEG_END, "JPEG"), (_PNG_START, _PNG_END, "PNG")):
-        if raw.startswith(start) and end not in raw[-64:]:
-            raise ImageError(f"{kind} of {len(raw)} bytes has no end marker: it is truncated")
+    if (kind := _truncated_kind(raw)) is not None:
+        raise ImageError(f"{kind} of {len(raw)} bytes has no end marker: it is truncated")
     try:
         image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
-        raise ImageError(f"{len(raw)} bytes cannot be decoded: {error}") from error
+        raise ImageError(f"{len(raw)} bytes cannot be decoded: {_one_line(error)}") from error
     if image is None:
         raise ImageError(f"{len(raw)} bytes starting with {raw[:4].hex()} are not an image")
     return _as_uint8(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
@@ -167,6 +166,24 @@ def encode_jpeg(image: ImageArray, quality: int = 85) -> bytes:
     if not ok:
         raise ImageError(f"{image.shape[1]}x{image.shape[0]} image cannot be written as JPEG")
     return data.tobytes()
+
+
+def _truncated_kind(raw: bytes) -> str | None:
+    """What kind of file it is, if its end marker is missing.
+
+    Padding may follow the end marker. A JPEG may hold a smaller one as its thumbnail, so its own
+    end marker is the one after the last scan; within a scan no such bytes can occur.
+    """
+    if raw.startswith(_JPEG_START) and raw.find(_JPEG_END, max(0, raw.rfind(_JPEG_SCAN))) < 0:
+        return "JPEG"
+    if raw.startswith(_PNG_START) and _PNG_END not in raw:
+        return "PNG"
+    return None
+
+
+def _one_line(error: Exception) -> str:
+    """OpenCV's messages run over several lines."""
+    return " ".join(str(error).split())
 
 
 def _as_uint8(image: Any) -> NDArray[np.uint8]:

@@ -29,9 +29,11 @@ def checked_pose(position: tuple[float, ...], orientation: tuple[float, ...], fr
     """
     if not all(math.isfinite(value) for value in (*position, *orientation)):
         raise PoseError(f"pose in {frame!r} is not finite: {position} {orientation}")
-    norm = math.sqrt(sum(value * value for value in orientation))
+    norm = math.hypot(*orientation)
     if norm < 1e-6:
         raise PoseError(f"pose in {frame!r} has a zero quaternion: is it filled in?")
+    if math.isinf(norm):
+        raise PoseError(f"pose in {frame!r} has a quaternion too long to normalize: {orientation}")
     x, y, z, w = (value / norm for value in orientation)
     return Pose((position[0], position[1], position[2]), (x, y, z, w), frame)
 
@@ -84,10 +86,11 @@ class PoseBuffer:
     def add(self, stamp_ns: int, pose: Pose) -> None:
         """Take a pose. Stamps or a frame that jump (a bag that starts over) empty the buffer."""
         newest = self.newest_ns
-        if newest is not None and stamp_ns == newest:
+        same_frame = newest is None or pose.frame_id == self._poses[-1].frame_id
+        if stamp_ns == newest and same_frame:
             self._poses[-1] = pose
             return
-        if newest is not None and (stamp_ns < newest or pose.frame_id != self._poses[-1].frame_id):
+        if newest is not None and (stamp_ns < newest or not same_frame):
             self._stamps_ns.clear()
             self._poses.clear()
         self._stamps_ns.append(stamp_ns)

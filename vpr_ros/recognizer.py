@@ -78,7 +78,7 @@ def decide(candidates: Sequence[Candidate], config: DecisionConfig) -> tuple[Ver
     probability = _probability(rerank.score, config)
     if probability < config.accept_probability:
         reason = f"{name} fits best, but {rerank.score:.0f} inliers are too few"
-        return Verdict.UNKNOWN, f"{reason}: {_needed_score(config):.0f} needed", probability
+        return Verdict.UNKNOWN, f"{reason}: {_needed_score(config)} needed", probability
     if _is_zoomed(rerank, config):
         return Verdict.AMBIGUOUS, f"near {name}, {_zoom_in_words(rerank.zoom)}", probability
     rival = _rival(candidates, config)
@@ -118,10 +118,10 @@ def _probability(score: float, config: DecisionConfig) -> float:
     return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, log_odds))))
 
 
-def _needed_score(config: DecisionConfig) -> float:
-    """The rerank score at which the probability reaches ``accept_probability``."""
+def _needed_score(config: DecisionConfig) -> int:
+    """The least whole rerank score at which the probability reaches ``accept_probability``."""
     wanted = min(max(config.accept_probability, 1e-9), 1.0 - 1e-9)
-    return config.half_score + math.log(wanted / (1.0 - wanted)) / config.score_slope
+    return math.ceil(config.half_score + math.log(wanted / (1.0 - wanted)) / config.score_slope)
 
 
 def _is_zoomed(rerank: RerankScore, config: DecisionConfig) -> bool:

@@ -15,11 +15,12 @@ _SILENT_AFTER = 2.0  # seconds without an image before it is worth a warning
 
 @dataclass(frozen=True)
 class InputState:
-    """What is known of the image topic."""
+    """What is known of the image topic, and whether anybody listens to it."""
 
     topic: str
     publishers: int
     active: bool  # whether the node listens at all
+    refused: str = ""  # why the last change of state was refused
 
 
 class Health:
@@ -27,6 +28,7 @@ class Health:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._counters: FrameStatistics | None = None
         self._before = (0, 0, 0)  # received, processed, failed at the last report
         self._reported: float | None = None
 
@@ -38,6 +40,8 @@ class Health:
         now: float,
     ) -> DiagnosticStatus:
         """The status at monotonic time ``now`` (s); ``facts`` are shown as they are."""
+        if statistics is not self._counters:  # the node was configured anew and counts from zero
+            self._counters, self._before = statistics, (0, 0, 0)
         before = self._before
         self._before = (statistics.received, statistics.processed, statistics.failed)
         elapsed = now - self._reported if self._reported is not None else 0.0
@@ -60,8 +64,10 @@ class Health:
 def _verdict(
     statistics: FrameStatistics, source: InputState, failed: int, now: float
 ) -> tuple[bytes, str]:
+    if source.refused:
+        return DiagnosticStatus.ERROR, source.refused
     if not source.active:
-        return DiagnosticStatus.OK, statistics.last_error or "not active"
+        return DiagnosticStatus.OK, "not active"
     if source.publishers == 0:
         return DiagnosticStatus.WARN, f"nobody publishes {source.topic}"
     if source.publishers > 1:

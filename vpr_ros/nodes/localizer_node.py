@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
-from vpr_ros.nodes.place_node import PlaceNode
 from vpr_ros.nodes.runner import run
+
+if TYPE_CHECKING:
+    from vpr_ros.nodes.place_node import PlaceNode
 
 
 def _make() -> PlaceNode:

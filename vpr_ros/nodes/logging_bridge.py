@@ -17,7 +17,11 @@ class LoggingBridge(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log at the record's level; rclpy allows one level per call site, hence four calls."""
-        text = self.format(record)
+        try:
+            text = self.format(record)
+        except Exception:  # a wrong format string must not stop who logs it
+            self.handleError(record)
+            return
         if record.levelno >= logging.ERROR:
             self._logger.error(text)
         elif record.levelno >= logging.WARNING:

@@ -6,9 +6,11 @@ from __future__ import annotations
 from typing import TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 
 from vpr_ros.config import NodeConfig, Setting, settings_of, with_settings
+from vpr_ros.errors import ConfigError
 
 C = TypeVar("C", bound=NodeConfig)
 
@@ -18,9 +20,16 @@ _LARGEST_INT = 2**31 - 1
 
 
 def declare_parameters(node: Node, defaults: NodeConfig) -> None:
-    """Declare every setting as a typed, ranged and described parameter."""
+    """Declare every setting as a typed, ranged and described parameter.
+
+    Raises:
+        ConfigError: the node was started with a value of another type or out of range.
+    """
     for name, value, setting in settings_of(defaults):
-        node.declare_parameter(name, value, _descriptor(value, setting))
+        try:
+            node.declare_parameter(name, value, _descriptor(value, setting))
+        except ParameterException as error:
+            raise ConfigError(f"parameter {name}: {error}") from error
 
 
 def read_parameters(node: Node, defaults: C) -> C:

@@ -37,6 +37,9 @@ R = TypeVar("R")
 # lets it count them, where DDS would lose them without a word.
 _QUEUE_DEPTH = 5
 
+# Stages that are the pipeline's or spent waiting; what is left of a frame's time is "overhead".
+_NOT_OVERHEAD = {"wait", "pose", "extract", "retrieve", "rerank", "map"}
+
 
 @dataclass(frozen=True)
 class ImageFrame:
@@ -67,7 +70,9 @@ class PlaceNode(LifecycleNode):
         self._worker: FrameWorker[ImageFrame] | None = None
         self._inputs: list[Any] = []
         self._statistics = FrameStatistics()
-        self._health = Health(f"vpr_ros: {name}")
+        self._refused = ""  # why the last transition failed
+        # The name as started: two localizers must not speak for each other in /diagnostics.
+        self._health = Health(f"vpr_ros: {self.get_fully_qualified_name().lstrip('/')}")
         declare_parameters(self, defaults)
         logging.getLogger("vpr_ros").addHandler(LoggingBridge(self.get_logger()))
         self.create_service(GetMapInfo, "~/get_map_info", self._get_map_info)
@@ -156,11 +161,12 @@ class PlaceNode(LifecycleNode):
         return self._worker.call(function) if self._worker is not None else function()
 
     def _attempt(self, what: str, step: Callable[[], None]) -> TransitionCallbackReturn:
+        self._refused = ""
         try:
             step()
         except VprError as error:
-            self._statistics.last_error = str(error)
-            self.get_logger().error(f"cannot {what}: {error}")
+            self._refused = f"cannot {what}: {error}"
+            self.get_logger().error(self._refused)
             return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS
 
@@ -179,7 +185,9 @@ class PlaceNode(LifecycleNode):
         decoded = time.monotonic()
         timings = {"wait": start - frame.arrival, "decode": decoded - start}
         timings.update(self.process(image, frame))
-        self._statistics.done({**timings, "total": time.monotonic() - frame.arrival})
+        total = time.monotonic() - frame.arrival
+        others = sum(seconds for stage, seconds in timings.items() if stage in _NOT_OVERHEAD)
+        self._statistics.done({**timings, "overhead": total - others, "total": total})
 
     def _failed(self, frame: ImageFrame, error: Exception) -> None:
         reason = str(error) if isinstance(error, VprError) else f"{type(error).__name__}: {error}"
@@ -198,6 +206,7 @@ class PlaceNode(LifecycleNode):
             topic=self.resolve_topic_name("image"),
             publishers=self.count_publishers(self.resolve_topic_name("image")),
             active=self._worker is not None,
+            refused=self._refused,
         )
         facts = {"backend": self._backend(), "map": self._config.map_path, **self.facts()}
         status = self._health.report(self._statistics, source, facts, time.monotonic())

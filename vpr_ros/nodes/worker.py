@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from typing import Generic, TypeVar
 
 F = TypeVar("F")
 R = TypeVar("R")
+
+_log = logging.getLogger(__name__)
 
 
 class FrameWorker(Generic[F]):
@@ -33,8 +36,10 @@ class FrameWorker(Generic[F]):
         self._thread.start()
 
     def offer(self, frame: F) -> bool:
-        """Hand over a frame; False if it pushed out one that was still waiting."""
+        """Hand over a frame; False if one is lost: the one that waited, or this one after stop."""
         with self._changed:
+            if self._stopping:
+                return False
             pushed_out = self._frame is not None
             self._frame = frame
             self._changed.notify()
@@ -79,7 +84,13 @@ class FrameWorker(Generic[F]):
         try:
             self._handle(frame)
         except Exception as error:  # one bad frame must not end the thread
+            self._report(frame, error)
+
+    def _report(self, frame: F, error: Exception) -> None:
+        try:
             self._on_failure(frame, error)
+        except Exception:  # nor must a report that fails
+            _log.exception("the failure of a frame could not be reported")
 
 
 def _resolve(future: Future[R], function: Callable[[], R]) -> None:

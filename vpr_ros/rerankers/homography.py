@@ -63,7 +63,10 @@ class HomographyReranker:
             return _NONE
         agree = np.asarray(mask).ravel().astype(bool)
         inliers = int(agree.sum())
-        return RerankScore(float(inliers), inliers, _zoom(points[agree], others[agree]))
+        # Cameras of another resolution see the scene at the same part of their image.
+        resolution = max(query.image_size) / max(candidate.image_size)
+        zoom = _zoom(points[agree], others[agree]) / resolution
+        return RerankScore(float(inliers), inliers, zoom)
 
 
 def _similarities(query: LocalFeatures, candidates: Sequence[LocalFeatures]) -> list[FloatArray]:
