@@ -32,7 +32,7 @@ setup(
             "mapper = vpr_ros.nodes.mapper_node:main",
             "localizer = vpr_ros.nodes.localizer_node:main",
             "replay = vpr_ros.nodes.replay_node:main",
-            "demo = vpr_ros.nodes.demo:main",
+            "demo = vpr_ros.nodes.demo.program:main",
             "vpr = vpr_ros.cli.main:main",
         ],
     },

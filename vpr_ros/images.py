@@ -16,6 +16,8 @@ from vpr_ros.errors import ImageError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
+_YUV = ("uyvy", "yuv422", "yuyv", "yuv422_yuy2")
+
 # Bytes per pixel of the encodings of sensor_msgs/image_encodings.hpp that show a scene to an eye.
 BYTES_PER_PIXEL = {
     **dict.fromkeys(("mono8", "8UC1"), 1),
@@ -26,7 +28,7 @@ BYTES_PER_PIXEL = {
     **dict.fromkeys(("rgba16", "bgra16"), 8),
     **dict.fromkeys(("bayer_rggb8", "bayer_bggr8", "bayer_gbrg8", "bayer_grbg8"), 1),
     **dict.fromkeys(("bayer_rggb16", "bayer_bggr16", "bayer_gbrg16", "bayer_grbg16"), 2),
-    **dict.fromkeys(("uyvy", "yuv422", "yuyv", "yuv422_yuy2"), 2),
+    **dict.fromkeys(_YUV, 2),
 }
 # Encodings that say only how wide a pixel is; REP-118 drivers mean these by them.
 _PLAIN_NAMES = {"8UC1": "mono8", "16UC1": "mono16", "8UC3": "bgr8", "8UC4": "bgra8"}
@@ -70,6 +72,8 @@ def pack_ros_image(message: RosImage) -> PackedImage:
     if encoding not in BYTES_PER_PIXEL:
         known = ", ".join(BYTES_PER_PIXEL)
         raise ImageError(f"image encoding {encoding!r} is not understood; known: {known}")
+    if encoding in _YUV and width % 2:
+        raise ImageError(f"{encoding} image {width} pixels wide: its pixels come in pairs")
     row = width * BYTES_PER_PIXEL[encoding]
     if step < row:
         raise ImageError(f"step = {step}: a row of {width} {encoding} pixels takes {row} bytes")

@@ -84,13 +84,18 @@ class PoseBuffer:
         return self._stamps_ns[-1] if self._stamps_ns else None
 
     def add(self, stamp_ns: int, pose: Pose) -> None:
-        """Take a pose. Stamps or a frame that jump (a bag that starts over) empty the buffer."""
+        """Take a pose; one that comes late is left out.
+
+        Another frame, or a stamp that jumps back (a bag that starts over), empties the buffer.
+        """
         newest = self.newest_ns
         same_frame = newest is None or pose.frame_id == self._poses[-1].frame_id
         if stamp_ns == newest and same_frame:
             self._poses[-1] = pose
             return
         if newest is not None and (stamp_ns < newest or not same_frame):
+            if same_frame and newest - stamp_ns <= self._max_gap_ns:
+                return
             self._stamps_ns.clear()
             self._poses.clear()
         self._stamps_ns.append(stamp_ns)

@@ -18,7 +18,13 @@ from std_msgs.msg import Header
 
 from vpr_ros.datatypes import Camera, Candidate, ImageArray, Pose, Recognition
 from vpr_ros.errors import ImageError
-from vpr_ros.images import check_image, decode_compressed, decode_ros_image, pack_ros_image
+from vpr_ros.images import (
+    PackedImage,
+    check_image,
+    decode_compressed,
+    decode_ros_image,
+    pack_ros_image,
+)
 from vpr_ros.nodes.interfaces import PlaceCandidate, PlaceMatch
 from vpr_ros.poses import checked_pose
 
@@ -46,11 +52,11 @@ def image_from_message(message: Image | CompressedImage) -> ImageArray:
     bridge = _cv_bridge()
     if bridge is None:
         return decode_ros_image(message)
-    pack_ros_image(message)  # cv_bridge itself reads beyond a wrong step or a truncated image
+    packed = pack_ros_image(message)  # cv_bridge does not look whether step and data fit
     try:
-        image = np.asarray(bridge(message, "rgb8"), dtype=np.uint8)
+        image = np.asarray(bridge(packed, "rgb8"), dtype=np.uint8)
     except Exception as error:  # CvBridgeError exists only where cv_bridge does
-        raise ImageError(f"cv_bridge cannot convert {message.encoding!r}: {error}") from error
+        raise ImageError(f"cv_bridge cannot convert {packed.encoding!r}: {error}") from error
     check_image(image)
     return image
 
@@ -121,11 +127,11 @@ def pose_to_message(pose: Pose) -> PoseMessage:
 
 
 @functools.cache
-def _cv_bridge() -> Callable[[Image, str], Any] | None:
+def _cv_bridge() -> Callable[[PackedImage, str], Any] | None:
     """cv_bridge's converter, or None where it is not installed."""
     try:
         from cv_bridge import CvBridge
     except ImportError:
         return None
-    convert: Callable[[Image, str], Any] = CvBridge().imgmsg_to_cv2
+    convert: Callable[[PackedImage, str], Any] = CvBridge().imgmsg_to_cv2
     return convert

@@ -68,13 +68,13 @@ def _verdict(
         return DiagnosticStatus.ERROR, source.refused
     if not source.active:
         return DiagnosticStatus.OK, "not active"
+    if failed:
+        return DiagnosticStatus.ERROR, f"{failed} frames failed: {statistics.last_error}"
     if source.publishers == 0:
         return DiagnosticStatus.WARN, f"nobody publishes {source.topic}"
     if source.publishers > 1:
         text = f"{source.publishers} publishers on {source.topic}: their frames are mixed"
         return DiagnosticStatus.WARN, text
-    if failed:
-        return DiagnosticStatus.ERROR, f"{failed} frames failed: {statistics.last_error}"
     if statistics.last_arrival is None:
         text = f"no image on {source.topic} yet: is its type or reliability another one?"
         return DiagnosticStatus.WARN, text

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ from vpr_ros.errors import MapError, VprError
 from vpr_ros.nodes.conversions import image_from_message, stamp_to_ns
 from vpr_ros.nodes.diagnostics import Health, InputState
 from vpr_ros.nodes.interfaces import GetMapInfo
-from vpr_ros.nodes.logging_bridge import LoggingBridge
 from vpr_ros.nodes.parameters import declare_parameters, read_parameters
 from vpr_ros.nodes.statistics import FrameStatistics
 from vpr_ros.nodes.worker import FrameWorker
@@ -74,7 +72,6 @@ class PlaceNode(LifecycleNode):
         # The name as started: two localizers must not speak for each other in /diagnostics.
         self._health = Health(f"vpr_ros: {self.get_fully_qualified_name().lstrip('/')}")
         declare_parameters(self, defaults)
-        logging.getLogger("vpr_ros").addHandler(LoggingBridge(self.get_logger()))
         self.create_service(GetMapInfo, "~/get_map_info", self._get_map_info)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         # A clock that always runs: a stopped /clock is a thing diagnostics must be able to tell.

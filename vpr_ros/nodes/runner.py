@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 
 from vpr_ros.errors import VprError
+from vpr_ros.nodes.logging_bridge import LoggingBridge
 
 if TYPE_CHECKING:
     from vpr_ros.nodes.place_node import PlaceNode
@@ -29,6 +31,9 @@ def run(make_node: Callable[[], PlaceNode]) -> int:
 
 
 def _spin(node: PlaceNode) -> int:
+    library = logging.getLogger("vpr_ros")
+    library.setLevel(logging.INFO)
+    library.addHandler(LoggingBridge(node.get_logger()))
     try:
         rclpy.spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):

@@ -48,6 +48,8 @@ class FrameWorker(Generic[F]):
     def call(self, function: Callable[[], R]) -> R:
         """Run a function on the worker's thread, before any waiting frame, and return its result.
 
+        Not to be used on that thread itself, which would wait for itself.
+
         Raises:
             RuntimeError: the worker was stopped.
         """

@@ -3,6 +3,6 @@
 
 import sys
 
-from vpr_ros.nodes.demo import main
+from vpr_ros.nodes.demo.program import main
 
 sys.exit(main())

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lets the tests of this folder import ``node_harness``, and gives them ROS and a short drive."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="module")
+def ros():
+    """rclpy in this process, on a domain that no other run or robot shares."""
+    rclpy = pytest.importorskip("rclpy", reason="the nodes need ROS 2")
+    from rclpy.signals import SignalHandlerOptions
+
+    with pytest.MonkeyPatch.context() as patch:
+        if "ROS_DOMAIN_ID" not in os.environ:
+            patch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 101))
+        if os.environ.get("ROS_DISTRO") == "humble":
+            patch.setenv("ROS_LOCALHOST_ONLY", "1")
+        else:
+            patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+        yield rclpy
+        rclpy.try_shutdown()
+
+
+@pytest.fixture
+def observer(ros):
+    from node_harness import Observer
+
+    observer = Observer()
+    yield observer
+    observer.close()
+
+
+@pytest.fixture(scope="session")
+def drive(tmp_path_factory):
+    """A short simulated drive: two bags, of some 40 and 70 frames."""
+    from vpr_ros.evaluation.simulation import small_drive, write_drive
+
+    return write_drive(tmp_path_factory.mktemp("drive") / "small", small_drive())

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing is lost between ROS messages and the values they become."""
+
+import math
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import rosbags.image
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
+from hypothesis import given
+from hypothesis import strategies as st
+from nav_msgs.msg import Odometry
+from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+from vpr_ros.datatypes import Candidate, KeyframeRecord, Pose, Recognition, RerankScore, Verdict
+from vpr_ros.errors import ImageError
+from vpr_ros.nodes import conversions
+from vpr_ros.nodes.conversions import (
+    camera_from_message,
+    image_from_message,
+    ns_to_stamp,
+    place_match_to_message,
+    pose_from_message,
+    pose_to_message,
+    stamp_to_ns,
+)
+from vpr_ros.nodes.interfaces import PlaceMatch
+from vpr_ros.poses import PoseError
+
+LATEST_NS = 2**31 * 10**9 - 1  # the last nanosecond that fits builtin_interfaces/Time
+ANY = st.floats(allow_nan=True, allow_infinity=True)
+POSE = Pose((1.0, 2.0, 3.0), (0.0, 0.0, 0.6, 0.8), "odom")
+KINDS = [Odometry, PoseStamped, PoseWithCovarianceStamped]
+
+
+@pytest.fixture
+def no_cv_bridge(monkeypatch):
+    """A machine without cv_bridge, whatever is installed on this one."""
+    monkeypatch.setitem(sys.modules, "cv_bridge", None)
+    conversions._cv_bridge.cache_clear()
+    yield
+    conversions._cv_bridge.cache_clear()
+
+
+def over_the_wire(message):
+    return deserialize_message(serialize_message(message), type(message))
+
+
+@given(st.one_of(st.sampled_from([0, 1, 10**9 - 1, 10**9, LATEST_NS]), st.integers(0, LATEST_NS)))
+def test_stamps_keep_every_nanosecond(stamp_ns):
+    assert stamp_to_ns(over_the_wire(ns_to_stamp(stamp_ns))) == stamp_ns
+
+
+@given(st.integers(-(2**31), 2**31 - 1), st.integers(0, 10**9 - 1))
+def test_times_keep_every_nanosecond(sec, nanosec):
+    time = Time(sec=sec, nanosec=nanosec)
+    assert ns_to_stamp(stamp_to_ns(time)) == time
+
+
+def image_message(image, encoding, /, **fields):
+    height, width = image.shape[:2]
+    step = image.nbytes // height
+    message = Image(height=height, width=width, encoding=encoding, step=step)
+    message.data = image.tobytes()
+    for name, value in fields.items():
+        setattr(message, name, value)
+    return message
+
+
+@pytest.mark.usefixtures("no_cv_bridge")
+@pytest.mark.parametrize(("encoding", "channels"), [
+    ("rgb8", [0, 1, 2]), ("bgr8", [2, 1, 0]), ("rgba8", [0, 1, 2, 0]), ("bgra8", [2, 1, 0, 0]),
+    ("8UC3", [2, 1, 0]),
+])  # fmt: skip
+def test_an_image_message_becomes_rgb(scene, encoding, channels):
+    image = scene(1, 30, 40)
+    message = over_the_wire(image_message(image[..., channels], encoding))
+    assert np.array_equal(image_from_message(message), image)
+
+
+@pytest.mark.usefixtures("no_cv_bridge")
+def test_without_cv_bridge_images_are_converted_by_rosbags(scene, monkeypatch):
+    convert, seen = rosbags.image.image_to_cvimage, []
+
+    def spy(message, color_space):
+        seen.append(message.encoding)
+        return convert(message, color_space)
+
+    monkeypatch.setattr(rosbags.image, "image_to_cvimage", spy)
+    image_from_message(image_message(scene(1, 30, 40), "bgr8"))
+    assert seen == ["bgr8"]
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"height": 0}, "no pixels"),
+    ({"step": 10}, "step = 10"),
+    ({"encoding": "jpeg"}, "'jpeg'"),
+    ({"data": b"\0" * 100}, "truncated"),
+    ({"data": b""}, "truncated"),
+])  # fmt: skip
+def test_a_bad_image_message_is_an_image_error(scene, change, words):
+    with pytest.raises(ImageError, match=words):
+        image_from_message(image_message(scene(1, 30, 40), "rgb8", **change))
+
+
+def test_a_message_that_nobody_filled_in_is_an_image_error():
+    for message in (Image(), CompressedImage()):
+        with pytest.raises(ImageError):
+            image_from_message(message)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_a_compressed_image_becomes_rgb(suffix):
+    image = np.zeros((30, 40, 3), np.uint8)
+    image[..., 0] = 250
+    message = CompressedImage(format=suffix)
+    message.data = cv2.imencode(suffix, image[..., ::-1])[1].tobytes()
+    decoded = image_from_message(over_the_wire(message))
+    assert np.abs(decoded.astype(int) - image).max() <= 6
+
+
+def stamped_pose(kind, position, orientation, frame="odom", stamp_ns=5):
+    message = kind()
+    message.header.frame_id = frame
+    message.header.stamp = ns_to_stamp(stamp_ns)
+    pose = message.pose if kind is PoseStamped else message.pose.pose
+    pose.position.x, pose.position.y, pose.position.z = position
+    q = pose.orientation
+    q.x, q.y, q.z, q.w = orientation
+    return message
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_pose_message_gives_its_stamp_pose_and_frame(kind):
+    message = stamped_pose(kind, POSE.position, POSE.orientation, "odom", 1_700_000_000_000_000_001)
+    stamp_ns, pose = pose_from_message(over_the_wire(message))
+    assert stamp_ns == 1_700_000_000_000_000_001
+    assert pose.frame_id == "odom"
+    assert pose.position == POSE.position
+    assert pose.orientation == pytest.approx(POSE.orientation)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_quaternion_of_another_length_is_normalized(kind):
+    _, pose = pose_from_message(stamped_pose(kind, (0.0, 0.0, 0.0), (0.0, 0.0, 3.0, 4.0)))
+    assert pose.orientation == pytest.approx((0.0, 0.0, 0.6, 0.8))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("position", "orientation"), [
+    ((math.nan, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0)),
+    ((0.0, math.inf, 0.0), (0.0, 0.0, 0.0, 1.0)),
+    ((0.0, 0.0, 0.0), (0.0, 0.0, math.nan, 1.0)),
+    ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0)),
+])  # fmt: skip
+def test_a_pose_that_cannot_be_is_a_pose_error(kind, position, orientation):
+    with pytest.raises(PoseError, match="'odom'"):
+        pose_from_message(stamped_pose(kind, position, orientation))
+
+
+@given(st.tuples(ANY, ANY, ANY), st.tuples(ANY, ANY, ANY, ANY))
+def test_any_pose_message_gives_a_pose_or_a_pose_error(position, orientation):
+    try:
+        _, pose = pose_from_message(stamped_pose(Odometry, position, orientation))
+    except PoseError:
+        return
+    assert pose.position == position
+    assert math.hypot(*pose.orientation) == pytest.approx(1.0)
+
+
+def test_a_pose_survives_the_way_out_and_back():
+    message = PoseStamped(pose=pose_to_message(POSE))
+    message.header.frame_id = POSE.frame_id
+    assert pose_from_message(over_the_wire(message))[1] == POSE
+
+
+def test_camera_info_keeps_every_number():
+    message = CameraInfo(width=1280, height=720, distortion_model="plumb_bob")
+    message.k = [700.0, 0.0, 640.0, 0.0, 701.0, 360.0, 0.0, 0.0, 1.0]
+    message.d = [0.1, -0.2, 0.001, 0.0, 0.05]
+    camera = camera_from_message(over_the_wire(message))
+    assert (camera.width, camera.height) == (1280, 720)
+    assert camera.intrinsics == (700.0, 0.0, 640.0, 0.0, 701.0, 360.0, 0.0, 0.0, 1.0)
+    assert camera.distortion_model == "plumb_bob"
+    assert camera.distortion == (0.1, -0.2, 0.001, 0.0, 0.05)
+    assert all(type(value) is float for value in (*camera.intrinsics, *camera.distortion))
+
+
+def test_camera_info_of_an_uncalibrated_camera_is_zeros():
+    camera = camera_from_message(CameraInfo())
+    assert camera.intrinsics == (0.0,) * 9
+    assert camera.distortion == ()
+
+
+def recognition(*candidates, verdict=Verdict.ACCEPTED):
+    timings = {"extract": 0.02, "rerank": 0.01, "decide": 0.0}
+    return Recognition(5, verdict, "it fits", 0.75, candidates, timings)
+
+
+def candidate(pose=POSE, rerank=None, number=7):
+    record = KeyframeRecord(number, "monday", 1_700_000_000_000_000_001, pose)
+    return Candidate(record, 0.5, rerank)
+
+
+def sent(answer):
+    header = Header(stamp=ns_to_stamp(5), frame_id="camera")
+    return over_the_wire(place_match_to_message(answer, header, "/maps/route.vprmap"))
+
+
+def test_a_place_match_says_what_was_recognized():
+    message = sent(recognition(candidate(rerank=RerankScore(80.0, 80, 1.1))))
+    assert (stamp_to_ns(message.header.stamp), message.header.frame_id) == (5, "camera")
+    assert message.map == "/maps/route.vprmap"
+    assert (message.verdict, message.reason) == (PlaceMatch.ACCEPTED, "it fits")
+    assert message.probability == 0.75
+    assert message.stages == ["extract", "rerank", "decide"]
+    assert list(message.stage_seconds) == pytest.approx([0.02, 0.01, 0.0])
+
+
+def test_a_candidate_says_which_keyframe_and_how_well_it_fits():
+    message = sent(recognition(candidate(rerank=RerankScore(80.0, 80, 1.1))))
+    (first,) = message.candidates
+    assert (first.keyframe_id, first.session) == (7, "monday")
+    assert stamp_to_ns(first.stamp) == 1_700_000_000_000_000_001
+    assert (first.similarity, first.rerank_score, first.inliers) == (0.5, 80.0, 80)
+    assert (first.has_pose, first.pose_frame_id) == (True, "odom")
+    assert first.pose == pose_to_message(POSE)
+
+
+def test_a_candidate_that_was_not_reranked_says_so():
+    (first,) = sent(recognition(candidate())).candidates
+    assert math.isnan(first.rerank_score)
+    assert first.inliers == -1
+
+
+def test_a_reranker_that_counts_no_inliers_says_so():
+    (first,) = sent(recognition(candidate(rerank=RerankScore(0.3, -1)))).candidates
+    assert (first.rerank_score, first.inliers) == (pytest.approx(0.3), -1)
+
+
+def test_a_candidate_without_a_pose_says_so():
+    (first,) = sent(recognition(candidate(pose=None))).candidates
+    assert (first.has_pose, first.pose_frame_id) == (False, "")
+
+
+def test_candidates_keep_their_order():
+    answer = recognition(*(candidate(number=number) for number in (4, 9, 2)))
+    assert [each.keyframe_id for each in sent(answer).candidates] == [4, 9, 2]
+
+
+def test_an_answer_without_candidates_is_a_message():
+    message = sent(recognition(verdict=Verdict.UNKNOWN))
+    assert (message.verdict, len(message.candidates)) == (PlaceMatch.UNKNOWN, 0)
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_verdicts_have_the_numbers_of_the_message(verdict):
+    assert getattr(PlaceMatch, verdict.name) == verdict

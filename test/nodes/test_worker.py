@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The newest frame wins, nothing kills the thread, and nobody waits for ever."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from vpr_ros.nodes.worker import FrameWorker
+
+LONG = 5.0  # seconds after which a test has failed
+
+
+class Desk:
+    """A worker whose frames wait until they are let through."""
+
+    def __init__(self, is_open=False):
+        self.handled, self.failures = [], []
+        self.begun, self.gate = threading.Semaphore(0), threading.Event()
+        if is_open:
+            self.gate.set()
+        self.worker = FrameWorker(self._handle, self._failed)
+
+    def _handle(self, frame):
+        self.begun.release()
+        assert self.gate.wait(LONG)
+        if isinstance(frame, Exception):
+            raise frame
+        self.handled.append(frame)
+
+    def _failed(self, frame, error):
+        self.failures.append((frame, error))
+
+    def offer_and_begin(self, frame):
+        assert self.worker.offer(frame)
+        assert self.begun.acquire(timeout=LONG)
+
+    def stop(self):
+        self.gate.set()
+        self.worker.stop()
+
+
+@pytest.fixture
+def desk():
+    desk = Desk()
+    yield desk
+    desk.stop()
+
+
+@pytest.fixture
+def open_desk():
+    desk = Desk(is_open=True)
+    yield desk
+    desk.stop()
+
+
+def test_a_frame_is_handled(open_desk):
+    open_desk.offer_and_begin("a")
+    open_desk.stop()
+    assert open_desk.handled == ["a"]
+
+
+def test_the_newest_frame_replaces_the_one_that_waits(desk):
+    desk.offer_and_begin("in hand")
+    assert [desk.worker.offer(frame) for frame in "abc"] == [True, False, False]
+    desk.stop()
+    assert desk.handled == ["in hand", "c"]
+
+
+def test_every_frame_is_handled_or_reported_lost(desk):
+    lost = 0
+    for number in range(200):
+        lost += not desk.worker.offer(number)
+        if number == 100:
+            desk.gate.set()
+    desk.stop()
+    assert len(desk.handled) + lost == 200
+    assert desk.handled == sorted(desk.handled)
+    assert desk.handled[-1] == 199
+
+
+def test_a_frame_that_raises_is_reported_and_the_next_is_handled(open_desk):
+    bad = ValueError("broken frame")
+    open_desk.offer_and_begin(bad)
+    open_desk.offer_and_begin("good")
+    open_desk.stop()
+    assert open_desk.failures == [(bad, bad)]
+    assert open_desk.handled == ["good"]
+
+
+def test_a_report_that_raises_does_not_end_the_thread():
+    def fail(*_):
+        raise RuntimeError("nobody may hear of it")
+
+    worker = FrameWorker(fail, fail)
+    worker.offer("bad")
+    assert worker.call(lambda: "alive") == "alive"
+    worker.offer("worse")
+    assert worker.call(lambda: "alive") == "alive"
+    worker.stop()
+
+
+def test_a_call_returns_what_ran_on_the_workers_thread(open_desk):
+    name = open_desk.worker.call(lambda: threading.current_thread().name)
+    assert name == "vpr_ros worker"
+
+
+def test_a_call_passes_its_exception_to_the_caller_only(open_desk):
+    with pytest.raises(ZeroDivisionError):
+        open_desk.worker.call(lambda: 1 / 0)
+    open_desk.offer_and_begin("a")
+    open_desk.stop()
+    assert (open_desk.handled, open_desk.failures) == (["a"], [])
+
+
+def test_a_call_runs_between_frames_and_before_the_one_that_waits(desk):
+    desk.offer_and_begin("in hand")
+    desk.worker.offer("waiting")
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(desk.worker.call, lambda: list(desk.handled))
+        time.sleep(0.05)
+        assert not call.done()
+        desk.gate.set()
+        assert call.result(LONG) == ["in hand"]
+
+
+def test_calls_from_many_threads_never_overlap(open_desk):
+    inside = []
+
+    def step():
+        inside.append(1)
+        count = len(inside)
+        time.sleep(0.001)
+        inside.pop()
+        return count
+
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(open_desk.worker.call, step) for _ in range(40)]
+        assert {call.result(LONG) for call in calls} == {1}
+
+
+def test_stop_finishes_what_waits(desk):
+    desk.offer_and_begin("in hand")
+    desk.worker.offer("waiting")
+    with ThreadPoolExecutor(2) as pool:
+        call = pool.submit(desk.worker.call, lambda: "called")
+        time.sleep(0.05)
+        stop = pool.submit(desk.worker.stop)
+        time.sleep(0.05)
+        assert not stop.done()
+        desk.gate.set()
+        stop.result(LONG)
+        assert call.result(LONG) == "called"
+    assert desk.handled == ["in hand", "waiting"]
+
+
+def test_after_stop_calls_are_refused_and_frames_reported_lost(open_desk):
+    open_desk.worker.stop()
+    with pytest.raises(RuntimeError, match="stopped"):
+        open_desk.worker.call(lambda: None)
+    assert open_desk.worker.offer("late") is False
+
+
+def test_stopping_twice_is_stopping(open_desk):
+    open_desk.worker.stop()
+    open_desk.worker.stop()
+
+
+def test_a_camera_that_goes_on_cannot_keep_the_worker_from_stopping():
+    worker = FrameWorker(lambda _: time.sleep(0.002), lambda *_: None)
+    done = threading.Event()
+
+    def shoot():
+        while not done.is_set():
+            worker.offer("frame")
+
+    camera = threading.Thread(target=shoot)
+    camera.start()
+    with ThreadPoolExecutor(1) as pool:
+        stop = pool.submit(worker.stop)
+        try:
+            stop.result(LONG)
+        finally:
+            done.set()
+    camera.join()
+
+
+def test_calls_that_race_with_stop_are_answered_or_refused():
+    for _ in range(50):
+        worker = FrameWorker(lambda _: None, lambda *_: None)
+        with ThreadPoolExecutor(5) as pool:
+            calls = [pool.submit(worker.call, lambda: "answered") for _ in range(4)]
+            pool.submit(worker.stop).result(LONG)
+            for call in calls:
+                refused = call.exception(LONG)
+                assert isinstance(refused, RuntimeError) or call.result() == "answered"

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration's words become the right objects."""
+
+import pytest
+
+from vpr_ros import pipeline
+from vpr_ros.config import (
+    DecisionConfig,
+    HogSiftConfig,
+    KeyframeConfig,
+    MapperConfig,
+    PipelineConfig,
+)
+from vpr_ros.datatypes import Verdict
+from vpr_ros.errors import MapError
+from vpr_ros.map_builder import Frame
+
+S = 10**9
+
+
+def learn(line, path, images, session=""):
+    with line.continue_map(path) as place_map:
+        builder = line.map_builder(place_map, session)
+        for number, image in enumerate(images):
+            builder.offer(Frame(number * S, image))
+        builder.finish()
+
+
+def test_what_was_learned_is_recognized_by_another_run(scene, tmp_path):
+    path = tmp_path / "route.vprmap"
+    learn(pipeline.build(PipelineConfig()), path, [scene(n) for n in range(4)])
+    later = pipeline.build(PipelineConfig())
+    with later.open_map(path) as place_map:
+        answer = later.recognizer(place_map).recognize(scene(2), 0)
+    assert answer.verdict is Verdict.ACCEPTED
+    assert answer.candidates[0].keyframe.stamp_ns == 2 * S
+
+
+def test_each_drive_is_a_session_of_its_own(scene, tmp_path):
+    line, path = pipeline.build(PipelineConfig()), tmp_path / "route.vprmap"
+    for session in ("", "evening", "evening", ""):
+        learn(line, path, [scene(1)], session)
+    with line.open_map(path) as place_map:
+        sessions = [record.session for record in place_map.records()]
+    assert len(set(sessions)) == 4
+    assert sessions[1] == "evening"
+
+
+def test_a_map_of_another_model_is_refused_by_name(scene, tmp_path):
+    path = tmp_path / "route.vprmap"
+    learn(pipeline.build(PipelineConfig()), path, [scene(1)])
+    other = pipeline.build(PipelineConfig(hog_sift=HogSiftConfig(max_side=320)))
+    for use in (other.open_map, other.continue_map):
+        with pytest.raises(MapError, match=r"route\.vprmap.*hog_sift"):
+            use(path)
+
+
+def test_settings_that_leave_the_descriptors_alone_leave_the_map_usable(scene, tmp_path):
+    path = tmp_path / "route.vprmap"
+    learn(pipeline.build(PipelineConfig()), path, [scene(1)])
+    other = PipelineConfig(
+        decision=DecisionConfig(candidates=1), keyframes=KeyframeConfig(distance=9.0)
+    )
+    with pipeline.build(other).open_map(path) as place_map:
+        assert len(place_map) == 1
+
+
+def test_a_map_that_is_not_there_is_refused_by_name(tmp_path):
+    with pytest.raises(MapError, match=r"nowhere\.vprmap"):
+        pipeline.build(PipelineConfig()).open_map(tmp_path / "nowhere.vprmap")
+
+
+@pytest.mark.parametrize("codec", ["float16", "float32"])
+def test_a_new_map_keeps_its_features_in_the_codec_of_the_configuration(tmp_path, codec):
+    line = pipeline.build(PipelineConfig(codec=codec))
+    with line.continue_map(tmp_path / "route.vprmap") as place_map:
+        assert place_map.info().codec == codec
+
+
+def test_a_nodes_configuration_is_one_of_the_pipeline(scene):
+    line = pipeline.build(MapperConfig(hog_sift=HogSiftConfig(max_keypoints=20)))
+    assert len(line.extractor.extract(scene(1)).local) == 20
+    assert "OpenCV" in line.extractor.description

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each verdict for its reason, and the whole line from an image to a verdict."""
+
+import math
+import re
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vpr_ros import pipeline
+from vpr_ros.config import DecisionConfig, PipelineConfig
+from vpr_ros.datatypes import Candidate, Keyframe, KeyframeRecord, Pose, RerankScore, Verdict
+from vpr_ros.recognizer import decide, same_place
+
+S = 10**9
+CONFIG = DecisionConfig()
+# Half of the log odds' scale: a score of 20 is exactly as likely right as wrong.
+EVEN = replace(CONFIG, half_score=20.0, accept_probability=0.5)
+
+
+def record(number=1, x=None, session="monday", second=0.0, frame="odom"):
+    pose = None if x is None else Pose((x, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), frame)
+    return KeyframeRecord(number, session, round(second * S), pose)
+
+
+def candidate(score, zoom=1.0, **place):
+    return Candidate(record(**place), 0.9, RerankScore(float(score), int(score), zoom))
+
+
+def test_an_empty_map_is_said_to_be_empty():
+    assert decide([], CONFIG) == (Verdict.UNKNOWN, "the map holds no keyframes", 0.0)
+
+
+def test_a_strong_match_is_accepted_with_its_numbers():
+    verdict, reason, probability = decide([candidate(80, number=7)], CONFIG)
+    assert verdict is Verdict.ACCEPTED
+    assert reason == "keyframe 7 of monday agrees in 80 inliers"
+    assert probability == pytest.approx(1.0, abs=1e-6)
+
+
+def test_a_weak_match_is_unknown_with_its_numbers():
+    verdict, reason, probability = decide([candidate(9, number=7)], CONFIG)
+    assert verdict is Verdict.UNKNOWN
+    assert "keyframe 7 of monday" in reason
+    assert "9 inliers are too few" in reason
+    assert 0.0 < probability < 0.1
+
+
+@pytest.mark.parametrize(("score", "verdict"), [
+    (19, Verdict.UNKNOWN), (20, Verdict.ACCEPTED), (21, Verdict.ACCEPTED),
+])  # fmt: skip
+def test_the_least_probability_is_enough(score, verdict):
+    assert decide([candidate(score)], EVEN)[0] is verdict
+
+
+@given(st.integers(0, 200), st.floats(0, 100), st.floats(0.01, 10), st.floats(0.01, 0.99))
+def test_the_needed_inliers_of_the_reason_are_really_needed(score, half, slope, accept):
+    config = DecisionConfig(half_score=half, score_slope=slope, accept_probability=accept)
+    verdict, reason, _ = decide([candidate(score)], config)
+    if verdict is Verdict.UNKNOWN:
+        needed = int(re.search(r": (-?\d+) needed", reason)[1])
+        assert score < needed
+        assert decide([candidate(needed + 1e-6)], config)[0] is Verdict.ACCEPTED
+
+
+@given(st.floats(0, 1e9), st.floats(0, 1e9))
+def test_probability_grows_with_the_score_and_stays_one(less, more):
+    less, more = sorted((less, more))
+    low, high = (decide([candidate(score)], CONFIG)[2] for score in (less, more))
+    assert 0.0 <= low <= high <= 1.0
+
+
+@pytest.mark.parametrize(("zoom", "words"), [
+    (1.3, "1.3 times closer"), (1 / 1.3, "1.3 times farther"), (2.0, "2.0 times closer"),
+])  # fmt: skip
+def test_another_distance_to_the_scene_is_ambiguous(zoom, words):
+    verdict, reason, _ = decide([candidate(80, zoom=zoom, number=7)], CONFIG)
+    assert verdict is Verdict.AMBIGUOUS
+    assert "keyframe 7 of monday" in reason
+    assert words in reason
+
+
+@pytest.mark.parametrize("zoom", [1.0, 1.24, 1 / 1.24, math.nan])
+def test_a_similar_or_unmeasured_distance_is_accepted(zoom):
+    assert decide([candidate(80, zoom=zoom)], CONFIG)[0] is Verdict.ACCEPTED
+
+
+def test_a_zoom_of_zero_is_put_in_words():
+    assert decide([candidate(80, zoom=0.0)], CONFIG)[0] is Verdict.AMBIGUOUS
+
+
+def test_another_place_of_a_similar_score_is_ambiguous_and_both_are_named():
+    near = [candidate(80, number=1, x=0.0), candidate(70, number=2, x=500.0)]
+    verdict, reason, probability = decide(near, CONFIG)
+    assert verdict is Verdict.AMBIGUOUS
+    assert "keyframe 1 of monday (80 inliers) and keyframe 2 (70)" in reason
+    assert probability > 0.9
+
+
+@pytest.mark.parametrize(("score", "verdict"), [
+    (50, Verdict.AMBIGUOUS), (49, Verdict.ACCEPTED),
+])  # fmt: skip
+def test_a_rival_counts_from_its_part_of_the_best_score(score, verdict):
+    config = replace(CONFIG, rival_ratio=0.5)
+    rivals = [candidate(100, number=1, x=0.0), candidate(score, number=2, x=500.0)]
+    assert decide(rivals, config)[0] is verdict
+
+
+@pytest.mark.parametrize(("x", "verdict"), [
+    (10.0, Verdict.ACCEPTED), (10.1, Verdict.AMBIGUOUS), (-10.1, Verdict.AMBIGUOUS),
+])  # fmt: skip
+def test_a_neighbor_within_the_radius_is_no_rival(x, verdict):
+    pair = [candidate(80, number=1, x=0.0), candidate(79, number=2, x=x)]
+    assert decide(pair, CONFIG)[0] is verdict
+
+
+def test_a_rival_behind_neighbors_is_found():
+    row = [candidate(80 - i, number=i, x=float(i)) for i in range(5)]
+    rival = candidate(70, number=9, x=500.0)
+    verdict, reason, _ = decide([*row, rival], CONFIG)
+    assert verdict is Verdict.AMBIGUOUS
+    assert "keyframe 9 (70)" in reason
+
+
+def test_only_the_best_rival_is_asked():
+    far = [candidate(s, number=n, x=500.0) for n, s in ((2, 60), (3, 59))]
+    assert "keyframe 2 (60)" in decide([candidate(80, x=0.0), *far], CONFIG)[1]
+
+
+@pytest.mark.parametrize(("left", "right", "same"), [
+    (record(x=0.0), record(x=9.0, second=1000), True),
+    (record(x=0.0), record(x=11.0, second=1), False),
+    (record(second=0), record(second=10), True),
+    (record(second=0), record(second=10.1), False),
+    (record(second=10.1), record(second=0), False),
+    (record(x=0.0, second=0), record(second=5), True),
+    (record(x=0.0, second=0), record(second=15), False),
+    (record(x=0.0, frame="odom"), record(x=500.0, frame="map", second=5), True),
+    (record(x=0.0), record(x=500.0, session="tuesday", second=9999), True),
+], ids=[
+    "near by pose", "far by pose", "near in time", "far in time", "far back in time",
+    "one pose, near in time", "one pose, far in time", "frames differ, near in time",
+    "sessions do not compare",
+])  # fmt: skip
+def test_same_place(left, right, same):
+    assert same_place(left, right, CONFIG) is same
+    assert same_place(right, left, CONFIG) is same
+
+
+@pytest.fixture(scope="module")
+def line():
+    return pipeline.build(PipelineConfig())
+
+
+def settle(line, path, scenes):
+    """A map of these scenes, 50 m apart in one drive."""
+    with line.continue_map(path) as place_map:
+        place_map.begin_session("monday")
+        for number, image in enumerate(scenes):
+            pose = Pose((50.0 * number, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), "odom")
+            place_map.append(Keyframe(number * 20 * S, line.extractor.extract(image), pose))
+        place_map.commit()
+    return path
+
+
+@pytest.fixture(scope="module")
+def town(line, scene, tmp_path_factory):
+    path = tmp_path_factory.mktemp("maps") / "town.vprmap"
+    with line.open_map(settle(line, path, [scene(number) for number in range(8)])) as place_map:
+        yield place_map
+
+
+def seen_again(image, random):
+    """The scene in dimmer light, from a hand's breadth aside, by a camera with noise."""
+    moved = cv2.warpAffine(image, np.float32([[1, 0, 5], [0, 1, -3]]), image.shape[1::-1])
+    noisy = 0.7 * moved + random.normal(0, 4, image.shape)
+    return np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_every_place_is_recognized_again(line, town, scene, number):
+    image = seen_again(scene(number), np.random.default_rng(number))
+    answer = line.recognizer(town).recognize(image, 77)
+    assert answer.verdict is Verdict.ACCEPTED
+    assert answer.candidates[0].keyframe == town.records()[number]
+    assert answer.stamp_ns == 77
+
+
+def test_what_is_not_in_the_map_is_unknown(line, town, scene):
+    answer = line.recognizer(town).recognize(scene(99), 0)
+    assert answer.verdict is Verdict.UNKNOWN
+
+
+def test_a_black_image_is_unknown(line, town):
+    answer = line.recognizer(town).recognize(np.zeros((240, 320, 3), np.uint8), 0)
+    assert answer.verdict is Verdict.UNKNOWN
+
+
+def test_candidates_come_best_first_and_no_more_than_asked_for(line, town, scene):
+    few = pipeline.build(PipelineConfig(decision=DecisionConfig(candidates=3)))
+    answer = few.recognizer(town).recognize(scene(3), 0)
+    scores = [candidate.rerank.score for candidate in answer.candidates]
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
+    assert len(line.recognizer(town).recognize(scene(3), 0).candidates) == 8
+
+
+def test_equal_rerank_scores_keep_the_order_of_similarity(line, town):
+    black = np.zeros((240, 320, 3), np.uint8)
+    answer = line.recognizer(town).recognize(black, 0)
+    similarities = [candidate.similarity for candidate in answer.candidates]
+    assert similarities == sorted(similarities, reverse=True)
+
+
+def test_a_look_alike_elsewhere_makes_a_place_ambiguous(line, scene, tmp_path):
+    path = settle(line, tmp_path / "twins.vprmap", [scene(3), scene(1), scene(3)])
+    with line.open_map(path) as twins:
+        answer = line.recognizer(twins).recognize(scene(3), 0)
+    assert answer.verdict is Verdict.AMBIGUOUS
+    assert "look alike" in answer.reason
+
+
+def test_an_empty_map_answers_unknown(line, scene, tmp_path):
+    with line.continue_map(tmp_path / "empty.vprmap") as empty:
+        answer = line.recognizer(empty).recognize(scene(1), 0)
+    assert (answer.verdict, answer.candidates) == (Verdict.UNKNOWN, ())
+    assert answer.probability == 0.0
+
+
+def test_every_stage_is_timed_in_the_order_it_ran(line, town, scene):
+    timings = line.recognizer(town).recognize(scene(1), 0).timings_s
+    assert list(timings) == ["extract", "retrieve", "load", "rerank", "decide"]
+    assert all(seconds >= 0.0 for seconds in timings.values())
+
+
+def test_one_image_has_one_answer(line, town, scene):
+    recognizer = line.recognizer(town)
+    first, second = (recognizer.recognize(scene(5), 1) for _ in range(2))
+    assert replace(first, timings_s={}) == replace(second, timings_s={})
