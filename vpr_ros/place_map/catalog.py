@@ -7,25 +7,36 @@ from itertools import count
 
 from vpr_ros.datatypes import FloatArray, KeyframeRecord
 from vpr_ros.errors import MapError
-from vpr_ros.place_map.index import DescriptorIndex
+from vpr_ros.place_map.index import DescriptorIndex, load_faiss
 from vpr_ros.place_map.store import Store
 
 
 class Catalog:
     """The keyframes of a map file, and those that are on their way into it."""
 
-    def __init__(self, store: Store, *, searchable: bool) -> None:
-        """Load all keyframes, and their global descriptors where they will be searched.
+    def __init__(self, store: Store, *, searchable: bool, growing: bool) -> None:
+        """Load all keyframes, and look once at their global descriptors if they may be searched.
+
+        Args:
+            store: The map's file.
+            searchable: Whether descriptors of a known model will be compared with these.
+            growing: Whether this program appends; a map that only grows needs no index, and
+                without one the mapper's memory stays flat however far it drives.
 
         Raises:
             MapError: The map is damaged, or faiss is not installed.
         """
         self.path = store.path
-        self._index = DescriptorIndex(store.spec.global_dim) if searchable else None
+        self._store = store
+        self._searchable = searchable
+        self._index: DescriptorIndex | None = None
         self._records = {record.keyframe_id: record for record in store.records()}
-        if self._index is not None:
-            for ids, descriptors in store.global_descriptors():
-                self._index.add(ids, descriptors)
+        if searchable and growing:
+            load_faiss()
+            for _ in store.global_descriptors():
+                pass  # reading checks them
+        elif searchable:
+            self._index = self._built_index()
         self._session_names = {record.session for record in self._records.values()}
 
     def __len__(self) -> int:
@@ -43,17 +54,25 @@ class Catalog:
 
     @property
     def index(self) -> DescriptorIndex:
-        """The index of the global descriptors.
+        """The index of the global descriptors; that of a growing map is built when first needed.
 
         Raises:
-            MapError: The map was opened only to look.
+            MapError: The map was opened only to look, or is damaged.
         """
-        if self._index is None:
+        if not self._searchable:
             raise MapError(
                 f"{self.path}: opened only to look: searching needs the ModelSpec that makes "
                 "the descriptors"
             )
+        if self._index is None:
+            self._index = self._built_index()
         return self._index
+
+    def _built_index(self) -> DescriptorIndex:
+        index = DescriptorIndex(self._store.spec.global_dim)
+        for ids, descriptors in self._store.global_descriptors():
+            index.add(ids, descriptors)
+        return index
 
     def new_session_name(self, wanted: str) -> str:
         """Return ``wanted``, with a number where it is taken or empty, and reserve it."""
@@ -66,11 +85,13 @@ class Catalog:
 
     def add(self, record: KeyframeRecord, descriptor: FloatArray) -> None:
         """Add a keyframe with its global descriptor [D]; ids ascend."""
-        self.index.add([record.keyframe_id], descriptor[None])
+        if self._index is not None:
+            self._index.add([record.keyframe_id], descriptor[None])
         self._records[record.keyframe_id] = record
 
     def truncate(self, size: int) -> None:
         """Forget everything but the first ``size`` keyframes."""
-        self.index.truncate(size)
+        if self._index is not None:
+            self._index.truncate(size)
         for keyframe_id in list(self._records)[size:]:
             del self._records[keyframe_id]

@@ -40,7 +40,9 @@ class PlaceMap:
             self._store = Store(database)
             if spec is not None:
                 _refuse_other_model(self._store, spec)
-            self._catalog = Catalog(self._store, searchable=spec is not None)
+            self._catalog = Catalog(
+                self._store, searchable=spec is not None, growing=database.writable
+            )
         self._cache = FeatureCache(CACHE_BYTES)
         self._committed = len(self._catalog)
         self._session = ""
