@@ -40,7 +40,7 @@ class HogSiftConfig:
     """The extractor that needs no weights."""
 
     max_side: int = _setting(
-        640, "Longer image side in pixels that SIFT works at", minimum=64, maximum=4096
+        480, "Longer image side in pixels that SIFT works at", minimum=64, maximum=4096
     )
     max_keypoints: int = _setting(500, "SIFT keypoints kept per image", minimum=16, maximum=8192)
 
