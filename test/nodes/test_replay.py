@@ -29,7 +29,7 @@ from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
-from sensor_msgs.msg import CompressedImage  # noqa: E402
+from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
 from vpr_ros.errors import ConfigError  # noqa: E402
@@ -62,6 +62,18 @@ def image(number):
     data = np.arange(number, number + 3000, dtype=np.uint8)
     kind = STORE.types["sensor_msgs/msg/CompressedImage"]
     return kind(header=header(number), format="jpeg", data=data)
+
+
+def raw_image(number, height=480, width=640):
+    return STORE.types["sensor_msgs/msg/Image"](
+        header=header(number),
+        height=height,
+        width=width,
+        encoding="rgb8",
+        is_bigendian=0,
+        step=3 * width,
+        data=np.full(3 * height * width, number, np.uint8),
+    )
 
 
 def pose(number):
@@ -181,6 +193,33 @@ def test_everything_arrives_once_in_order_with_its_bytes(bag, ear):
     assert time.monotonic() - begun >= (FRAMES - 1) * STEP_NS / 1e9
     assert errors.count(odd) == 1
     assert "nowhere-msgs" in errors
+
+
+def test_raw_images_push_nothing_out(tmp_path, ear):
+    bag = tmp_path / "raw"
+    with Writer(bag, version=8, storage_plugin=StoragePlugin.MCAP) as writer:
+        kinds = ("sensor_msgs/msg/Image", "geometry_msgs/msg/PoseStamped")
+        images, poses = (
+            writer.add_connection(name, kind, typestore=STORE)
+            for name, kind in zip(("/camera", "/pose"), kinds, strict=True)
+        )
+        for number in range(2 * FRAMES):
+            stamp = START_NS + number * STEP_NS
+            if number % 4 == 0:
+                raw = STORE.serialize_cdr(raw_image(number), kinds[0])
+                writer.write(images, stamp, raw)
+            writer.write(poses, stamp, STORE.serialize_cdr(pose(number), kinds[1]))
+    best_effort = QoSProfile(depth=1000, reliability=QoSReliabilityPolicy.BEST_EFFORT)
+    heard = ear.listen(PoseStamped, "/pose", best_effort)
+    images = ear.listen(Image, "/camera")
+    with replay(bag) as process:
+        ear.spin_while(process)
+        errors = process.communicate()[1]
+    assert process.returncode == 0, errors
+    assert [message.pose.position.x for message in heard] == list(map(float, range(2 * FRAMES)))
+    assert [stamp_ns(message) for message in images] == [
+        START_NS + number * STEP_NS for number in range(0, 2 * FRAMES, 4)
+    ]
 
 
 def test_topics_rate_clock_and_offset(bag, ear):

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import rclpy
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
 
 from vpr_ros.errors import VprError
 from vpr_ros.nodes.logging_bridge import LoggingBridge
+from vpr_ros.nodes.signals import on_end_signal
 
 if TYPE_CHECKING:
     from vpr_ros.nodes.place_node import PlaceNode
@@ -20,25 +22,31 @@ if TYPE_CHECKING:
 
 def run(make_node: Callable[[], PlaceNode]) -> int:
     """Spin a node until it is interrupted; returns the process's exit code."""
-    rclpy.init()
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
-        return _spin(make_node())
+        _spin(make_node)
     except VprError as error:
         sys.stderr.write(f"vpr_ros: error: {error}\n")
         return 2
     finally:
         rclpy.try_shutdown()
-
-
-def _spin(node: PlaceNode) -> int:
-    library = logging.getLogger("vpr_ros")
-    library.setLevel(logging.INFO)
-    library.addHandler(LoggingBridge(node.get_logger()))
-    try:
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        node.close()
-        node.destroy_node()
     return 0
+
+
+def _spin(make_node: Callable[[], PlaceNode]) -> None:
+    executor = SingleThreadedExecutor()
+    signals: list[bool] = []
+    # The task wakes the executor, and is run like a callback: after the one that is at work.
+    with on_end_signal(lambda: executor.create_task(signals.append, True)):
+        node = make_node()
+        library = logging.getLogger("vpr_ros")
+        library.setLevel(logging.INFO)
+        library.addHandler(LoggingBridge(node.get_logger()))
+        executor.add_node(node)
+        try:
+            while not signals:
+                executor.spin_once()
+        finally:
+            node.close()
+            executor.remove_node(node)
+            node.destroy_node()
