@@ -17,7 +17,7 @@ DEMO_OPTIONS = $(if $(MAP_BAG),--map-bag "$(MAP_BAG)") $(if $(QUERY_BAG),--query
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup setup-networks demo test lint bench clean
 
 help:
 	@echo 'make demo    learn a route and find yourself on it, with real ROS 2 (MAP_BAG=... QUERY_BAG=... for your bags;'
@@ -26,6 +26,7 @@ help:
 	@echo 'make lint    ruff, mypy --strict, package.xml'
 	@echo 'make bench   measure the nodes and write build/bench.json'
 	@echo 'make setup   only build the environment the others use; tools/env.sh COMMAND runs anything in it'
+	@echo 'make setup-networks   the same with PyTorch, which test, lint and bench need (5 GB)'
 	@echo 'make clean   remove everything the others made'
 	@echo
 	@echo 'ROS_DISTRO=kilted|jazzy picks the ROS 2 release (now $(ROS_DISTRO)), PYTHON=... the interpreter (now $(PYTHON)).'
@@ -33,19 +34,22 @@ help:
 setup:
 	@tools/setup.sh
 
+setup-networks:
+	@tools/setup.sh networks
+
 demo: setup
 	@$(RUN_ALONE) python -m vpr_ros.nodes.demo $(DEMO_ARGS) $(DEMO_OPTIONS)
 
-test: setup
+test: setup-networks
 	@$(RUN_ALONE) python -m pytest $(PYTEST_ARGS)
 
-lint: setup
+lint: setup-networks
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy --strict vpr_ros
 	@$(RUN) python tools/check_package_xml.py package.xml vpr_msgs/package.xml
 
-bench: setup
+bench: setup-networks
 	@$(RUN_ALONE) python -m vpr_ros.nodes.benchmark $(BENCH_ARGS)
 
 clean:

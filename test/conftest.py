@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scenes that every test may draw, and hypothesis without a stopwatch."""
+"""Scenes and samples that every test may use, and hypothesis without a stopwatch."""
+
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).parent / "models"))  # weights and inputs of golden numbers
 
 # Machines that build packages are busy: time says nothing about whether a property holds.
 settings.register_profile("vpr_ros", deadline=None)
@@ -27,3 +32,30 @@ def draw_scene(seed, height=240, width=320):
 def scene():
     """The function that draws a scene from a seed."""
     return draw_scene
+
+
+@pytest.fixture(scope="session")
+def generated_weights(tmp_path_factory):
+    """The function that gives the file of a method's generated weights."""
+    torch = pytest.importorskip("torch", reason="the networks need PyTorch")
+    pytest.importorskip("timm", reason="the networks need timm")
+    import r2former_samples
+    import transvpr_samples
+
+    shapes = {"transvpr": transvpr_samples.SHAPES, "r2former": r2former_samples.SHAPES["r2former"]}
+    make = {"transvpr": transvpr_samples.weight, "r2former": r2former_samples.weight}
+    folder = tmp_path_factory.mktemp("weights")
+
+    def tensor(method, key, shape):
+        made = make[method](key, tuple(shape))
+        return torch.ones(shape) if made is None else torch.from_numpy(np.array(made))
+
+    def file_of(method):
+        path = folder / f"{method}.pth"
+        if not path.exists():
+            torch.save(
+                {key: tensor(method, key, shape) for key, shape in shapes[method].items()}, path
+            )
+        return path
+
+    return file_of

@@ -12,14 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vpr_ros import pipeline
-from vpr_ros.config import DecisionConfig, PipelineConfig
+from vpr_ros.config import CalibrationConfig, DecisionConfig, HogSiftConfig, PipelineConfig
 from vpr_ros.datatypes import Candidate, Keyframe, KeyframeRecord, Pose, RerankScore, Verdict
 from vpr_ros.recognizer import decide, same_place
 
 S = 10**9
 CONFIG = DecisionConfig()
-# Half of the log odds' scale: a score of 20 is exactly as likely right as wrong.
-EVEN = replace(CONFIG, half_score=20.0, accept_probability=0.5)
+INLIERS = HogSiftConfig().calibration
+LEARNED = CalibrationConfig(half_score=0.5, score_slope=10.0)
+# A score of 20 is exactly as likely right as wrong.
+EVEN = replace(CONFIG, accept_probability=0.5)
 
 
 def record(number=1, x=None, session="monday", second=0.0, frame="odom"):
@@ -31,19 +33,28 @@ def candidate(score, zoom=1.0, **place):
     return Candidate(record(**place), 0.9, RerankScore(float(score), int(score), zoom))
 
 
+def judged(candidates, config=CONFIG, calibration=INLIERS):
+    return decide(candidates, config, calibration)
+
+
+def learned(score, **place):
+    """A candidate of a reranker that counts no inliers."""
+    return Candidate(record(**place), 0.9, RerankScore(score, inliers=-1))
+
+
 def test_an_empty_map_is_said_to_be_empty():
-    assert decide([], CONFIG) == (Verdict.UNKNOWN, "the map holds no keyframes", 0.0)
+    assert judged([]) == (Verdict.UNKNOWN, "the map holds no keyframes", 0.0)
 
 
 def test_a_strong_match_is_accepted_with_its_numbers():
-    verdict, reason, probability = decide([candidate(80, number=7)], CONFIG)
+    verdict, reason, probability = judged([candidate(80, number=7)])
     assert verdict is Verdict.ACCEPTED
     assert reason == "keyframe 7 of monday agrees in 80 inliers"
     assert probability == pytest.approx(1.0, abs=1e-6)
 
 
 def test_a_weak_match_is_unknown_with_its_numbers():
-    verdict, reason, probability = decide([candidate(9, number=7)], CONFIG)
+    verdict, reason, probability = judged([candidate(9, number=7)])
     assert verdict is Verdict.UNKNOWN
     assert "keyframe 7 of monday" in reason
     assert "9 inliers are too few" in reason
@@ -54,31 +65,42 @@ def test_a_weak_match_is_unknown_with_its_numbers():
     (19, Verdict.UNKNOWN), (20, Verdict.ACCEPTED), (21, Verdict.ACCEPTED),
 ])  # fmt: skip
 def test_the_least_probability_is_enough(score, verdict):
-    assert decide([candidate(score)], EVEN)[0] is verdict
+    assert judged([candidate(score)], EVEN)[0] is verdict
 
 
 @given(st.integers(0, 200), st.floats(0, 100), st.floats(0.01, 10), st.floats(0.01, 0.99))
 def test_the_needed_inliers_of_the_reason_are_really_needed(score, half, slope, accept):
-    config = DecisionConfig(half_score=half, score_slope=slope, accept_probability=accept)
-    verdict, reason, _ = decide([candidate(score)], config)
+    config, calibration = DecisionConfig(accept_probability=accept), CalibrationConfig(half, slope)
+    verdict, reason, _ = judged([candidate(score)], config, calibration)
     if verdict is Verdict.UNKNOWN:
         needed = int(re.search(r": (-?\d+) needed", reason)[1])
         assert score < needed
-        assert decide([candidate(needed + 1e-6)], config)[0] is Verdict.ACCEPTED
+        assert judged([candidate(needed + 1e-6)], config, calibration)[0] is Verdict.ACCEPTED
 
 
 @given(st.floats(0, 1e9), st.floats(0, 1e9))
 def test_probability_grows_with_the_score_and_stays_one(less, more):
     less, more = sorted((less, more))
-    low, high = (decide([candidate(score)], CONFIG)[2] for score in (less, more))
+    low, high = (judged([candidate(score)])[2] for score in (less, more))
     assert 0.0 <= low <= high <= 1.0
+
+
+def test_a_learned_score_is_judged_on_its_own_scale():
+    verdict, reason, probability = judged([learned(0.93, number=7)], CONFIG, LEARNED)
+    assert (verdict, reason) == (Verdict.ACCEPTED, "keyframe 7 of monday agrees in score 0.93")
+    assert probability > 0.98
+    verdict, reason, _ = judged([learned(0.6, number=7)], CONFIG, LEARNED)
+    assert verdict is Verdict.UNKNOWN
+    assert reason == "keyframe 7 of monday fits best, but score 0.60 is too low: 0.72 needed"
+    rivals = [learned(0.93, number=1, x=0.0), learned(0.9, number=2, x=500.0)]
+    assert judged(rivals, CONFIG, LEARNED)[0] is Verdict.AMBIGUOUS
 
 
 @pytest.mark.parametrize(("zoom", "words"), [
     (1.3, "1.3 times closer"), (1 / 1.3, "1.3 times farther"), (2.0, "2.0 times closer"),
 ])  # fmt: skip
 def test_another_distance_to_the_scene_is_ambiguous(zoom, words):
-    verdict, reason, _ = decide([candidate(80, zoom=zoom, number=7)], CONFIG)
+    verdict, reason, _ = judged([candidate(80, zoom=zoom, number=7)])
     assert verdict is Verdict.AMBIGUOUS
     assert "keyframe 7 of monday" in reason
     assert words in reason
@@ -86,18 +108,18 @@ def test_another_distance_to_the_scene_is_ambiguous(zoom, words):
 
 @pytest.mark.parametrize("zoom", [1.0, 1.24, 1 / 1.24, math.nan])
 def test_a_similar_or_unmeasured_distance_is_accepted(zoom):
-    assert decide([candidate(80, zoom=zoom)], CONFIG)[0] is Verdict.ACCEPTED
+    assert judged([candidate(80, zoom=zoom)])[0] is Verdict.ACCEPTED
 
 
 def test_a_zoom_of_zero_is_put_in_words():
-    assert decide([candidate(80, zoom=0.0)], CONFIG)[0] is Verdict.AMBIGUOUS
+    assert judged([candidate(80, zoom=0.0)])[0] is Verdict.AMBIGUOUS
 
 
 def test_another_place_of_a_similar_score_is_ambiguous_and_both_are_named():
     near = [candidate(80, number=1, x=0.0), candidate(70, number=2, x=500.0)]
-    verdict, reason, probability = decide(near, CONFIG)
+    verdict, reason, probability = judged(near)
     assert verdict is Verdict.AMBIGUOUS
-    assert "keyframe 1 of monday (80 inliers) and keyframe 2 (70)" in reason
+    assert "keyframe 1 of monday (80 inliers) and keyframe 2 (70 inliers)" in reason
     assert probability > 0.9
 
 
@@ -107,7 +129,7 @@ def test_another_place_of_a_similar_score_is_ambiguous_and_both_are_named():
 def test_a_rival_counts_from_its_part_of_the_best_score(score, verdict):
     config = replace(CONFIG, rival_ratio=0.5)
     rivals = [candidate(100, number=1, x=0.0), candidate(score, number=2, x=500.0)]
-    assert decide(rivals, config)[0] is verdict
+    assert judged(rivals, config)[0] is verdict
 
 
 @pytest.mark.parametrize(("x", "verdict"), [
@@ -115,20 +137,20 @@ def test_a_rival_counts_from_its_part_of_the_best_score(score, verdict):
 ])  # fmt: skip
 def test_a_neighbor_within_the_radius_is_no_rival(x, verdict):
     pair = [candidate(80, number=1, x=0.0), candidate(79, number=2, x=x)]
-    assert decide(pair, CONFIG)[0] is verdict
+    assert judged(pair)[0] is verdict
 
 
 def test_a_rival_behind_neighbors_is_found():
     row = [candidate(80 - i, number=i, x=float(i)) for i in range(5)]
     rival = candidate(70, number=9, x=500.0)
-    verdict, reason, _ = decide([*row, rival], CONFIG)
+    verdict, reason, _ = judged([*row, rival])
     assert verdict is Verdict.AMBIGUOUS
-    assert "keyframe 9 (70)" in reason
+    assert "keyframe 9 (70 inliers)" in reason
 
 
 def test_only_the_best_rival_is_asked():
     far = [candidate(s, number=n, x=500.0) for n, s in ((2, 60), (3, 59))]
-    assert "keyframe 2 (60)" in decide([candidate(80, x=0.0), *far], CONFIG)[1]
+    assert "keyframe 2 (60 inliers)" in judged([candidate(80, x=0.0), *far])[1]
 
 
 @pytest.mark.parametrize(("left", "right", "same"), [

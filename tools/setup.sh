@@ -6,6 +6,7 @@
 #   1. a virtual environment with ROS 2 (ROS_DISTRO: kilted or jazzy) and the other wheels
 #   2. the mend of the wheels' CMake files (tools/mend_wheels.py)
 #   3. vpr_msgs and vpr_ros, built by colcon
+#   4. with the argument `networks`: PyTorch and the other wheels of requirements/networks.txt
 #
 # Each step leaves a stamp that says what it was made from, written when the step is complete: a step
 # whose stamp fits is skipped, one that was interrupted is done again from its beginning.
@@ -99,6 +100,15 @@ make_venv() {
   printf '%s\nmade %s\n' "$made_from" "$(date +%s%N)" >"$venv_stamp"
 }
 
+add_networks() {
+  local made_from stamp=$venv/.networks-ready
+  made_from="$(<"$venv_stamp") $(hash_of requirements/networks.txt)"
+  ! fits "$stamp" "$made_from" || return 0
+  echo "setup: PyTorch and the other wheels of requirements/networks.txt (5 GB, some two minutes)"
+  quietly "$venv/bin/python" -m pip install --progress-bar off -r requirements/networks.txt
+  printf '%s\n' "$made_from" >"$stamp"
+}
+
 build_packages() {
   local stale=() package stamp_messages stamp_python
   stamp_messages="$(<"$venv_stamp") $(find vpr_msgs -type f -print0 | sort -z | xargs -0 sha256sum | hash_of -)"
@@ -126,3 +136,4 @@ find_python
 : >"$log"
 make_venv
 build_packages
+if [[ ${1:-} == networks ]]; then add_networks; fi

@@ -12,11 +12,24 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from vpr_ros.errors import ConfigError
 
 T = TypeVar("T")
+
+METHODS = (
+    "hog_sift",
+    "r2former",
+    "r2former_deit_base",
+    "r2former_resnet50",
+    "transvpr",
+    "transvpr_ml_matt_plain",
+    "transvpr_ml_satt",
+    "transvpr_sl_satt",
+)
+PRECISIONS = ("fp32", "fp16", "bf16")
 
 
 @dataclass(frozen=True)
@@ -36,13 +49,93 @@ def _setting(default: T, description: str, **limits: Any) -> T:
 
 
 @dataclass(frozen=True)
+class CalibrationConfig:
+    """What a rerank score is worth, which differs from method to method."""
+
+    half_score: float = _setting(
+        0.5, "Rerank score at which a match is as likely right as wrong", minimum=0.0
+    )
+    score_slope: float = _setting(
+        1.0, "Growth of the log odds of a right match per unit of rerank score", minimum=1e-6
+    )
+
+
+@dataclass(frozen=True)
 class HogSiftConfig:
-    """The extractor that needs no weights."""
+    """The method that needs no weights."""
 
     max_side: int = _setting(
         480, "Longer image side in pixels that SIFT works at", minimum=64, maximum=4096
     )
     max_keypoints: int = _setting(500, "SIFT keypoints kept per image", minimum=16, maximum=8192)
+    calibration: CalibrationConfig = field(
+        default_factory=partial(CalibrationConfig, half_score=20.0, score_slope=0.3)
+    )
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What all methods that run a network have in common."""
+
+    weights: str = _setting(
+        "", "File of the network's weights: .pth, .pt or .safetensors; ~ is the home folder"
+    )
+    device: str = _setting("cpu", "Where the network runs: cpu, cuda or cuda:N")
+    precision: str = _setting("fp32", "Arithmetic of the network", choices=PRECISIONS)
+    threads: int = _setting(
+        0, "CPU threads of the network; 0: one for each core", minimum=0, maximum=1024
+    )
+    width: int = _setting(
+        0, "Pixels that images are resized to; 0: as published, 640", minimum=0, maximum=8192
+    )
+    height: int = _setting(
+        0, "Pixels that images are resized to; 0: as published, 480", minimum=0, maximum=8192
+    )
+    antialias: bool = _setting(
+        False, "Average pixels where images shrink; weights were published without"
+    )
+
+
+@dataclass(frozen=True)
+class R2FormerConfig:
+    """R2Former and its learned reranker."""
+
+    num_local: int = _setting(
+        500, "Local features kept per image, those of most attention", minimum=5, maximum=4096
+    )
+    own_tokens: bool = _setting(
+        False, "Take the descriptors of the chosen patches themselves, not of those two before"
+    )
+    true_grid: bool = _setting(
+        False, "Place the patches of images of other sizes where they are, not by the grid's width"
+    )
+    calibration: CalibrationConfig = field(
+        default_factory=partial(CalibrationConfig, half_score=0.5, score_slope=10.0)
+    )
+
+
+@dataclass(frozen=True)
+class TransVprConfig:
+    """TransVPR and the variants of its ablation."""
+
+    min_score: float = _setting(
+        0.02,
+        "Patches whose fused attention is not above this are no key patches",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    patch_level: int = _setting(
+        4, "Transformer block whose patches are matched; 0: the CNN's", minimum=0, maximum=6
+    )
+    mask_low: bool = _setting(True, "Fuse the low-level attention mask into key patches")
+    mask_mid: bool = _setting(True, "Fuse the mid-level attention mask into key patches")
+    mask_high: bool = _setting(True, "Fuse the high-level attention mask into key patches")
+    mask_epsilon: float = _setting(
+        0.0, "Added where a mask is divided by its range, against NaN", minimum=0.0, maximum=1.0
+    )
+    calibration: CalibrationConfig = field(
+        default_factory=partial(CalibrationConfig, half_score=40.0, score_slope=0.15)
+    )
 
 
 @dataclass(frozen=True)
@@ -73,9 +166,18 @@ class KeyframeConfig:
 class HomographyConfig:
     """The reranker that counts matches agreeing with one homography."""
 
+    rule: str = _setting(
+        "clean",
+        "clean: key patches only, fast estimator; reference: as published for transvpr",
+        choices=("clean", "reference"),
+    )
+    threads: int = _setting(
+        2, "Candidates scored at the same time, each by one thread", minimum=1, maximum=64
+    )
     ransac_threshold: float = _setting(
         0.006,
-        "Largest reprojection error, as a fraction of the longer image side",
+        "Largest reprojection error, as a fraction of the longer image side; with patches for "
+        "keypoints, at least 1.5 of them",
         minimum=0.0005,
         maximum=0.1,
     )
@@ -88,12 +190,6 @@ class DecisionConfig:
 
     candidates: int = _setting(
         10, "Keyframes retrieved for each query and reranked", minimum=1, maximum=1000
-    )
-    half_score: float = _setting(
-        20.0, "Rerank score at which a match is as likely right as wrong", minimum=0.0
-    )
-    score_slope: float = _setting(
-        0.3, "Growth of the log odds of a right match per unit of rerank score", minimum=1e-6
     )
     accept_probability: float = _setting(
         0.9, "Least probability of an accepted match", minimum=0.0, maximum=1.0
@@ -123,11 +219,14 @@ class DecisionConfig:
 class PipelineConfig:
     """What it takes to turn images into verdicts."""
 
-    method: str = _setting("hog_sift", "How images are described", choices=("hog_sift",))
+    method: str = _setting("hog_sift", "How images are described and compared", choices=METHODS)
     codec: str = _setting(
         "float16", "How a new map stores local descriptors", choices=("float16", "float32")
     )
     hog_sift: HogSiftConfig = field(default_factory=HogSiftConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    r2former: R2FormerConfig = field(default_factory=R2FormerConfig)
+    transvpr: TransVprConfig = field(default_factory=TransVprConfig)
     keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
     homography: HomographyConfig = field(default_factory=HomographyConfig)
     decision: DecisionConfig = field(default_factory=DecisionConfig)

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Sequence
 
-from vpr_ros.config import DecisionConfig
+from vpr_ros.config import CalibrationConfig, DecisionConfig
 from vpr_ros.datatypes import (
     Candidate,
     ImageArray,
@@ -31,11 +31,13 @@ class PlaceRecognizer:
         place_map: PlaceMap,
         reranker: Reranker,
         config: DecisionConfig,
+        calibration: CalibrationConfig,
     ) -> None:
         self._extractor = extractor
         self._map = place_map
         self._reranker = reranker
         self._config = config
+        self._calibration = calibration
 
     def recognize(self, image: ImageArray, stamp_ns: int) -> Recognition:
         """Where the map shows this image's place.
@@ -58,35 +60,36 @@ class PlaceRecognizer:
         scores = self._reranker.score(query, features)
         clock.lap("rerank")
         candidates = _ranked(found, scores)
-        verdict, reason, probability = decide(candidates, self._config)
+        verdict, reason, probability = decide(candidates, self._config, self._calibration)
         clock.lap("decide")
         return Recognition(stamp_ns, verdict, reason, probability, candidates, clock.laps)
 
 
-def decide(candidates: Sequence[Candidate], config: DecisionConfig) -> tuple[Verdict, str, float]:
+def decide(
+    candidates: Sequence[Candidate], config: DecisionConfig, calibration: CalibrationConfig
+) -> tuple[Verdict, str, float]:
     """The verdict on reranked candidates, best first.
 
     Returns:
         The verdict, its reason in words, and the probability that the first candidate shows the
-        query's place: a logistic function of its rerank score, set by ``half_score`` and
-        ``score_slope``.
+        query's place: a logistic function of its rerank score, set by the calibration.
     """
     if not candidates or candidates[0].rerank is None:
         return Verdict.UNKNOWN, "the map holds no keyframes", 0.0
     best, rerank = candidates[0], candidates[0].rerank
     name = f"keyframe {best.keyframe.keyframe_id} of {best.keyframe.session}"
-    probability = _probability(rerank.score, config)
+    probability = _probability(rerank.score, calibration)
     if probability < config.accept_probability:
-        reason = f"{name} fits best, but {rerank.score:.0f} inliers are too few"
-        return Verdict.UNKNOWN, f"{reason}: {_needed_score(config)} needed", probability
+        shortage = _shortage(rerank, _needed_score(config, calibration))
+        return Verdict.UNKNOWN, f"{name} fits best, but {shortage}", probability
     if _is_zoomed(rerank, config):
         return Verdict.AMBIGUOUS, f"near {name}, {_zoom_in_words(rerank.zoom)}", probability
     rival = _rival(candidates, config)
     if rival is not None and rival.rerank is not None:
-        reason = f"{name} ({rerank.score:.0f} inliers) and keyframe {rival.keyframe.keyframe_id}"
-        reason += f" ({rival.rerank.score:.0f}) are different places that look alike"
+        reason = f"{name} ({_in_words(rerank)}) and keyframe {rival.keyframe.keyframe_id}"
+        reason += f" ({_in_words(rival.rerank)}) are different places that look alike"
         return Verdict.AMBIGUOUS, reason, probability
-    return Verdict.ACCEPTED, f"{name} agrees in {rerank.score:.0f} inliers", probability
+    return Verdict.ACCEPTED, f"{name} agrees in {_in_words(rerank)}", probability
 
 
 def same_place(left: KeyframeRecord, right: KeyframeRecord, config: DecisionConfig) -> bool:
@@ -113,15 +116,25 @@ def _ranked(
     return tuple(sorted(candidates, key=lambda c: -c.rerank.score if c.rerank else math.inf))
 
 
-def _probability(score: float, config: DecisionConfig) -> float:
-    log_odds = config.score_slope * (score - config.half_score)
+def _probability(score: float, calibration: CalibrationConfig) -> float:
+    log_odds = calibration.score_slope * (score - calibration.half_score)
     return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, log_odds))))
 
 
-def _needed_score(config: DecisionConfig) -> int:
-    """The least whole rerank score at which the probability reaches ``accept_probability``."""
+def _needed_score(config: DecisionConfig, calibration: CalibrationConfig) -> float:
+    """The least rerank score at which the probability reaches ``accept_probability``."""
     wanted = min(max(config.accept_probability, 1e-9), 1.0 - 1e-9)
-    return math.ceil(config.half_score + math.log(wanted / (1.0 - wanted)) / config.score_slope)
+    return calibration.half_score + math.log(wanted / (1.0 - wanted)) / calibration.score_slope
+
+
+def _in_words(rerank: RerankScore) -> str:
+    return f"score {rerank.score:.2f}" if rerank.inliers < 0 else f"{rerank.inliers} inliers"
+
+
+def _shortage(rerank: RerankScore, needed: float) -> str:
+    if rerank.inliers < 0:
+        return f"score {rerank.score:.2f} is too low: {needed:.2f} needed"
+    return f"{rerank.inliers} inliers are too few: {math.ceil(needed)} needed"
 
 
 def _is_zoomed(rerank: RerankScore, config: DecisionConfig) -> bool:

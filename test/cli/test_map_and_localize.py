@@ -137,3 +137,23 @@ def test_json_that_cannot_be_written(vpr, drives, street_map, tmp_path, target):
     result = vpr("localize", drives / "query", "--map", street_map, "--json", output)
     assert result.code == 2
     assert str(output) in result.err
+
+
+@pytest.mark.parametrize("method", ["transvpr", "r2former"])
+def test_networks_map_and_localize(vpr, drives, generated_weights, method, tmp_path):
+    path, output = tmp_path / "a.vprmap", tmp_path / "answers.jsonl"
+    network = ("--method", method, "--weights", generated_weights(method), "--device", "cpu")
+    size = ("--set", "network.width=224", "--set", "network.height=160")
+    result = vpr("map", drives / "map", "-o", path, *network, *size)
+    assert (result.code, result.err) == (0, "")
+    result = vpr("localize", drives / "map", "--map", path, "--json", output, *network, *size)
+    assert (result.code, result.err) == (0, "")
+    answers = lines_of(output)
+    assert len(answers) == 8
+    for number, answer in enumerate(answers, start=1):
+        own = next(c for c in answer["candidates"] if c["keyframe_id"] == number)
+        assert own["similarity"] == pytest.approx(1.0, abs=1e-3)
+        assert (own["inliers"] == -1) == (method == "r2former")
+    result = vpr("localize", drives / "map", "--map", path)
+    assert result.code == 2
+    assert f"made with {method}" in result.err

@@ -8,11 +8,16 @@ import os
 import sys
 from collections.abc import Sequence
 
-from vpr_ros.cli import inspect_verb, localize_verb, map_verb
+from vpr_ros.cli import inspect_verb, localize_verb, map_verb, weights_verb
 from vpr_ros.cli.terminal import complain
 from vpr_ros.errors import VprError
 
-VERBS = {"map": map_verb, "localize": localize_verb, "inspect": inspect_verb}
+VERBS = {
+    "map": map_verb,
+    "localize": localize_verb,
+    "inspect": inspect_verb,
+    "weights": weights_verb,
+}
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it

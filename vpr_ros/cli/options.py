@@ -13,6 +13,11 @@ from vpr_ros.errors import ConfigError
 from vpr_ros.evaluation.datasets import DEFAULT_RATE
 
 _TRUTHS = {"true": True, "false": False}
+_SHORT_FORMS = (
+    ("--method", "method", "NAME"),
+    ("--weights", "network.weights", "FILE"),
+    ("--device", "network.device", "DEVICE"),
+)
 
 
 def add_source(parser: argparse.ArgumentParser, kinds: str) -> None:
@@ -32,7 +37,17 @@ def add_source(parser: argparse.ArgumentParser, kinds: str) -> None:
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Add --set, and list all settings at the end of the help."""
+    """Add --set, short forms of it, and a list of all settings at the end of the help."""
+    for option, name, metavar in _SHORT_FORMS:
+        parser.add_argument(
+            option,
+            dest="settings",
+            action="append",
+            default=[],
+            type=f"{name}={{}}".format,
+            metavar=metavar,
+            help=f"short for --set {name}={metavar}",
+        )
     parser.add_argument(
         "--set",
         dest="settings",

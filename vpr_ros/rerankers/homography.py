@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,9 +16,46 @@ from threadpoolctl import ThreadpoolController
 
 from vpr_ros.config import HomographyConfig
 from vpr_ros.datatypes import Features, FloatArray, LocalFeatures, RerankScore
+from vpr_ros.errors import ConfigError
 
 _NONE = RerankScore(score=0.0, inliers=0)
 _CONFIDENCE = 0.99
+_PATCHES = 1.5  # a match of patches may be off by so many of them: TransVPR's 24 of 16 pixels
+
+# TransVPR leaves all but the threshold to OpenCV, whose defaults these are.
+_REFERENCE_ITERATIONS = 2000
+_REFERENCE_CONFIDENCE = 0.995
+
+Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]  # rows of the query, rows of the candidate
+
+
+@dataclass(frozen=True)
+class PatchGrid:
+    """What keypoints are that are centers of a network's patches.
+
+    Attributes:
+        width: of the network's input, pixels.
+        height: of the network's input, pixels.
+        pitch: from one patch to the next, pixels of that input.
+        min_score: local features up to this score are no key patches.
+    """
+
+    width: int
+    height: int
+    pitch: int
+    min_score: float
+
+
+class _Task(NamedTuple):
+    """Matched points, and how OpenCV should look for the homography between them."""
+
+    points: FloatArray  # [P, 2] of the query
+    others: FloatArray  # [P, 2] of the candidate
+    method: int
+    tolerance: float  # in the unit of the points
+    iterations: int
+    confidence: float
+    resolution: float = 1.0  # how many times finer the query's pixels are than the candidate's
 
 
 class HomographyReranker:
@@ -25,60 +65,54 @@ class HomographyReranker:
     rarely brings ten matches to agree. MAGSAC++ (Barath et al., CVPR 2020) as OpenCV's USAC has it
     costs a thirtieth of plain RANSAC at this outlier rate and, seeded by OpenCV itself, gives the
     same answer every time.
+
+    The rule ``reference`` gives the scores that TransVPR's authors published their results with
+    (Wang et al., CVPR 2022, section 3.3). RANSAC draws its samples from a fixed seed, so that they
+    can be reproduced, but not the same ones in every version: where few matches agree, OpenCV
+    4.5.5, 4.14 and 5.0 count e.g. 10, 7 and 6 for one pair. Where many agree, they are equal.
+    Candidates of equal score keep the order of retrieval; the authors' order of ties is arbitrary.
     """
 
-    def __init__(self, config: HomographyConfig) -> None:
+    def __init__(self, config: HomographyConfig, grid: PatchGrid | None = None) -> None:
+        """Raises ConfigError where the reference rule should score what are no patches."""
+        if config.rule == "reference" and grid is None:
+            raise ConfigError(
+                "homography.rule = 'reference' compares the patches of transvpr: choose clean"
+            )
         self._config = config
-        self._threads = ThreadpoolController()
+        self._grid = grid
+        self._blas = ThreadpoolController()
+        self._pool = ThreadPoolExecutor(config.threads) if config.threads > 1 else None
 
     def score(self, query: Features, candidates: Sequence[Features]) -> list[RerankScore]:
         """One score for each candidate; 0 where fewer than four matches agree."""
-        locals_ = [candidate.local for candidate in candidates]
         # Products this small gain nothing from a second BLAS thread, and lose ten times their own
         # time to threads that wait for a core which the camera driver or the SLAM is using.
-        with self._threads.limit(limits=1, user_api="blas"):
-            similarities = _similarities(query.local, locals_)
-        return [
-            self._score(query.local, candidate, similarity)
-            for candidate, similarity in zip(locals_, similarities, strict=True)
-        ]
+        with self._blas.limit(limits=1, user_api="blas"):
+            tasks = [self._task(query.local, candidate.local) for candidate in candidates]
+        # RANSAC is most of the work where images are unrelated. It lets go of the interpreter.
+        return list(self._pool.map(_agreement, tasks) if self._pool else map(_agreement, tasks))
 
-    def _score(
-        self, query: LocalFeatures, candidate: LocalFeatures, similarity: FloatArray
-    ) -> RerankScore:
-        left, right = mutual_nearest(similarity)
-        if len(left) < 4:
-            return _NONE
-        points, others = query.keypoints[left], candidate.keypoints[right]
-        threshold = self._config.ransac_threshold * max(candidate.image_size)
-        found, mask = cv2.findHomography(
-            points,
-            others,
+    def _task(self, query: LocalFeatures, candidate: LocalFeatures) -> _Task:
+        if self._grid is not None and self._config.rule == "reference":
+            return _reference_task(query, candidate, self._grid)
+        left, right = mutual_nearest(query.descriptors @ candidate.descriptors.T)
+        tolerance = self._config.ransac_threshold
+        if self._grid is not None:
+            longer = max(self._grid.width, self._grid.height)
+            tolerance = max(tolerance, _PATCHES * self._grid.pitch / longer)
+        return _Task(
+            query.keypoints[left],
+            candidate.keypoints[right],
             cv2.USAC_MAGSAC,
-            threshold,
-            maxIters=self._config.max_iterations,
-            confidence=_CONFIDENCE,
+            tolerance * max(candidate.image_size),
+            self._config.max_iterations,
+            _CONFIDENCE,
+            max(query.image_size) / max(candidate.image_size),
         )
-        if found is None or mask is None:
-            return _NONE
-        agree = np.asarray(mask).ravel().astype(bool)
-        inliers = int(agree.sum())
-        # Cameras of another resolution see the scene at the same part of their image.
-        resolution = max(query.image_size) / max(candidate.image_size)
-        zoom = _zoom(points[agree], others[agree]) / resolution
-        return RerankScore(float(inliers), inliers, zoom)
 
 
-def _similarities(query: LocalFeatures, candidates: Sequence[LocalFeatures]) -> list[FloatArray]:
-    """Inner products [N, M] of the query's descriptors with each candidate's, in one product."""
-    if not candidates:
-        return []
-    stacked = np.concatenate([candidate.descriptors for candidate in candidates])
-    ends = np.cumsum([len(candidate) for candidate in candidates])[:-1]
-    return np.split(query.descriptors @ stacked.T, ends, axis=1)
-
-
-def mutual_nearest(similarity: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def mutual_nearest(similarity: FloatArray) -> Pairs:
     """Pairs that are each other's nearest neighbor.
 
     Args:
@@ -94,6 +128,66 @@ def mutual_nearest(similarity: FloatArray) -> tuple[NDArray[np.intp], NDArray[np
     # The largest of each column, taken as a value: numpy is five times faster at it than at argmax.
     mutual = np.flatnonzero(similarity[rows, nearest] == similarity.max(axis=0)[nearest])
     return mutual, nearest[mutual]
+
+
+def reference_pairs(query: LocalFeatures, candidate: LocalFeatures, min_score: float) -> Pairs:
+    """Matches as TransVPR's published code finds them.
+
+    It does not drop patches that are no key patches but calls their similarity to everything 0.
+    All of these find patch 0 most similar, so that where patch 0 is none in both images, the two
+    match. Setting descriptors to 0 instead of similarities gives the same, and costs less.
+    """
+    similarity = _silenced(query, min_score) @ _silenced(candidate, min_score).T
+    if similarity.size == 0:
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    # Of equal values the first one counts, as there: ``mutual_nearest`` would take all of them.
+    nearest, back = similarity.argmax(axis=1), similarity.argmax(axis=0)
+    mutual = np.flatnonzero(back[nearest] == np.arange(len(similarity)))
+    return mutual, nearest[mutual]
+
+
+def _silenced(local: LocalFeatures, min_score: float) -> FloatArray:
+    rejected = local.scores <= np.float32(min_score)
+    return np.where(rejected[:, None], np.float32(0.0), local.descriptors)
+
+
+def _reference_task(query: LocalFeatures, candidate: LocalFeatures, grid: PatchGrid) -> _Task:
+    left, right = reference_pairs(query, candidate, grid.min_score)
+    return _Task(
+        _input_pixels(query, grid)[left],
+        _input_pixels(candidate, grid)[right],
+        cv2.RANSAC,
+        _PATCHES * grid.pitch,
+        _REFERENCE_ITERATIONS,
+        _REFERENCE_CONFIDENCE,
+    )
+
+
+def _input_pixels(local: LocalFeatures, grid: PatchGrid) -> FloatArray:
+    """Keypoints in pixels of the network's input: whole numbers, whatever the image's size."""
+    scale = np.array([grid.width, grid.height]) / np.array(local.image_size)
+    return np.asarray(np.rint(local.keypoints * scale), dtype=np.float32)
+
+
+def _agreement(task: _Task) -> RerankScore:
+    """How many of the matched points agree with one homography."""
+    if len(task.points) < 4:
+        return _NONE
+    found, mask = cv2.findHomography(
+        task.points,
+        task.others,
+        task.method,
+        task.tolerance,
+        maxIters=task.iterations,
+        confidence=task.confidence,
+    )
+    if found is None or mask is None:
+        return _NONE
+    agree = np.asarray(mask).ravel().astype(bool)
+    inliers = int(agree.sum())
+    # Cameras of another resolution see the scene at the same part of their image.
+    zoom = _zoom(task.points[agree], task.others[agree]) / task.resolution
+    return RerankScore(float(inliers), inliers, zoom)
 
 
 def _zoom(points: FloatArray, others: FloatArray) -> float:

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The published networks inside the nodes, with generated weights: every part runs."""
+
+import pytest
+
+pytest.importorskip("rclpy", reason="the nodes need ROS 2")
+
+from node_harness import START_NS, STEP_NS, Observer, node_process, pattern, raw_message
+from sensor_msgs.msg import Image
+
+from vpr_ros.nodes.lifecycle_process import NodeProcessError
+
+INPUT = {"network__width": 224, "network__height": 160}
+PLACES = 3
+
+
+@pytest.fixture
+def ear(ros):
+    observer = Observer()
+    yield observer
+    observer.close()
+
+
+def stamp(number):
+    return START_NS + number * STEP_NS
+
+
+@pytest.mark.parametrize("method", ["transvpr", "r2former"])
+def test_what_the_mapper_learned_the_localizer_finds(ear, generated_weights, method, tmp_path):
+    settings = {"method": method, "network__weights": str(generated_weights(method)), **INPUT}
+    path = tmp_path / "route.vprmap"
+    every_frame = {"pose_type": "none", "keyframes__view_change": 0.0}
+    with node_process("mapper", tmp_path / "mapper.log", path, **every_frame, **settings) as mapper:
+        mapper.configure()
+        mapper.activate()
+        camera = ear.publisher(Image, "/image")
+        for number in range(1, PLACES + 1):
+            camera.publish(raw_message(pattern(number), stamp(number)))
+            ear.wait_for_status(
+                "mapper", lambda s, n=number: s.count("keyframes") == n, f"keyframe {number}"
+            )
+        ear.silence(camera)
+    with node_process("localizer", tmp_path / "localizer.log", path, **settings) as localizer:
+        localizer.configure()
+        localizer.activate()
+        camera = ear.publisher(Image, "/image")
+        camera.publish(raw_message(pattern(2), stamp(9)))
+        match = ear.wait_for_match(stamp(9))
+        status = ear.wait_for_status("localizer", lambda s: s.count("frames processed") == 1, "it")
+        ear.silence(camera)
+    assert len(match.candidates) == PLACES
+    by_id = {candidate.keyframe_id: candidate for candidate in match.candidates}
+    assert by_id[2].similarity == pytest.approx(1.0, abs=1e-3)
+    assert (by_id[2].inliers == -1) == (method == "r2former")
+    assert status.values["backend"].startswith(f"{method}, PyTorch ")
+
+
+def test_a_network_without_weights_is_refused_by_name(ros, tmp_path):
+    process = node_process("mapper", tmp_path / "log", tmp_path / "a.vprmap", method="transvpr")
+    with process, pytest.raises(NodeProcessError, match=r"transvpr needs network\.weights"):
+        process.configure()

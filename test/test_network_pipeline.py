@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks in the whole line, from an image to a verdict, with generated weights."""
+
+import numpy as np
+import pytest
+
+from vpr_ros import pipeline
+from vpr_ros.config import METHODS, PipelineConfig, with_settings
+from vpr_ros.datatypes import Keyframe, Pose
+from vpr_ros.errors import BackendError, ConfigError, MapError, WeightsError
+from vpr_ros.models import NETWORKS
+
+SMALL = {"network.width": 224, "network.height": 160}
+S = 10**9
+
+
+def configured(**settings):
+    """A configuration from settings whose dots are written as two underscores."""
+    values = {name.replace("__", "."): value for name, value in settings.items()}
+    return with_settings(PipelineConfig(), {**SMALL, **values})
+
+
+@pytest.fixture(scope="module", params=["transvpr", "r2former"])
+def method(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def weights(method, generated_weights):
+    return str(generated_weights(method))
+
+
+def learn(line, path, scenes):
+    """A map of these scenes, 50 m apart."""
+    with line.continue_map(path) as place_map:
+        place_map.begin_session("monday")
+        for number, image in enumerate(scenes):
+            pose = Pose((50.0 * number, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), "odom")
+            place_map.append(Keyframe(number * 20 * S, line.extractor.extract(image), pose))
+        place_map.commit()
+    return path
+
+
+def test_the_table_of_networks_and_the_configuration_name_the_same_methods():
+    assert set(METHODS) == {"hog_sift", *NETWORKS} - {"r2former_reranker"}
+
+
+def test_from_an_image_to_a_verdict(method, weights, scene, tmp_path):
+    line = pipeline.build(configured(method=method, network__weights=weights, codec="float32"))
+    path = learn(line, tmp_path / "route.vprmap", [scene(number) for number in range(4)])
+    with line.open_map(path) as place_map:
+        answer = line.recognizer(place_map).recognize(scene(2), 7)
+    best = answer.candidates[0]
+    assert (best.keyframe.keyframe_id, len(answer.candidates)) == (3, 4)
+    assert best.similarity == pytest.approx(1.0, abs=1e-5)
+    assert all(np.isfinite(each.rerank.score) for each in answer.candidates)
+    assert method != "transvpr" or best.rerank.inliers > 50
+    assert list(answer.timings_s) == ["extract", "retrieve", "load", "rerank", "decide"]
+
+
+def test_the_reference_rule_needs_all_patches(generated_weights, scene):
+    line = pipeline.build(
+        configured(
+            method="transvpr",
+            network__weights=str(generated_weights("transvpr")),
+            homography__rule="reference",
+        )
+    )
+    features = line.extractor.extract(scene(1))
+    assert len(features.local) == 10 * 14
+    assert line.reranker.score(features, [features])[0].inliers > 50
+
+
+def test_maps_of_other_settings_of_the_network_are_refused(method, weights, scene, tmp_path):
+    line = pipeline.build(configured(method=method, network__weights=weights))
+    path = learn(line, tmp_path / "route.vprmap", [scene(1)])
+    setting = {"transvpr": {"transvpr__patch_level": 3}, "r2former": {"r2former__num_local": 9}}
+    other = configured(method=method, network__weights=weights, **setting[method])
+    with pytest.raises(MapError, match=method):
+        pipeline.build(other).open_map(path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "said"),
+    [
+        ({}, WeightsError, "needs network.weights"),
+        ({"network__weights": "none.pth"}, WeightsError, r"none\.pth"),
+        ({"network__weights": "none.tflite"}, BackendError, r"\.tflite"),
+        ({"network__weights": "a.pth", "network__width": 0}, ConfigError, "give both, or none"),
+        ({"network__weights": "a.pth", "network__device": "tpu"}, BackendError, "'tpu'"),
+    ],
+)
+def test_what_cannot_be_built_is_refused(settings, error, said):
+    pytest.importorskip("torch", reason="the networks need PyTorch")
+    with pytest.raises(error, match=said):
+        pipeline.build(configured(method="transvpr", **settings))
+
+
+def test_weights_of_the_other_method_are_refused(method, weights):
+    other = {"transvpr": "r2former", "r2former": "transvpr"}[method]
+    with pytest.raises(WeightsError, match=f"does not fit {other}.*it fits .*{method}"):
+        pipeline.build(configured(method=other, network__weights=weights))

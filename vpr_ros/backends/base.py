@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What runs a network, whichever library and device that is.
+
+Every network that describes images has one input and two outputs under these names, so that one
+extractor serves them all. B = images, K = local features, D and C = descriptor sizes:
+
+- ``image``: float32 [B, 3, H, W], RGB, normalized by the spec's mean and standard deviation;
+- ``global_descriptor``: float32 [B, D], unit norm;
+- ``local_features``: float32 [B, K, 3 + C], each row u, v, score and descriptor, where u and v are
+  the position in pixels of the network's input divided by the longer side of that input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from vpr_ros.datatypes import ModelSpec
+
+IMAGE = "image"
+GLOBAL_DESCRIPTOR = "global_descriptor"
+LOCAL_FEATURES = "local_features"
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Backend(Protocol):
+    """One network with its weights, ready on one device."""
+
+    spec: ModelSpec
+    description: str  # the library, device and precision in use, for people
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
+        """Compute the network's outputs.
+
+        Args:
+            inputs: arrays by the names of the network's inputs.
+
+        Returns:
+            Arrays by the names of its outputs.
+
+        Raises:
+            BackendError: the device failed, or inputs are missing or of the wrong shape.
+        """
+        ...

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PyTorch: the backend that runs weights as they were published, on the CPU or with CUDA."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from vpr_ros.backends.base import Arrays
+from vpr_ros.backends.options import BackendOptions
+from vpr_ros.datatypes import ModelSpec
+from vpr_ros.errors import BackendError
+from vpr_ros.models.weights import load
+
+_HALVES = {"fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+class TorchBackend:
+    """One network on one device.
+
+    The module takes tensors by the names of its inputs and returns a dictionary of tensors.
+    """
+
+    def __init__(self, module: nn.Module, spec: ModelSpec, options: BackendOptions) -> None:
+        """Move a network to its device.
+
+        Raises:
+            BackendError: the device is not there, or has too little memory.
+        """
+        self._device = _device(options.device)
+        self._threads = options.threads or torch.get_num_threads()
+        if self._device.type == "cuda" and options.precision == "fp32":
+            # By default, cuDNN rounds factors of convolutions to TensorFloat-32, 10 bits.
+            torch.backends.cudnn.allow_tf32 = False
+        try:
+            self._module = module.eval().to(self._device)
+        except RuntimeError as error:
+            raise BackendError(f"{options.device}: {_first_line(error)}") from error
+        self._half = _HALVES.get(options.precision)
+        width, height = options.input_size or (spec.input_width, spec.input_height)
+        self.spec = replace(
+            spec, precision=options.precision, input_height=height, input_width=width
+        )
+        self.description = _described(self._device, options.precision)
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
+        """Compute the network's outputs, float32 and in the CPU's memory.
+
+        Args:
+            inputs: arrays by the names of the network's inputs.
+
+        Raises:
+            BackendError: the device failed, or inputs are missing or of the wrong shape.
+        """
+        # Not once and for all: another network of this process may be run by another number.
+        torch.set_num_threads(self._threads)
+        try:
+            with torch.inference_mode(), self._autocast():
+                outputs: dict[str, Tensor] = self._module(
+                    **{name: self._moved(array) for name, array in inputs.items()}
+                )
+                return {name: value.float().cpu().numpy() for name, value in outputs.items()}
+        except (RuntimeError, TypeError) as error:
+            shapes = ", ".join(f"{name} {list(each.shape)}" for name, each in inputs.items())
+            raise BackendError(
+                f"{self.spec.method} on {self._device} failed for {shapes}: {_first_line(error)}"
+            ) from error
+
+    def _moved(self, array: NDArray[Any]) -> Tensor:
+        # A read-only array, as maps hand out, must be copied: torch has no read-only tensors.
+        safe = array if array.flags.writeable else array.copy()
+        return torch.from_numpy(safe).to(self._device)
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self._half is None:
+            return nullcontext()
+        return torch.autocast(self._device.type, self._half)
+
+
+def open_torch(path: Path, network: str, options: BackendOptions) -> TorchBackend:
+    """Load the weights of a network onto a device.
+
+    Raises:
+        BackendError: the device is not there.
+        WeightsError: the file cannot be read, or does not fit.
+        ConfigError: the network, or one of its settings, is unknown.
+    """
+    _device(options.device)  # before seconds are spent on reading weights
+    loaded = load(path, network, options.settings)
+    return TorchBackend(loaded.module, loaded.spec, options)
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise BackendError(f"device = {name!r}: choose cpu, cuda or cuda:N") from error
+    if device.type not in ("cpu", "cuda"):
+        raise BackendError(f"device = {name!r}: choose cpu, cuda or cuda:N")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise BackendError(
+            f"device = {name!r}: PyTorch {torch.__version__} sees no GPU: install the NVIDIA "
+            "driver and a CUDA build of PyTorch, or choose device cpu"
+        )
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise BackendError(f"device = {name!r}: there are {count} GPUs, counted from cuda:0")
+    return device
+
+
+def _described(device: torch.device, precision: str) -> str:
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else "the CPU"
+    return f"PyTorch {torch.__version__} on {where}, {precision}"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verb ``weights``: what published weights there are, what a file holds, and a safer format."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vpr_ros.cli.terminal import say
+from vpr_ros.errors import BackendError
+from vpr_ros.models.checkpoints import CHECKPOINTS, Checkpoint, published_as
+
+if TYPE_CHECKING:
+    from vpr_ros.models.weights_file import WeightsFile
+
+SUMMARY = "list published weights, check a file of weights, or convert it to safetensors"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    known = actions.add_parser("list", help="weights that the methods' authors published")
+    known.set_defaults(action=_list)
+    check = actions.add_parser("check", help="read a file strictly and say what it holds")
+    check.set_defaults(action=_check)
+    convert = actions.add_parser("convert", help="write a file's weights as safetensors")
+    convert.set_defaults(action=_convert)
+    convert.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
+    for each in (check, convert):
+        each.add_argument("file", metavar="FILE", type=Path, help="*.pth, *.pt or *.safetensors")
+        each.add_argument("--method", default="", metavar="NAME", help="what it must fit")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what was asked.
+
+    Raises:
+        WeightsError: the file cannot be read, or does not fit.
+        ConfigError: the method is unknown.
+        BackendError: PyTorch, which reads weights, is not installed.
+    """
+    action: Callable[[argparse.Namespace], Iterator[str]] = args.action
+    for line in action(args):
+        say(line)
+    return 0
+
+
+def _list(_: argparse.Namespace) -> Iterator[str]:
+    for checkpoint in CHECKPOINTS:
+        yield checkpoint.file
+        yield f"  fits        {', '.join(checkpoint.networks) or 'no network here'}"
+        yield f"  trained on  {checkpoint.trained_on}"
+        yield f"  from        {checkpoint.source}"
+        yield f"  license     {checkpoint.license}"
+        yield f"  git blob    {checkpoint.git_blob or 'not known'}"
+
+
+def _check(args: argparse.Namespace) -> Iterator[str]:
+    _require_torch()
+    from vpr_ros.models.weights import contents
+    from vpr_ros.models.weights_file import read_weights
+
+    file = read_weights(args.file)
+    networks = contents(file, args.method)
+    yield f"file       {file.path} ({file.path.stat().st_size / 1e6:.1f} MB)"
+    yield f"sha256     {file.sha256}"
+    yield f"published  {_origin(file, published_as(file.git_blob))}"
+    yield f"holds      {len(file.tensors)} tensors, {_values(file) / 1e6:.1f} million values"
+    for name, sha256 in networks.items():
+        yield f"fits       {name}, weights {sha256[:16]}"
+
+
+def _convert(args: argparse.Namespace) -> Iterator[str]:
+    _require_torch()
+    from vpr_ros.models.weights import convert
+
+    names = convert(args.file, args.output, args.method)
+    yield f"{args.output}: {', '.join(names)}, {args.output.stat().st_size / 1e6:.1f} MB"
+
+
+def _require_torch() -> None:
+    try:
+        import vpr_ros.models.weights  # noqa: F401
+    except ImportError as error:
+        raise BackendError(
+            f"reading weights needs PyTorch ({error}): pip install torch torchvision timm "
+            "safetensors"
+        ) from error
+
+
+def _origin(file: WeightsFile, checkpoint: Checkpoint | None) -> str:
+    if checkpoint:
+        return f"by the authors as {checkpoint.file}"
+    source = file.metadata.get("source_sha256")
+    if source:
+        return f"converted from a file of SHA-256 {source}"
+    return "not known: its hash is none of those that 'weights list' shows"
+
+
+def _values(file: WeightsFile) -> int:
+    return sum(tensor.numel() for tensor in file.tensors.values())

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The published networks, by name. Reading this table needs no torch; making a network does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vpr_ros.datatypes import ModelSpec
+from vpr_ros.errors import ConfigError
+
+Settings = Mapping[str, float]
+
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+_RERANKER = "Reranker."
+_R2FORMER_PARTS = ("backbone.", "aggregation.", "local_head.")
+_UNREAD = ("decoder_pos_embed", "ratio")  # stored with the reranker, needed for no score
+_TRANSVPR_MASKS = ("mask_low", "mask_mid", "mask_high")
+
+
+@dataclass(frozen=True)
+class Network:
+    """What is known of a network before its weights are.
+
+    Published files may hold several networks: some of the fields say which keys are whose.
+    """
+
+    spec: ModelSpec  # without weights; its settings are those that ``make`` understands
+    make: Callable[[Settings], Any]  # a torch.nn.Module from all settings of the spec
+    prefix: str = ""  # of this network's keys in the file, not in the module
+    others: tuple[str, ...] = ()  # prefixes of keys that belong to other networks
+    optional: tuple[str, ...] = ()  # keys of the module that a file may lack
+    marker: str = ""  # a key that no file of other methods has: no other file is compared
+
+
+def network_of(name: str) -> Network:
+    """The network of this name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name not in NETWORKS:
+        raise ConfigError(f"network {name!r} is unknown; known: {', '.join(NETWORKS)}")
+    return NETWORKS[name]
+
+
+def _transvpr(method: str, aggregation: str) -> Network:
+    """TransVPR, or one of the degenerate strategies of its ablation."""
+    names = _TRANSVPR_MASKS if "mATT" in aggregation else ()  # sATT has one mask and no choice
+
+    def make(settings: Settings) -> Any:
+        from vpr_ros.models.transvpr import TransVPR, Wiring
+
+        masks = tuple(row for row, name in enumerate(names) if settings[name]) if names else (0,)
+        wiring = Wiring(int(settings["patch_level"]), masks, aggregation, settings["mask_epsilon"])
+        return TransVPR(wiring)
+
+    settings = {
+        "min_score": 0.02,  # tau of the paper; 0.005 for RobotCar Seasons
+        "patch_level": 4.0,
+        "mask_epsilon": 0.0,
+        **dict.fromkeys(names, 1.0),
+    }
+    spec = _spec(method, 480, 640, 256, 256, settings)
+    return Network(spec, make, marker="transformer.class_emb")
+
+
+def _r2former(method: str, backbone: str) -> Network:
+    """R2Former's extractor; its reranker, in the same files, is a network of its own."""
+
+    def make(settings: Settings) -> Any:
+        from vpr_ros.models.r2former import R2Former, Repairs
+
+        repairs = Repairs(bool(settings["own_tokens"]), bool(settings["true_grid"]))
+        return R2Former(backbone, int(settings["num_local"]), repairs)
+
+    settings = {"num_local": 500.0, "own_tokens": 0.0, "true_grid": 0.0}
+    spec = _spec(method, 480, 640, 256, 128, settings)
+    marker = "backbone.cls_token" if "deit" in backbone else "backbone.0.weight"
+    return Network(spec, make, others=(_RERANKER,), marker=marker)
+
+
+def _r2former_reranker() -> Network:
+    """R2Former's reranker, which compares two images' local features."""
+
+    def make(settings: Settings) -> Any:
+        from vpr_ros.models.r2former_reranker import RerankerNetwork
+
+        return RerankerNetwork()
+
+    spec = _spec("r2former_reranker", 480, 640, 0, 128, {})
+    return Network(spec, make, _RERANKER, _R2FORMER_PARTS, _UNREAD, "Reranker.cls_token")
+
+
+def _spec(
+    method: str, height: int, width: int, global_dim: int, local_dim: int, settings: Settings
+) -> ModelSpec:
+    return ModelSpec(
+        method=method,
+        weights_sha256="",
+        input_height=height,
+        input_width=width,
+        mean=_IMAGENET_MEAN,
+        std=_IMAGENET_STD,
+        global_dim=global_dim,
+        local_dim=local_dim,
+        precision="fp32",
+        exporter_version="1",
+        settings=dict(settings),
+    )
+
+
+NETWORKS: dict[str, Network] = {
+    "r2former": _r2former("r2former", "deit_small"),
+    "r2former_deit_base": _r2former("r2former_deit_base", "deit_base"),
+    "r2former_resnet50": _r2former("r2former_resnet50", "resnet50"),
+    "r2former_reranker": _r2former_reranker(),
+    "transvpr": _transvpr("transvpr", "mL-mATT"),
+    "transvpr_ml_matt_plain": _transvpr("transvpr_ml_matt_plain", "mL-mATT-plain"),
+    "transvpr_ml_satt": _transvpr("transvpr_ml_satt", "mL-sATT"),
+    "transvpr_sl_satt": _transvpr("transvpr_sl_satt", "sL-sATT"),
+}

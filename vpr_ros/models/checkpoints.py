@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weights that the methods' authors published: where they are, and what may be done with them.
+
+None is contained in this package or downloaded by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_NO_LICENSE = "no license granted: ask the authors before any use beyond private study"
+_NOT_STATED = "none stated for the weights (code: Apache-2.0); MSLS has terms of its own"
+_TRANSVPR = "https://github.com/RuotongWANG/TransVPR-model-implementation"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One published file."""
+
+    file: str
+    networks: tuple[str, ...]  # names in the table of networks; empty: not enough for any
+    trained_on: str
+    source: str  # where its authors host it
+    license: str
+    git_blob: str = ""  # what `git hash-object FILE` prints, where known
+
+
+CHECKPOINTS = (
+    Checkpoint(
+        file="TransVPR_MSLS.pth",
+        networks=("transvpr",),
+        trained_on="Places365, then MSLS",
+        source=f"{_TRANSVPR}/raw/main/TransVPR_MSLS.pth",
+        license=_NO_LICENSE,
+        git_blob="761be24b0bcf8dbea49054da7bef7087b723f73a",
+    ),
+    Checkpoint(
+        file="TransVPR_Pitts30k.pth",
+        networks=("transvpr",),
+        trained_on="Places365 and MSLS, then Pitts30k",
+        source=f"{_TRANSVPR}/raw/main/TransVPR_Pitts30k.pth",
+        license=_NO_LICENSE,
+        git_blob="6c7f15e856d25ee8bfe24ebb238c8708d26edd2e",
+    ),
+    Checkpoint(
+        file="CVPR23_DeitS_Rerank.pth",
+        networks=("r2former", "r2former_reranker"),
+        trained_on="ImageNet, then MSLS",
+        source="https://drive.google.com/drive/folders/14dkj0o0NpAD_1MB0Kqt7NiGxR5ekOdN_",
+        license=_NOT_STATED,
+    ),
+    Checkpoint(
+        file="msls_v2_deits.pth",
+        networks=(),  # the global stage, from which the file above was trained
+        trained_on="ImageNet, then MSLS, global descriptor only",
+        source="https://drive.google.com/file/d/1XBNjbbNUrp6NIv6REHrMLdHFw5joustx",
+        license=_NOT_STATED,
+    ),
+)
+
+
+def published_as(git_blob: str) -> Checkpoint | None:
+    """The published file of this Git hash, or None."""
+    for checkpoint in CHECKPOINTS:
+        if checkpoint.git_blob and checkpoint.git_blob == git_blob:
+            return checkpoint
+    return None
