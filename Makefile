@@ -24,7 +24,8 @@ help:
 	@echo '             also IMAGE_TOPIC, POSE_TOPIC, TRUTH_TOPIC, DEMO_ARGS)'
 	@echo 'make test    run the tests (PYTEST_ARGS="-k name", or a path)'
 	@echo 'make lint    ruff, mypy --strict, package.xml'
-	@echo 'make bench   measure the nodes and write build/bench.json'
+	@echo 'make bench   measure nodes and networks, write build/bench.json (R2FORMER=checkout of its published code,'
+	@echo '             to measure that, too; R2FORMER_PACKAGES=folder with its timm; BENCH_ARGS)'
 	@echo 'make setup   only build the environment the others use; tools/env.sh COMMAND runs anything in it'
 	@echo 'make setup-networks   the same with PyTorch, which test, lint and bench need (5 GB)'
 	@echo 'make clean   remove everything the others made'
@@ -51,6 +52,8 @@ lint: setup-networks
 
 bench: setup-networks
 	@$(RUN_ALONE) python -m vpr_ros.nodes.benchmark $(BENCH_ARGS)
+	@$(RUN) python tools/bench/networks.py $(if $(R2FORMER),--r2former "$(R2FORMER)") \
+		$(if $(R2FORMER_PACKAGES),--r2former-packages "$(R2FORMER_PACKAGES)")
 
 clean:
 	rm -rf .venv .venv-jazzy build install log .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

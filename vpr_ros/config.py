@@ -181,7 +181,9 @@ class HomographyConfig:
         minimum=0.0005,
         maximum=0.1,
     )
-    max_iterations: int = _setting(500, "RANSAC iterations at most", minimum=10, maximum=100000)
+    max_iterations: int = _setting(
+        500, "RANSAC iterations at most; for patches, 2000 is better", minimum=10, maximum=100000
+    )
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,10 @@ class DecisionConfig:
     """When a match is trusted."""
 
     candidates: int = _setting(
-        10, "Keyframes retrieved for each query and reranked", minimum=1, maximum=1000
+        10,
+        "Keyframes retrieved for each query and reranked; published: 100",
+        minimum=1,
+        maximum=1000,
     )
     accept_probability: float = _setting(
         0.9, "Least probability of an accepted match", minimum=0.0, maximum=1.0

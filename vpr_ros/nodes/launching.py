@@ -45,6 +45,9 @@ COMMON = {
     "image_topic": Argument("The camera's images", "/camera/image_raw", topic="image"),
     "image_transport": Argument("raw or compressed", parameter="image_transport"),
     "reliability": Argument("best_effort or reliable", parameter="reliability"),
+    "method": Argument("hog_sift, r2former, transvpr, or a variant", parameter="method"),
+    "weights": Argument("File of the network's weights", parameter="network.weights"),
+    "device": Argument("cpu, cuda or cuda:N", parameter="network.device"),
 }
 
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import cv2
@@ -89,9 +90,12 @@ class HomographyReranker:
         # Products this small gain nothing from a second BLAS thread, and lose ten times their own
         # time to threads that wait for a core which the camera driver or the SLAM is using.
         with self._blas.limit(limits=1, user_api="blas"):
-            tasks = [self._task(query.local, candidate.local) for candidate in candidates]
-        # RANSAC is most of the work where images are unrelated. It lets go of the interpreter.
-        return list(self._pool.map(_agreement, tasks) if self._pool else map(_agreement, tasks))
+            score = partial(self._score, query.local)
+            return list(self._pool.map(score, candidates) if self._pool else map(score, candidates))
+
+    def _score(self, query: LocalFeatures, candidate: Features) -> RerankScore:
+        # Both halves of this let go of the interpreter, so that threads do gain something.
+        return _agreement(self._task(query, candidate.local))
 
     def _task(self, query: LocalFeatures, candidate: LocalFeatures) -> _Task:
         if self._grid is not None and self._config.rule == "reference":

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the published networks cost here; part of ``make bench``.
+
+    python tools/bench/networks.py [--r2former CHECKOUT] [--r2former-packages PACKAGES]
+
+With the folder of github.com/bytedance/R2Former, its reranker is measured beside ours, in the same
+run. Results are appended to build/bench.json. Weights are generated: they cost what others do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import transvpr
+
+from vpr_ros.backends import BackendOptions
+from vpr_ros.backends.torch_backend import TorchBackend
+from vpr_ros.models import NETWORKS
+from vpr_ros.nodes.benchmark.results import Result, median, milliseconds, table, write_json
+
+FOLDER = Path(__file__).parent
+RESULTS = Path("build/bench.json")
+
+
+def main() -> None:
+    options = parsed()
+    results = [*extraction(), *transvpr_matching(), *r2former_reranking(options)]
+    sys.stdout.write(table(results) + "\n")
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    write_json([*map(from_json, before), *results], RESULTS)
+
+
+def extraction() -> Iterator[Result]:
+    """One image of 640 x 480 through the extractors, two threads."""
+    image = {"image": np.zeros((1, 3, 480, 640), np.float32)}
+    for name in ("transvpr", "r2former"):
+        network = NETWORKS[name]
+        module = network.make(network.spec.settings)
+        backend = TorchBackend(module, network.spec, BackendOptions(threads=2))
+        backend.run(image)
+        taken = median(milliseconds(partial(backend.run, image), 5))
+        yield Result(f"{name}: describe an image", taken, "ms")
+
+
+def transvpr_matching() -> Iterator[Result]:
+    query, candidates = transvpr.images()
+    runs = {
+        "plain": partial(transvpr.plainly, query, candidates),
+        "reference": partial(transvpr.ours, "reference", query, candidates),
+        "clean": partial(transvpr.ours, "clean", query, candidates),
+    }
+    scores = {name: run() for name, run in runs.items()}
+    # By turns, so that a busy moment of this machine meets all of them.
+    taken = [{name: milliseconds(run)[0] for name, run in runs.items()} for _ in range(3)]
+    plain = median([each["plain"] for each in taken])
+    for rule in ("reference", "clean"):
+        mine = median([each[rule] for each in taken])
+        name = f"transvpr: rerank 100 candidates, rule {rule}"
+        yield Result(name, mine, "ms", plain, "the published rule, plainly")
+        differ = sum(a != b for a, b in zip(scores[rule], scores["plain"], strict=True))
+        yield Result(f"{name}: scores that differ", differ, "of 100")
+
+
+def r2former_reranking(options: argparse.Namespace) -> Iterator[Result]:
+    mine = child("ours")
+    name = "r2former: rerank 100 candidates"
+    if not options.r2former:
+        yield Result(name, 1e3 * mine["seconds"], "ms")
+        yield Result(f"{name}: peak memory", mine["peak_mb"], "MB")
+        return
+    theirs = child("published", options.r2former, options.r2former_packages)
+    yield Result(name, 1e3 * mine["seconds"], "ms", 1e3 * theirs["seconds"], "published code")
+    peak = f"{name}: peak memory"
+    yield Result(peak, mine["peak_mb"], "MB", theirs["peak_mb"], "published code")
+    difference = np.abs(np.subtract(mine["scores"], theirs["scores"])).max()
+    yield Result(f"{name}: largest difference of scores", float(difference), "")
+
+
+def child(*arguments: str) -> dict:
+    """What a process of its own says: memory is measured by process."""
+    words = [sys.executable, str(FOLDER / "r2former.py"), *filter(None, arguments)]
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--r2former", default="", help="checkout of the published code")
+    parser.add_argument(
+        "--r2former-packages", default="", help="folder of the timm 0.5.4 that it asks for"
+    )
+    return parser.parse_args()
+
+
+def from_json(row: dict) -> Result:
+    return Result(row["name"], row["value"], row["unit"], row["baseline"])
+
+
+if __name__ == "__main__":
+    main()
