@@ -4,6 +4,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from vpr_ros.extractor import NetworkExtractor
 from vpr_ros.models import NETWORKS
@@ -25,12 +26,14 @@ class Ear:
         }
 
 
-def test_network_input_is_the_published_one():
+@pytest.mark.parametrize(("case", "antialias"), [("eval", False), ("train", True)])
+def test_network_input_is_the_published_one(case, antialias):
     random = np.random.Generator(np.random.PCG64(99))
     ear = Ear()
-    NetworkExtractor(ear).extract(random.integers(0, 256, (600, 800, 3), dtype=np.uint8))
+    extractor = NetworkExtractor(ear, antialias=antialias)
+    extractor.extract(random.integers(0, 256, (600, 800, 3), dtype=np.uint8))
     assert ear.heard.shape == (1, 3, 480, 640)
-    corner = GOLDEN["prep_eval_corner4x4"]
+    corner = GOLDEN[f"prep_{case}_corner4x4"]
     np.testing.assert_allclose(ear.heard[0, :, :4, :4], corner, rtol=0, atol=1e-5)
     found = (ear.heard.mean(dtype=np.float64), ear.heard.std(dtype=np.float64))
-    np.testing.assert_allclose(found, GOLDEN["prep_eval_meanstd"], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(found, GOLDEN[f"prep_{case}_meanstd"], rtol=0, atol=1e-5)

@@ -92,7 +92,7 @@ class NetworkConfig:
         0, "Pixels that images are resized to; 0: as published, 480", minimum=0, maximum=8192
     )
     antialias: bool = _setting(
-        False, "Average pixels where images shrink; weights were published without"
+        False, "Average pixels where images shrink; published weights were evaluated without"
     )
 
 

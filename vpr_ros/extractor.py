@@ -8,6 +8,7 @@ from typing import Protocol
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from vpr_ros.backends.base import GLOBAL_DESCRIPTOR, IMAGE, LOCAL_FEATURES, Arrays, Backend
 from vpr_ros.datatypes import Features, FloatArray, ImageArray, LocalFeatures, ModelSpec
@@ -44,8 +45,9 @@ class NetworkExtractor:
             backend: the network.
             keep_all: keep local features of any score, for a reranker that applies the threshold
                 itself as the published code of TransVPR does.
-            antialias: average pixels when an image is made smaller. It is better, but published
-                weights were evaluated without.
+            antialias: resize as the images that R2Former was trained with, by Pillow, which
+                averages pixels when an image is made smaller. Published weights were evaluated
+                without.
 
         Raises:
             BackendError: the network does not give what its spec says.
@@ -86,15 +88,21 @@ class NetworkExtractor:
         interpolation of float images computes the same. R2Former normalizes first: both steps are
         linear, so their order does not matter.
         """
-        size = (self.spec.input_width, self.spec.input_height)
-        values = image.astype(np.float32) / np.float32(255.0)
-        if values.shape[1::-1] != size:
-            shrinks = size[0] < image.shape[1] and size[1] < image.shape[0]
-            way = cv2.INTER_AREA if self._antialias and shrinks else cv2.INTER_LINEAR
-            values = np.asarray(cv2.resize(values, size, interpolation=way), dtype=np.float32)
+        values = self._resized(image)
         mean, std = (np.asarray(each, np.float32) for each in (self.spec.mean, self.spec.std))
         values = (values - mean) / std
         return np.ascontiguousarray(values.transpose(2, 0, 1)[None])
+
+    def _resized(self, image: ImageArray) -> FloatArray:
+        """Values from 0 to 1, float32 [H, W, 3] of the network's input."""
+        size = (self.spec.input_width, self.spec.input_height)
+        if self._antialias:
+            way = Image.BILINEAR  # type: ignore[attr-defined]  # Resampling came with Pillow 9.1
+            image = np.asarray(Image.fromarray(image).resize(size, way))
+        values = image.astype(np.float32) / np.float32(255.0)
+        if values.shape[1::-1] != size:
+            values = np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR))
+        return values
 
     def _local(self, rows: FloatArray, image: ImageArray) -> LocalFeatures:
         """Local features [K, 3 + C] in pixels of the source image.

@@ -115,8 +115,8 @@ def _reason(error: Exception) -> str:
     if asked:
         name = asked.group(1) or asked.group(2)
         return f"refused: its pickle asks for {name}, which weights never need"
-    first_line = (str(error).splitlines() or [""])[0]
-    return f"truncated, or not a file of PyTorch ({type(error).__name__}: {first_line})"
+    first_sentence = (str(error).splitlines() or [""])[0].partition(". ")[0]
+    return f"truncated, or not a file of PyTorch ({type(error).__name__}: {first_sentence})"
 
 
 def _unwrapped(path: Path, content: Any) -> dict[str, Tensor]:
