@@ -114,7 +114,8 @@ class Robot(Node):
     def wait_for_the_rest(self) -> None:
         """Wait until both nodes have told what became of every image."""
         end = time.monotonic() + _PATIENCE
-        while not all(map(self._is_complete, self.statuses)):
+        heard = {node: len(statuses) for node, statuses in self.statuses.items()}
+        while not all(self._is_complete(node, heard[node]) for node in heard):
             _check_time(end, "the nodes did not account for every image")
             self.spin_until(time.monotonic() + 0.05)
 
@@ -122,11 +123,14 @@ class Robot(Node):
         """A number of a node's last status, 0 before the first."""
         return int(self.statuses[node][-1].get(what, 0)) if self.statuses[node] else 0
 
-    def _is_complete(self, node: str) -> bool:
+    def _is_complete(self, node: str, heard: int) -> bool:
+        """Whether a node, after so many statuses before the end, accounts for what it received."""
         fates = ("processed", "dropped", "failed")
         known = sum(self.count(node, f"frames {fate}") for fate in fates)
-        # What DDS itself lost never reached the node; the last image must have.
-        return self.count(node, "frames received") == known > 0
+        # What DDS itself lost never reached the node. The last image has, if it was not lost, once
+        # a whole period of statuses has passed: the first of two may have been on its way.
+        is_late = len(self.statuses[node]) >= heard + 2
+        return is_late and self.count(node, "frames received") == known > 0
 
     def _hear(self, message: PlaceMatch) -> None:
         stamp_ns = stamp_to_ns(message.header.stamp)
