@@ -42,7 +42,7 @@ demo: setup
 	@$(RUN_ALONE) python -m vpr_ros.nodes.demo $(DEMO_ARGS) $(DEMO_OPTIONS)
 
 test: setup-networks
-	@$(RUN_ALONE) python -m pytest $(PYTEST_ARGS)
+	@$(RUN_ALONE) python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 lint: setup-networks
 	@$(RUN) ruff check .

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scenes and samples that every test may use, and hypothesis without a stopwatch."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +15,13 @@ sys.path.insert(0, str(Path(__file__).parent / "models"))  # weights and inputs 
 # Machines that build packages are busy: time says nothing about whether a property holds.
 settings.register_profile("vpr_ros", deadline=None)
 settings.load_profile("vpr_ros")
+
+
+def pytest_configure(config):
+    """Workers that run tests side by side talk on domains of their own."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    domain = int(os.environ.get("ROS_DOMAIN_ID", 1 + os.getpid() % 101))
+    os.environ["ROS_DOMAIN_ID"] = str((domain + worker) % 102)  # Linux has ports for so many
 
 
 def draw_scene(seed, height=240, width=320):

@@ -76,14 +76,12 @@ def needs_launch():
 
 
 @pytest.fixture
-def caller(monkeypatch):
+def caller():
     """Calls services of the launched nodes, on a domain of this test run."""
     needs_launch()
     import rclpy
     from rclpy.signals import SignalHandlerOptions
 
-    if "ROS_DOMAIN_ID" not in os.environ:
-        monkeypatch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 101))
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     caller = Caller(rclpy)
     yield caller

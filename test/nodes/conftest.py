@@ -17,8 +17,6 @@ def ros():
     from rclpy.signals import SignalHandlerOptions
 
     with pytest.MonkeyPatch.context() as patch:
-        if "ROS_DOMAIN_ID" not in os.environ:
-            patch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 101))
         if os.environ.get("ROS_DISTRO") == "humble":
             patch.setenv("ROS_LOCALHOST_ONLY", "1")
         else:

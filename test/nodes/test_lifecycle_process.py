@@ -17,8 +17,7 @@ from vpr_ros.nodes.lifecycle_process import (  # noqa: E402
 
 
 @pytest.fixture
-def ros(monkeypatch):
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 101))
+def ros():
     rclpy.init()
     yield
     rclpy.try_shutdown()

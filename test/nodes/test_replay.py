@@ -39,7 +39,6 @@ from vpr_ros.nodes.replay_topics import RecordedTopic, message_class, offered_qo
 START_NS = 1_700_000_000 * 10**9
 STEP_NS = 20_000_000  # 50 Hz
 FRAMES = 40
-DOMAIN = 1 + os.getpid() % 101
 STORE = get_typestore(Stores.ROS2_HUMBLE)
 NO_TIME = QosTime(0, 0)
 LATCHED = Qos(
@@ -111,7 +110,6 @@ def bag(tmp_path_factory):
 @pytest.fixture(autouse=True, scope="module")
 def alone():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROS_DOMAIN_ID", str(DOMAIN))
         if os.environ.get("ROS_DISTRO") == "humble":
             patch.setenv("ROS_LOCALHOST_ONLY", "1")
         else:
