@@ -168,7 +168,8 @@ class HomographyConfig:
 
     rule: str = _setting(
         "clean",
-        "clean: key patches only, fast estimator; reference: as published for transvpr",
+        "clean: key patches only, fast estimator; reference: as published for transvpr, with "
+        "equal scores if codec is float32",
         choices=("clean", "reference"),
     )
     threads: int = _setting(
