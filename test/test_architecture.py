@@ -37,8 +37,10 @@ RESERVED = {
     "rosbags": ("evaluation/", "nodes/replay_node.py"),
     "rosbags.image": ("evaluation/", "nodes/replay_node.py", "images.py"),
     "cv_bridge": ("nodes/conversions.py",),
-    "tensorrt": ("backends/tensorrt_backend.py",),
-    "tensorrt_rtx_bindings": ("backends/tensorrt_backend.py",),
+    "tensorrt": ("backends/tensorrt_library.py",),
+    "tensorrt_rtx": ("backends/tensorrt_library.py",),
+    "tensorrt_rtx_bindings": ("backends/tensorrt_library.py",),
+    "cuda": ("backends/cuda_device.py", "backends/cuda_memory.py"),
 }
 ROS_ONLY = {
     "action_msgs",
@@ -176,6 +178,8 @@ def test_imports_go_one_way(path):
         ("nodes/mapper_node.py", "from cv_bridge import CvBridge"),
         ("images.py", "__import__('cv_bridge')"),
         ("backends/torch_backend.py", "import tensorrt"),
+        ("backends/tensorrt_backend.py", "import tensorrt_rtx_bindings"),
+        ("backends/torch_backend.py", "from cuda.bindings import runtime"),
         ("cli/main.py", "import rclpy"),
         ("evaluation/rosbag.py", "from sensor_msgs.msg import Image"),
         ("pipeline.py", "from builtin_interfaces.msg import Time"),
@@ -228,7 +232,10 @@ importlib.import_module({module!r})
     ("module", "unwanted"),
     [
         ("vpr_ros", ("torch", "rclpy", "numpy", "cv2")),
-        ("vpr_ros.pipeline", ("torch", "torchvision", "timm", "rclpy")),
+        (
+            "vpr_ros.pipeline",
+            ("torch", "torchvision", "timm", "rclpy", "tensorrt", "tensorrt_rtx_bindings", "cuda"),
+        ),
         ("vpr_ros.cli.main", ("torch", "torchvision", "timm", "rclpy")),
         ("vpr_ros.nodes.mapper_node", ("torch", "torchvision", "timm")),
         ("vpr_ros.nodes.localizer_node", ("torch", "torchvision", "timm")),

@@ -6,7 +6,7 @@
 #   1. a virtual environment with ROS 2 (ROS_DISTRO: kilted or jazzy) and the other wheels
 #   2. the mend of the wheels' CMake files (tools/mend_wheels.py)
 #   3. vpr_msgs and vpr_ros, built by colcon
-#   4. with the argument `networks`: PyTorch and the other wheels of requirements/networks.txt
+#   4. with the argument `networks`: PyTorch, TensorRT and the other wheels that networks need
 #
 # Each step leaves a stamp that says what it was made from, written when the step is complete: a step
 # whose stamp fits is skipped, one that was interrupted is done again from its beginning.
@@ -102,10 +102,10 @@ make_venv() {
 
 add_networks() {
   local made_from stamp=$venv/.networks-ready
-  made_from="$(<"$venv_stamp") $(hash_of requirements/networks.txt)"
+  made_from="$(<"$venv_stamp") $(hash_of requirements/networks.txt requirements/tensorrt.txt)"
   ! fits "$stamp" "$made_from" || return 0
-  echo "setup: PyTorch and the other wheels of requirements/networks.txt (5 GB, some two minutes)"
-  quietly "$venv/bin/python" -m pip install --progress-bar off -r requirements/networks.txt
+  echo "setup: PyTorch, TensorRT and the other wheels that networks need (5 GB, some two minutes)"
+  quietly "$venv/bin/python" -m pip install --progress-bar off -r requirements/networks.txt -r requirements/tensorrt.txt
   printf '%s\n' "$made_from" >"$stamp"
 }
 

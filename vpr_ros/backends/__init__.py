@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vpr_ros.backends.base import Backend
+from vpr_ros.backends.engine_file import ENGINE
 from vpr_ros.backends.options import BackendOptions
 from vpr_ros.errors import BackendError
 
@@ -18,7 +19,7 @@ def open_backend(path: Path, network: str = "", options: BackendOptions | None =
     """Load the weights of a network onto a device.
 
     Args:
-        path: ``.pth``, ``.pt`` or ``.safetensors`` for PyTorch.
+        path: ``.pth``, ``.pt`` or ``.safetensors`` for PyTorch, ``.engine`` for TensorRT.
         network: its name in ``vpr_ros.models``; empty for the only one that the file fits.
         options: the device and how to use it; fp32 on the CPU by default.
 
@@ -27,8 +28,10 @@ def open_backend(path: Path, network: str = "", options: BackendOptions | None =
         WeightsError: the file cannot be read, or does not fit.
         ConfigError: the network, or one of its settings, is unknown.
     """
+    if path.suffix == ENGINE:
+        return _open_tensorrt(path, network, options or BackendOptions())
     if path.suffix not in _PYTORCH:
-        known = ", ".join(_PYTORCH)
+        known = ", ".join((*_PYTORCH, ENGINE))
         raise BackendError(f"{path}: nothing here runs {path.suffix or 'such'} files, but {known}")
     try:
         from vpr_ros.backends.torch_backend import open_torch
@@ -37,3 +40,13 @@ def open_backend(path: Path, network: str = "", options: BackendOptions | None =
             f"{path} needs PyTorch ({error}): pip install torch torchvision timm safetensors"
         ) from error
     return open_torch(path, network, options or BackendOptions())
+
+
+def _open_tensorrt(path: Path, network: str, options: BackendOptions) -> Backend:
+    try:
+        from vpr_ros.backends.tensorrt_backend import open_engine
+    except ImportError as error:
+        raise BackendError(
+            f"{path} needs cuda-python ({error}): pip install cuda-python"
+        ) from error
+    return open_engine(path, network, options)

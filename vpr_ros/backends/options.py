@@ -20,6 +20,8 @@ class BackendOptions:
         threads: CPU threads of one run, 0 for as many as the library likes.
         input_size: width and height of the network's input, pixels; None for the usual one.
         settings: what differs from the network's default settings.
+        cuda_graph: TensorRT alone: start a network by one call instead of kernel by kernel, if
+            its shapes are fixed or TensorRT for RTX runs it.
     """
 
     device: str = "cpu"
@@ -27,6 +29,7 @@ class BackendOptions:
     threads: int = 0
     input_size: tuple[int, int] | None = None
     settings: Mapping[str, float] = field(default_factory=dict)
+    cuda_graph: bool = False
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A model's specification as JSON, for the files that stand beside a model's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from vpr_ros.datatypes import ModelSpec
+from vpr_ros.errors import BackendError
+
+_NUMBERS = ("mean", "std")
+
+
+def spec_to_json(spec: ModelSpec) -> dict[str, Any]:
+    """The specification as JSON can hold it."""
+    return asdict(spec)
+
+
+def spec_from_json(data: Mapping[str, Any]) -> ModelSpec:
+    """The specification that ``spec_to_json`` gave.
+
+    Raises:
+        BackendError: this is none.
+    """
+    try:
+        known = {field.name: data[field.name] for field in fields(ModelSpec)}
+        known.update({name: tuple(float(each) for each in known[name]) for name in _NUMBERS})
+        known["settings"] = {str(key): float(each) for key, each in known["settings"].items()}
+        spec = ModelSpec(**known)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BackendError(f"no model specification: {error!r}: export the model again") from error
+    _check_sizes(spec)
+    return spec
+
+
+def _check_sizes(spec: ModelSpec) -> None:
+    for name in ("input_height", "input_width", "global_dim", "local_dim"):
+        value = getattr(spec, name)
+        if not isinstance(value, int) or value < 0:
+            raise BackendError(
+                f"no model specification: {name} = {value!r}: export the model again"
+            )
