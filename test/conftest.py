@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scenes and samples that every test may use, and hypothesis without a stopwatch."""
 
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -67,3 +68,45 @@ def generated_weights(tmp_path_factory):
         return path
 
     return file_of
+
+
+@pytest.fixture(scope="session")
+def exported(generated_weights, tmp_path_factory):
+    """The function that gives a method's exported extractor, beside its reranker if it has one."""
+    for library in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(library, reason="exporting needs onnx, onnxscript and onnxruntime")
+    from vpr_ros.backends import export
+    from vpr_ros.extractor import prepared
+    from vpr_ros.models import NETWORKS
+
+    load, trace, made = export.load, export._traced, {}
+    folder = tmp_path_factory.mktemp("exported")
+
+    def once(key, make):
+        """Loading and tracing take most of an export's time, and are alike for all precisions."""
+        if key not in made:
+            made[key] = make()
+        return made[key]
+
+    def loaded(path, name, settings):
+        return once(f"{path} {name} {settings}", lambda: load(path, name, settings))
+
+    def traced(module, inputs, *others):
+        shapes = [tuple(each.shape) for each in inputs.values()]
+        return once(f"{id(module)} {shapes}", lambda: trace(module, inputs, *others))
+
+    def file_of(method, precision="fp32", size=(224, 160)):
+        request = export.ExportRequest(generated_weights(method), method, size, precision)
+        path = folder / request.file_name
+        if not path.exists():
+            spec = dataclasses.replace(
+                NETWORKS[method].spec, input_height=size[1], input_width=size[0]
+            )
+            images = [prepared(draw_scene(number), spec) for number in range(3)]
+            export.export(request, images, folder, lambda line: None)
+        return path
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "load", loaded)
+        patch.setattr(export, "_traced", traced)
+        yield file_of

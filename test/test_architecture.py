@@ -33,6 +33,9 @@ RESERVED = {
     "torch": TORCH,
     "torchvision": TORCH,
     "timm": TORCH,
+    "onnx": ("backends/export.py", "backends/onnx_precision.py"),
+    "onnxruntime": ("backends/onnx_backend.py", "backends/onnx_precision.py"),
+    "openvino": ("backends/openvino_backend.py",),
     "faiss": ("place_map/",),
     "rosbags": ("evaluation/", "nodes/replay_node.py"),
     "rosbags.image": ("evaluation/", "nodes/replay_node.py", "images.py"),
@@ -171,6 +174,8 @@ def test_imports_go_one_way(path):
         ("pipeline.py", "if True:\n    import torch.nn as nn"),
         ("backends/onnx_backend.py", "def f():\n    import torchvision"),
         ("backends/base.py", "from timm.models import create_model"),
+        ("backends/onnx_backend.py", "import onnx"),
+        ("pipeline.py", "def f():\n    import onnxruntime"),
         ("recognizer.py", "import faiss"),
         ("images.py", "from rosbags.rosbag2 import Reader"),
         ("images.py", "from rosbags import rosbag2"),
@@ -215,6 +220,8 @@ def test_checker_allows(path, source):
     assert defects(source, path) == []
 
 
+TORCH_WHEELS = ("torch", "torchvision", "timm")
+RUNTIMES = ("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx_bindings", "cuda")
 WATCHER = """
 import importlib, sys
 
@@ -232,13 +239,11 @@ importlib.import_module({module!r})
     ("module", "unwanted"),
     [
         ("vpr_ros", ("torch", "rclpy", "numpy", "cv2")),
-        (
-            "vpr_ros.pipeline",
-            ("torch", "torchvision", "timm", "rclpy", "tensorrt", "tensorrt_rtx_bindings", "cuda"),
-        ),
-        ("vpr_ros.cli.main", ("torch", "torchvision", "timm", "rclpy")),
-        ("vpr_ros.nodes.mapper_node", ("torch", "torchvision", "timm")),
-        ("vpr_ros.nodes.localizer_node", ("torch", "torchvision", "timm")),
+        ("vpr_ros.pipeline", (*TORCH_WHEELS, *RUNTIMES, "rclpy")),
+        ("vpr_ros.cli.main", (*TORCH_WHEELS, *RUNTIMES, "onnx", "rclpy")),
+        ("vpr_ros.backends.onnx_backend", (*TORCH_WHEELS, "onnx", "rclpy")),
+        ("vpr_ros.nodes.mapper_node", TORCH_WHEELS),
+        ("vpr_ros.nodes.localizer_node", TORCH_WHEELS),
     ],
 )
 def test_import_is_light(module, unwanted):
@@ -247,6 +252,8 @@ def test_import_is_light(module, unwanted):
         pytest.skip(f"{module} is not written yet")
     if module.startswith("vpr_ros.nodes"):
         pytest.importorskip("rclpy", reason="nodes need ROS 2")
+    if module.endswith("onnx_backend"):
+        pytest.importorskip("onnxruntime", reason="this backend is ONNX Runtime")
     program = WATCHER.format(module=module, unwanted=unwanted)
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False

@@ -30,6 +30,7 @@ METHODS = (
     "transvpr_sl_satt",
 )
 PRECISIONS = ("fp32", "fp16", "bf16")
+RUNTIMES = ("auto", "tensorrt", "onnxruntime", "onnxruntime-tensorrt", "openvino", "pytorch")
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,25 @@ class NetworkConfig:
     """What all methods that run a network have in common."""
 
     weights: str = _setting(
-        "", "File of the network's weights: .pth, .pt or .safetensors; ~ is the home folder"
+        "",
+        "File of the network: .onnx or .engine from 'vpr export', .pth, .pt or .safetensors; "
+        "without suffix: the best of those that are there; ~ is the home folder",
     )
-    device: str = _setting("cpu", "Where the network runs: cpu, cuda or cuda:N")
-    precision: str = _setting("fp32", "Arithmetic of the network", choices=PRECISIONS)
+    runtime: str = _setting(
+        "auto",
+        "What runs the network; auto: of TensorRT, ONNX Runtime and PyTorch the first that is "
+        "installed and runs such files on the device",
+        choices=RUNTIMES,
+    )
+    device: str = _setting(
+        "auto", "Where the network runs: cpu, cuda or cuda:N; auto: a GPU if the runtime sees one"
+    )
+    precision: str = _setting(
+        "fp32", "Arithmetic of the network; an exported one has its own", choices=PRECISIONS
+    )
+    cuda_graph: bool = _setting(
+        False, "TensorRT: start the network by one call instead of kernel by kernel"
+    )
     threads: int = _setting(
         0, "CPU threads of the network; 0: one for each core", minimum=0, maximum=1024
     )

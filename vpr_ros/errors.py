@@ -26,6 +26,10 @@ class BackendError(VprError):
     """The library or device that should run a model is missing or failed."""
 
 
+class UnavailableError(BackendError):
+    """A library or device is not there at all; another might do."""
+
+
 class MapError(VprError):
     """A map file cannot be read, written or trusted."""
 

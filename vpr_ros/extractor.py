@@ -72,37 +72,13 @@ class NetworkExtractor:
             BackendError: the device failed, or the network gave NaN.
         """
         check_image(image)
-        outputs = self._backend.run({IMAGE: self._prepared(image)})
+        outputs = self._backend.run({IMAGE: prepared(image, self.spec, self._antialias)})
         descriptor, local = outputs[GLOBAL_DESCRIPTOR][0], outputs[LOCAL_FEATURES][0]
         if not np.isfinite(descriptor).all():
             raise BackendError(
                 f"{self.spec.method} gave NaN in {self.spec.precision}: use precision fp32"
             )
         return Features(_unit(descriptor), self._local(local, image))
-
-    def _prepared(self, image: ImageArray) -> FloatArray:
-        """The network's input, float32 [1, 3, H, W]: resize to its size, then normalize.
-
-        The published methods resize tensors with torch's bilinear interpolation of 2022, which
-        takes no average over the pixels it skips, and ignore the aspect ratio; OpenCV's bilinear
-        interpolation of float images computes the same. R2Former normalizes first: both steps are
-        linear, so their order does not matter.
-        """
-        values = self._resized(image)
-        mean, std = (np.asarray(each, np.float32) for each in (self.spec.mean, self.spec.std))
-        values = (values - mean) / std
-        return np.ascontiguousarray(values.transpose(2, 0, 1)[None])
-
-    def _resized(self, image: ImageArray) -> FloatArray:
-        """Values from 0 to 1, float32 [H, W, 3] of the network's input."""
-        size = (self.spec.input_width, self.spec.input_height)
-        if self._antialias:
-            way = Image.BILINEAR  # type: ignore[attr-defined]  # Resampling came with Pillow 9.1
-            image = np.asarray(Image.fromarray(image).resize(size, way))
-        values = image.astype(np.float32) / np.float32(255.0)
-        if values.shape[1::-1] != size:
-            values = np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR))
-        return values
 
     def _local(self, rows: FloatArray, image: ImageArray) -> LocalFeatures:
         """Local features [K, 3 + C] in pixels of the source image.
@@ -130,6 +106,36 @@ class NetworkExtractor:
                 raise BackendError(
                     f"{self.spec.method}: {name} has {found} values where its spec says {size}"
                 )
+
+
+def prepared(image: ImageArray, spec: ModelSpec, antialias: bool = False) -> FloatArray:
+    """The network's input, float32 [1, 3, H, W]: resize to its size, then normalize.
+
+    The published methods resize tensors with torch's bilinear interpolation of 2022, which takes
+    no average over the pixels it skips, and ignore the aspect ratio; OpenCV's bilinear
+    interpolation of float images computes the same. R2Former normalizes first: both steps are
+    linear, so their order does not matter.
+
+    Args:
+        image: RGB, uint8 [H, W, 3] of any size.
+        spec: of the network.
+        antialias: see ``NetworkExtractor``.
+    """
+    values = _resized(image, (spec.input_width, spec.input_height), antialias)
+    mean, std = (np.asarray(each, np.float32) for each in (spec.mean, spec.std))
+    values = (values - mean) / std
+    return np.ascontiguousarray(values.transpose(2, 0, 1)[None])
+
+
+def _resized(image: ImageArray, size: tuple[int, int], antialias: bool) -> FloatArray:
+    """Values from 0 to 1, float32 [H, W, 3], of another width and height."""
+    if antialias:
+        way = Image.BILINEAR  # type: ignore[attr-defined]  # Resampling came with Pillow 9.1
+        image = np.asarray(Image.fromarray(image).resize(size, way))
+    values = image.astype(np.float32) / np.float32(255.0)
+    if values.shape[1::-1] != size:
+        values = np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR))
+    return values
 
 
 def _unit(descriptor: FloatArray) -> FloatArray:

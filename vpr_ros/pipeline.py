@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vpr_ros.backends import Backend, BackendOptions, open_backend
+from vpr_ros.backends.choice import choose
+from vpr_ros.backends.exported import is_exported, reranker_path
+from vpr_ros.backends.options import CPU, NO_HOOKS, Hooks
 from vpr_ros.config import CalibrationConfig, NetworkConfig, PipelineConfig
 from vpr_ros.errors import ConfigError, WeightsError
-from vpr_ros.extractor import FeatureExtractor, NetworkExtractor
+from vpr_ros.extractor import MIN_SCORE, FeatureExtractor, NetworkExtractor
 from vpr_ros.hog_sift import HogSiftExtractor
 from vpr_ros.map_builder import MapBuilder
 from vpr_ros.models import network_of
@@ -32,6 +35,11 @@ class Pipeline:
     extractor: FeatureExtractor
     reranker: Reranker
     calibration: CalibrationConfig
+
+    @property
+    def description(self) -> str:
+        """The method, and the library, device and precision in use, for people."""
+        return f"{self.config.method}, {self.extractor.description}"
 
     def open_map(self, path: Path) -> PlaceMap:
         """A map to search.
@@ -61,8 +69,12 @@ class Pipeline:
         return MapBuilder(self.extractor, place_map, self.config.keyframes)
 
 
-def build(config: PipelineConfig) -> Pipeline:
+def build(config: PipelineConfig, hooks: Hooks = NO_HOOKS) -> Pipeline:
     """Load what the configuration names.
+
+    Args:
+        config: the method and its settings.
+        hooks: for what may take minutes: building a TensorRT engine.
 
     Raises:
         ConfigError: settings do not go together.
@@ -71,7 +83,9 @@ def build(config: PipelineConfig) -> Pipeline:
     """
     if config.method == "hog_sift":
         return _hog_sift(config)
-    return _transvpr(config) if config.method.startswith("transvpr") else _r2former(config)
+    networks = _Networks(config, hooks)
+    make = _transvpr if config.method.startswith("transvpr") else _r2former
+    return make(config, networks)
 
 
 def _hog_sift(config: PipelineConfig) -> Pipeline:
@@ -80,51 +94,72 @@ def _hog_sift(config: PipelineConfig) -> Pipeline:
     return Pipeline(config, extractor, reranker, config.hog_sift.calibration)
 
 
-def _transvpr(config: PipelineConfig) -> Pipeline:
-    backend = _backend(config, config.method, config.transvpr)
+def _transvpr(config: PipelineConfig, networks: _Networks) -> Pipeline:
+    backend = networks.extractor(config.transvpr)
     keep_all = config.homography.rule == "reference"
     extractor = NetworkExtractor(backend, keep_all, config.network.antialias)
     spec = backend.spec
-    grid = PatchGrid(spec.input_width, spec.input_height, _PATCH, config.transvpr.min_score)
+    grid = PatchGrid(spec.input_width, spec.input_height, _PATCH, spec.settings[MIN_SCORE])
     reranker = HomographyReranker(config.homography, grid)
     return Pipeline(config, extractor, reranker, config.transvpr.calibration)
 
 
-def _r2former(config: PipelineConfig) -> Pipeline:
-    extractor = _backend(config, config.method, config.r2former)
-    input_size = (extractor.spec.input_width, extractor.spec.input_height)
-    if config.network.device == "cpu":
-        backend = _backend(config, "r2former_reranker", None, threads=1)
-        reranker = R2FormerReranker(backend, input_size, batch=4, threads=_cores(config.network))
+def _r2former(config: PipelineConfig, networks: _Networks) -> Pipeline:
+    backend = networks.extractor(config.r2former)
+    input_size = (backend.spec.input_width, backend.spec.input_height)
+    extractor = NetworkExtractor(backend, antialias=config.network.antialias)
+    if backend.device == CPU:
+        network = networks.reranker(input_size, threads=1)
+        reranker = R2FormerReranker(network, input_size, batch=4, threads=networks.cores)
     else:
-        reranker = R2FormerReranker(_backend(config, "r2former_reranker", None), input_size)
-    return Pipeline(
-        config,
-        NetworkExtractor(extractor, antialias=config.network.antialias),
-        reranker,
-        config.r2former.calibration,
+        reranker = R2FormerReranker(networks.reranker(input_size), input_size)
+    return Pipeline(config, extractor, reranker, config.r2former.calibration)
+
+
+class _Networks:
+    """Opens the networks of one file, all by the same runtime."""
+
+    def __init__(self, config: PipelineConfig, hooks: Hooks) -> None:
+        network = config.network
+        if not network.weights:
+            raise WeightsError(
+                f"method {config.method} needs network.weights: a file that 'vpr weights list' "
+                "names, or one that 'vpr export' made of it"
+            )
+        if bool(network.width) != bool(network.height):
+            raise ConfigError("network.width and network.height: give both, or none")
+        # As many as this process may run at the same time, unless told.
+        self.cores = network.threads or len(os.sched_getaffinity(0))
+        self._config = config
+        options = _options(network, self.cores, hooks)
+        choice = choose(Path(network.weights).expanduser(), options)
+        self._path = choice.path
+        self._options = replace(options, runtime=choice.runtime)
+
+    def extractor(self, section: Any) -> Backend:
+        """The network that describes images, with what a section changes of its settings."""
+        network, method = self._config.network, self._config.method
+        size = (network.width, network.height) if network.width else None
+        known = network_of(method).spec.settings
+        values = {name: float(getattr(section, name)) for name in known}
+        changed = {name: value for name, value in values.items() if value != known[name]}
+        options = replace(self._options, input_size=size, settings=changed)
+        return open_backend(self._path, method, options)
+
+    def reranker(self, input_size: tuple[int, int], threads: int = 0) -> Backend:
+        """R2Former's other network: in the same file, or exported to a file of its own."""
+        path = reranker_path(self._path) if is_exported(self._path) else self._path
+        threads = threads or self.cores
+        options = replace(self._options, input_size=input_size, threads=threads)
+        return open_backend(path, "r2former_reranker", options)
+
+
+def _options(network: NetworkConfig, threads: int, hooks: Hooks) -> BackendOptions:
+    return BackendOptions(
+        network.runtime,
+        network.device,
+        network.precision,
+        threads,
+        cuda_graph=network.cuda_graph,
+        hooks=hooks,
     )
-
-
-def _backend(config: PipelineConfig, name: str, section: Any, threads: int = 0) -> Backend:
-    """One network of the weights' file, with those settings of a section that it knows."""
-    network = config.network
-    if not network.weights:
-        raise WeightsError(
-            f"method {config.method} needs network.weights: a file that 'vpr weights list' names"
-        )
-    if bool(network.width) != bool(network.height):
-        raise ConfigError("network.width and network.height: give both, or none")
-    options = BackendOptions(
-        device=network.device,
-        precision=network.precision,
-        threads=threads or _cores(network),
-        input_size=(network.width, network.height) if network.width else None,
-        settings={key: float(getattr(section, key)) for key in network_of(name).spec.settings},
-    )
-    return open_backend(Path(network.weights).expanduser(), name, options)
-
-
-def _cores(network: NetworkConfig) -> int:
-    """Threads to use: as many as this process may run at the same time, unless told."""
-    return network.threads or len(os.sched_getaffinity(0))

@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks as ONNX files, and the TensorRT that can build engines of them without a GPU."""
 
-import warnings
 from collections.abc import Callable
-from pathlib import Path
 
+import numpy as np
 import pytest
 
+from vpr_ros.backends.exported import SPEC_KEY, reranker_path, to_text
+from vpr_ros.backends.sidecar import sidecar_path
 from vpr_ros.backends.tensorrt_engine import OnnxFile
 from vpr_ros.backends.tensorrt_library import TENSORRT_RTX, TensorRt, find_tensorrt
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import BackendError
-
-EXTRACTOR = ["global_descriptor", "local_features"]
 
 
 @pytest.fixture(scope="session")
@@ -32,56 +31,31 @@ def spec() -> ModelSpec:
     return ModelSpec("tiny", "0123", 4, 6, (0.5,) * 3, (0.25,) * 3, 2, 0, "fp32", "1", {"a": 0.1})
 
 
-def write_onnx(module, inputs, path: Path, outputs, axes) -> None:
-    """Export a module with the inputs' names as they are given."""
-    import torch
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the tracer, which sees sizes that shall not vary
-        torch.onnx.export(
-            module.eval(),
-            tuple(inputs.values()),
-            path,
-            input_names=list(inputs),
-            output_names=outputs,
-            dynamic_axes=axes,
-            opset_version=18,
-            dynamo=False,
-        )
-
-
 @pytest.fixture(scope="session")
-def exported(generated_weights, tmp_path_factory) -> Callable[..., OnnxFile]:
-    """The function that exports a network for an input of some height and width."""
-    import torch
+def graph(exported) -> Callable[..., OnnxFile]:
+    """The function that gives one exported network, an extractor or a reranker."""
 
-    from vpr_ros.models.weights import load
-
-    folder = tmp_path_factory.mktemp("onnx")
-
-    def file_of(name: str, height: int = 160, width: int = 224) -> OnnxFile:
-        path = folder / f"{name}_{height}x{width}.onnx"
-        if path.exists():
-            return OnnxFile.read(path)
-        module = load(generated_weights(name.partition("_")[0]), name).module
-        if name.endswith("_reranker"):
-            count = min(500, height * width // 256)
-            inputs = {"query": torch.rand(1, count, 131), "candidates": torch.rand(3, count, 131)}
-            axes = {"candidates": {0: "candidates"}, "scores": {0: "candidates"}}
-            write_onnx(module, inputs, path, ["scores"], axes)
-        else:
-            write_onnx(module, {"image": torch.rand(1, 3, height, width)}, path, EXTRACTOR, {})
-        return OnnxFile.read(path)
+    def file_of(name: str, precision: str = "fp32", size: tuple[int, int] = (224, 160)) -> OnnxFile:
+        method, _, role = name.partition("_")
+        path = exported(method, precision, size)
+        return OnnxFile.read(reranker_path(path) if role else path)
 
     return file_of
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory) -> OnnxFile:
-    """A network whose engine is built within a blink: [B, 6] to [B, 2]."""
-    torch = pytest.importorskip("torch", reason="exporting needs PyTorch")
-    torch.manual_seed(0)
+def tiny(tmp_path_factory, spec) -> OnnxFile:
+    """A network whose engine is built within a blink, rows [B, 6] to sums [B, 2], and its JSON."""
+    onnx = pytest.importorskip("onnx", reason="these tests make ONNX files")
+    make, kind = onnx.helper, onnx.TensorProto.FLOAT
+    weight = onnx.numpy_helper.from_array(np.arange(12, dtype=np.float32).reshape(6, 2), "weight")
+    ports = [make.make_tensor_value_info("rows", kind, ["candidates", 6])]
+    ports.append(make.make_tensor_value_info("sums", kind, ["candidates", 2]))
+    node = make.make_node("MatMul", ["rows", "weight"], ["sums"])
+    graph = make.make_graph([node], "tiny", ports[:1], ports[1:], [weight])
+    model = make.make_model(graph, opset_imports=[make.make_opsetid("", 18)], ir_version=9)
+    make.set_model_props(model, {SPEC_KEY: to_text(spec)})
     path = tmp_path_factory.mktemp("tiny") / "tiny.onnx"
-    axes = {"rows": {0: "candidates"}, "sums": {0: "candidates"}}
-    write_onnx(torch.nn.Linear(6, 2), {"rows": torch.rand(3, 6)}, path, ["sums"], axes)
+    onnx.save(model, path)
+    sidecar_path(path).write_text(to_text(spec))
     return OnnxFile.read(path)

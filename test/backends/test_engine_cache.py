@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from vpr_ros.backends.engine_cache import EngineRequest, cached_engine, default_folder
-from vpr_ros.backends.engine_file import Gpu, read_engine, sidecar_of
-from vpr_ros.backends.sidecar import spec_to_json
+from vpr_ros.backends.engine_file import Gpu, read_engine
+from vpr_ros.backends.options import Hooks
+from vpr_ros.backends.sidecar import sidecar_path, spec_to_json
 from vpr_ros.backends.tensorrt_engine import BuildOptions, OnnxFile
 from vpr_ros.errors import BackendError
 
@@ -95,9 +96,9 @@ def cut(path):
 
 def lie(path):
     """Let the JSON file claim another version, as a copied file would."""
-    known = json.loads(sidecar_of(path).read_text())
+    known = json.loads(sidecar_path(path).read_text())
     known["key"]["version"] = "1.0.0.0"
-    sidecar_of(path).write_text(json.dumps(known))
+    sidecar_path(path).write_text(json.dumps(known))
 
 
 @pytest.mark.parametrize(
@@ -106,8 +107,8 @@ def lie(path):
         cut,
         lie,
         lambda path: path.unlink(),
-        lambda path: sidecar_of(path).unlink(),
-        lambda path: sidecar_of(path).write_text("{"),
+        lambda path: sidecar_path(path).unlink(),
+        lambda path: sidecar_path(path).write_text("{"),
     ],
 )
 def test_damaged_entry_is_built_again(request_of, folder, caplog, damage):
@@ -126,7 +127,7 @@ def test_nothing_to_build_for(request_of, folder):
 
 def test_cancelled_build_leaves_nothing(request_of, folder):
     with pytest.raises(BackendError, match="cancelled: nothing was written"):
-        cached_engine(request_of(), folder, stop=lambda: True)
+        cached_engine(request_of(), folder, hooks=Hooks(stop=lambda: True))
     assert [path.name for path in folder.iterdir()] == ["lock"]
     cached_engine(request_of(), folder)  # and the lock is free
 
@@ -137,7 +138,9 @@ def test_cancelled_while_another_program_builds(request_of, folder):
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(BackendError, match=r"waiting for another program .* was cancelled"):
-            cached_engine(request_of(), folder, stop=lambda: bool(asked.append(1) or asked[2:]))
+            cached_engine(
+                request_of(), folder, hooks=Hooks(stop=lambda: bool(asked.append(1) or asked[2:]))
+            )
     assert len(asked) == 3
 
 

@@ -19,9 +19,9 @@ from vpr_ros.backends.engine_file import (
     Gpu,
     check_fits,
     read_engine,
-    sidecar_of,
     write_engine,
 )
+from vpr_ros.backends.sidecar import sidecar_path
 from vpr_ros.errors import BackendError
 
 KEY = EngineKey(
@@ -103,7 +103,7 @@ def test_damaged_engine(written, damage):
 
 
 def test_missing_files(written):
-    sidecar_of(written).unlink()
+    sidecar_path(written).unlink()
     with pytest.raises(BackendError, match=r"a\.engine\.json is missing: an engine needs"):
         read_engine(written)
     with pytest.raises(BackendError, match=r"b\.engine is missing"):
@@ -129,7 +129,7 @@ def without(name):
     ],
 )
 def test_unfit_sidecar(written, edit, said):
-    path = sidecar_of(written)
+    path = sidecar_path(written)
     known = json.loads(path.read_text())
     edit(known)
     path.write_text(json.dumps(known))
@@ -142,7 +142,7 @@ def test_unfit_sidecar(written, edit, said):
     ["", "{", "[]", "5", "null", '{"format": 1}', '"format key spec engine_sha256"', "\ufffd"],
 )
 def test_rubbish_sidecar(written, text):
-    sidecar_of(written).write_text(text)
+    sidecar_path(written).write_text(text)
     with pytest.raises(
         BackendError, match=r"a\.engine\.json (is no|lacks) .*: build the engine again"
     ):

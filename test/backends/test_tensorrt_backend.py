@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Running engines: what is refused before a GPU is needed, and one run where there is a GPU."""
 
+import logging
 import sys
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from vpr_ros.backends import BackendOptions, open_backend
 from vpr_ros.backends.engine_file import write_engine
 from vpr_ros.backends.tensorrt_ports import Port, check_inputs
-from vpr_ros.errors import BackendError
+from vpr_ros.errors import BackendError, ConfigError
 
 pytest.importorskip("cuda.bindings", reason="engines are run through cuda-python")
 
@@ -17,7 +18,6 @@ from cuda.bindings import runtime
 
 from vpr_ros.backends.cuda_device import check, index_of
 from vpr_ros.backends.engine_cache import EngineRequest, cached_engine
-from vpr_ros.backends.tensorrt_backend import build_and_open
 from vpr_ros.backends.tensorrt_engine import BuildOptions
 
 CUDA = BackendOptions(device="cuda")
@@ -48,21 +48,29 @@ def test_no_gpu(engine):
 
 @without_gpu
 @pytest.mark.usefixtures("rtx")
-def test_no_gpu_to_build_for(tiny, spec, tmp_path, monkeypatch):
+def test_no_gpu_to_build_for(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(BackendError, match=r"no NVIDIA (driver|GPU)|driver is too old"):
-        build_and_open(tiny.path, spec, CUDA)
+        open_backend(tiny.path, "tiny", BackendOptions("tensorrt", "cuda"))
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("device", ["cpu", "cuda:x", "cuda:", "cuda:-1", "gpu"])
-def test_other_devices(engine, device):
-    with pytest.raises(BackendError, match=f"device = '{device}': TensorRT runs on GPUs only"):
-        open_backend(engine, "tiny", BackendOptions(device=device))
+@without_gpu
+@pytest.mark.usefixtures("rtx")
+def test_auto_says_why_tensorrt_is_not_used(exported, caplog):
+    caplog.set_level(logging.INFO, logger="vpr_ros")
+    backend = open_backend(exported("transvpr"), options=BackendOptions(device="auto"))
+    assert backend.description.startswith("ONNX Runtime")
+    assert "is run by onnxruntime, not by tensorrt: " in caplog.text
+
+
+def test_cpu(engine):
+    with pytest.raises(BackendError, match="device = 'cpu': TensorRT runs on GPUs only"):
+        open_backend(engine, "tiny", BackendOptions(device="cpu"))
 
 
 def test_number_of_the_gpu():
-    assert [index_of(each) for each in ("cuda", "cuda:0", "cuda:12")] == [0, 0, 12]
+    assert [index_of(each) for each in ("auto", "cuda", "cuda:12")] == [0, 0, 12]
 
 
 def test_missing_engine(tmp_path):
@@ -71,13 +79,13 @@ def test_missing_engine(tmp_path):
 
 
 def test_engine_of_another_network(engine):
-    with pytest.raises(BackendError, match=r"tiny\.engine holds tiny, not r2former: name a file"):
+    with pytest.raises(ConfigError, match=r"tiny\.engine was exported for network tiny, not r2f"):
         open_backend(engine, "r2former", CUDA)
 
 
 def test_other_input_size(engine):
     options = BackendOptions(device="cuda", input_size=(640, 480))
-    with pytest.raises(BackendError, match=r"\(640, 480\): .*tiny\.engine was exported for \(6, 4"):
+    with pytest.raises(ConfigError, match=r"tiny\.engine was exported for input 6x4, not 640x480"):
         open_backend(engine, "tiny", options)
 
 
@@ -85,7 +93,7 @@ def test_without_cuda_python(engine, monkeypatch):
     monkeypatch.setitem(sys.modules, "cuda.bindings", None)
     for name in ("tensorrt_backend", "tensorrt_session", "cuda_memory", "cuda_device"):
         monkeypatch.delitem(sys.modules, f"vpr_ros.backends.{name}", raising=False)
-    with pytest.raises(BackendError, match=r"needs cuda-python .*pip install cuda-python"):
+    with pytest.raises(BackendError, match=r"needs cuda-python .*pip install cuda-bindings"):
         open_backend(engine, "tiny", CUDA)
 
 
@@ -144,19 +152,19 @@ def test_errors_of_cuda():
 @pytest.mark.parametrize("cuda_graph", [False, True])
 @pytest.mark.parametrize("name", ["r2former", "r2former_reranker", "transvpr"])
 def test_outputs_are_those_of_pytorch(
-    exported, generated_weights, name, cuda_graph, tmp_path, monkeypatch
+    graph, generated_weights, name, cuda_graph, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     method = name.partition("_")[0]
-    exact = open_backend(generated_weights(method), name)
+    exact = open_backend(generated_weights(method), name, BackendOptions(input_size=(224, 160)))
     random = np.random.default_rng(0)
     if name == "r2former_reranker":
         inputs = {"query": random.random((1, 140, 131), np.float32)}
         inputs["candidates"] = random.random((7, 140, 131), np.float32)
     else:
         inputs = {"image": random.random((1, 3, 160, 224), np.float32)}
-    options = BackendOptions(device="cuda", cuda_graph=cuda_graph)
-    backend = build_and_open(exported(name).path, exact.spec, options)
+    options = BackendOptions("tensorrt", "cuda", cuda_graph=cuda_graph)
+    backend = open_backend(graph(name).path, name, options)
     expected, found = exact.run(inputs), backend.run(inputs)
     assert found.keys() == expected.keys()
     for key, value in expected.items():

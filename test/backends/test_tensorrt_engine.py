@@ -3,6 +3,7 @@
 
 import pytest
 
+from vpr_ros.backends.options import Hooks
 from vpr_ros.backends.tensorrt_engine import BuildOptions, OnnxFile, build_engine
 from vpr_ros.errors import BackendError
 
@@ -26,22 +27,28 @@ def edited(onnx_file, tmp_path, edit):
 
 
 @pytest.mark.parametrize("capability", ["8.6", "8.9"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
 @pytest.mark.parametrize("name", GRAPHS)
-def test_every_graph_becomes_an_engine(rtx, exported, name, capability):
-    onnx = exported(name)
+def test_every_graph_becomes_an_engine(rtx, graph, name, precision, capability):
+    onnx = graph(name, precision)
     plan = build_engine(rtx, onnx, options(capability))
     assert len(plan) > 0.9 * len(onnx.content)  # weights and kernels
 
 
 @pytest.mark.parametrize("name", ["r2former", "r2former_reranker"])
-def test_published_size(rtx, exported, name):
-    onnx = exported(name, 480, 640)
+def test_published_size(rtx, graph, name):
+    onnx = graph(name, size=(640, 480))
     assert len(build_engine(rtx, onnx, options())) > 0.9 * len(onnx.content)
 
 
-def test_too_little_workspace(rtx, exported):
+def test_operators_for_cpus(rtx, graph):
+    with pytest.raises(BackendError, match=r"int8\.onnx: tensorrt_rtx .* cannot parse"):
+        build_engine(rtx, graph("transvpr", "int8"), options())
+
+
+def test_too_little_workspace(rtx, graph):
     with pytest.raises(BackendError, match="if memory is short, raise workspace_mib = 1, or lower"):
-        build_engine(rtx, exported("r2former_reranker"), options(workspace_mib=1))
+        build_engine(rtx, graph("r2former_reranker"), options(workspace_mib=1))
 
 
 def test_one_engine_for_several_kinds_of_gpu(rtx, tiny):
@@ -50,7 +57,7 @@ def test_one_engine_for_several_kinds_of_gpu(rtx, tiny):
 
 def test_progress_is_told(rtx, tiny):
     heard = []
-    build_engine(rtx, tiny, options(), lambda *report: heard.append(report))
+    build_engine(rtx, tiny, options(), Hooks(lambda *report: heard.append(report)))
     assert heard[0][1] == 0
     assert all(0 <= done <= steps for _, done, steps in heard)
     assert len(heard) > 10
@@ -58,7 +65,7 @@ def test_progress_is_told(rtx, tiny):
     assert (phase, done) == ("Building engine", steps)
 
 
-def test_cancelled(rtx, exported):
+def test_cancelled(rtx, graph):
     asked = []
 
     def stop():
@@ -66,7 +73,7 @@ def test_cancelled(rtx, exported):
         return len(asked) >= 5
 
     with pytest.raises(BackendError, match="cancelled"):
-        build_engine(rtx, exported("transvpr"), options(), stop=stop)
+        build_engine(rtx, graph("transvpr"), options(), hooks=Hooks(stop=stop))
     assert len(asked) == 5  # nobody is asked again
 
 
@@ -75,7 +82,7 @@ def test_error_of_the_listener_ends_the_build(rtx, tiny):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build_engine(rtx, tiny, options(), listen)
+        build_engine(rtx, tiny, options(), Hooks(listen))
 
 
 def test_first_node_that_is_not_understood(rtx, tiny, tmp_path):

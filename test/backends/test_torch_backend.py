@@ -94,8 +94,10 @@ def test_every_network_has_its_own_number_of_threads(path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"device": "tpu"}, "device = 'tpu': choose cpu, cuda or cuda:N"),
-        ({"device": "meta"}, "device = 'meta': choose cpu"),
+        ({"device": "tpu"}, "device = 'tpu': choose auto, cpu, cuda or cuda:N"),
+        ({"device": "cuda:x"}, "device = 'cuda:x': choose auto"),
+        ({"device": "cuda:"}, "device = 'cuda:': choose auto"),
+        ({"device": "cpu:1"}, "device = 'cpu:1': choose auto"),
         ({"precision": "int8"}, "precision = 'int8': choose one of fp32, fp16, bf16"),
         ({"threads": -1}, "threads = -1"),
         ({"input_size": (0, 480)}, r"input_size = \(0, 480\)"),
@@ -143,11 +145,6 @@ def test_out_of_memory(path):
     backend = TorchBackend(Greedy(), opened(path).spec, BackendOptions())
     with pytest.raises(BackendError, match=r"image \[2, 3, 32, 32\]: out of memory$"):
         backend.run({"image": noise(32, 32)})
-
-
-def test_unknown_suffix(tmp_path):
-    with pytest.raises(BackendError, match=r"nothing here runs \.tflite files, but \.pth, "):
-        open_backend(tmp_path / "a.tflite")
 
 
 def test_wrong_weights(tmp_path):

@@ -78,9 +78,10 @@ def test_form_of_the_json(vpr, drives, street_map):
 def test_lines_for_people(vpr, drives, street_map):
     result = vpr("localize", drives / "bag", "--map", street_map)
     lines = result.out.splitlines()
-    assert len(lines) == 8 + 2
+    assert len(lines) == 8 + 3
     assert lines[0].startswith("/camera 1700000000.000  ACCEPTED   1.00  keyframe 1 of session-1")
-    assert lines[-2].startswith("8 frames: 8 accepted")
+    assert lines[-3].startswith("8 frames: 8 accepted")
+    assert lines[-1].startswith("hog_sift, OpenCV ")
 
 
 def test_empty_map_answers_unknown(vpr, drives, street_map, tmp_path):

@@ -32,6 +32,23 @@ class SlowNode(Node):
         self.publisher.publish(String(data="the last word"))
         print("closed", flush=True)
 
+class BuildingNode(Node):
+    # Builds an engine, and asks now and then whether anybody still wants it.
+    def __init__(self):
+        super().__init__("building")
+        self.create_timer(0.01, self.work)
+
+    def work(self):
+        os.kill(os.getpid(), NUMBER)
+        for _ in range(500):
+            if self.ending.is_set():
+                print("given up", flush=True)
+                return
+            time.sleep(0.01)
+
+    def close(self):
+        print("closed", flush=True)
+
 class RefusingNode:
     def __init__(self):
         raise VprError("no such map")
@@ -51,6 +68,11 @@ def test_a_signal_waits_for_the_callback_at_work(number):
     done = run_node("SlowNode", number)
     assert (done.returncode, done.stdout) == (0, "published\nclosed\n"), done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_takes_long_hears_of_a_signal():
+    done = run_node("BuildingNode")
+    assert (done.returncode, done.stdout) == (0, "given up\nclosed\n"), done.stderr
 
 
 def test_a_refusal_is_one_line():

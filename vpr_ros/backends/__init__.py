@@ -1,52 +1,60 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Running networks: the file's suffix says which library does it."""
+"""Running networks: the file's suffix says which libraries can do it."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 from vpr_ros.backends.base import Backend
-from vpr_ros.backends.engine_file import ENGINE
+from vpr_ros.backends.choice import (
+    ONNXRUNTIME,
+    ONNXRUNTIME_TENSORRT,
+    OPENVINO,
+    PYTORCH,
+    SUFFIXES,
+    TENSORRT,
+    choose,
+)
 from vpr_ros.backends.options import BackendOptions
-from vpr_ros.errors import BackendError
+from vpr_ros.errors import UnavailableError
 
-__all__ = ["Backend", "BackendOptions", "open_backend"]
+__all__ = ["SUFFIXES", "Backend", "BackendOptions", "open_backend"]
 
-_PYTORCH = (".pth", ".pt", ".safetensors")
+# Runtime -> module with the function ``opened``, what people call the library, and what brings it.
+_OPENERS = {
+    TENSORRT: ("tensorrt_backend", "cuda-python", "cuda-bindings"),
+    ONNXRUNTIME: ("onnx_backend", "ONNX Runtime", "onnxruntime, or onnxruntime-gpu"),
+    ONNXRUNTIME_TENSORRT: ("onnx_backend", "ONNX Runtime", "onnxruntime-gpu"),
+    OPENVINO: ("openvino_backend", "OpenVINO", "openvino"),
+    PYTORCH: ("torch_backend", "PyTorch", "torch torchvision timm safetensors"),
+}
 
 
 def open_backend(path: Path, network: str = "", options: BackendOptions | None = None) -> Backend:
-    """Load the weights of a network onto a device.
+    """Load a network onto a device.
 
     Args:
-        path: ``.pth``, ``.pt`` or ``.safetensors`` for PyTorch, ``.engine`` for TensorRT.
+        path: ``.onnx`` for ONNX Runtime, TensorRT or OpenVINO, ``.engine`` for TensorRT, ``.pth``,
+            ``.pt`` or ``.safetensors`` for PyTorch; without suffix for the best of those that
+            stand there under this name.
         network: its name in ``vpr_ros.models``; empty for the only one that the file fits.
-        options: the device and how to use it; fp32 on the CPU by default.
+        options: the runtime, the device and how to use it; by default fp32 on the CPU.
 
     Raises:
-        BackendError: the library or the device is not there.
+        BackendError: the library or the device is not there, or failed.
         WeightsError: the file cannot be read, or does not fit.
-        ConfigError: the network, or one of its settings, is unknown.
+        ConfigError: the network, or one of its settings, is unknown, or the file was exported for
+            others, or is not for this runtime.
     """
-    if path.suffix == ENGINE:
-        return _open_tensorrt(path, network, options or BackendOptions())
-    if path.suffix not in _PYTORCH:
-        known = ", ".join((*_PYTORCH, ENGINE))
-        raise BackendError(f"{path}: nothing here runs {path.suffix or 'such'} files, but {known}")
+    options = options or BackendOptions()
+    choice = choose(path, options)
+    module, library, wheels = _OPENERS[choice.runtime]
     try:
-        from vpr_ros.backends.torch_backend import open_torch
+        opener = import_module(f"vpr_ros.backends.{module}")
     except ImportError as error:
-        raise BackendError(
-            f"{path} needs PyTorch ({error}): pip install torch torchvision timm safetensors"
+        raise UnavailableError(
+            f"{choice.path} needs {library} ({error}): pip install {wheels}"
         ) from error
-    return open_torch(path, network, options or BackendOptions())
-
-
-def _open_tensorrt(path: Path, network: str, options: BackendOptions) -> Backend:
-    try:
-        from vpr_ros.backends.tensorrt_backend import open_engine
-    except ImportError as error:
-        raise BackendError(
-            f"{path} needs cuda-python ({error}): pip install cuda-python"
-        ) from error
-    return open_engine(path, network, options)
+    backend: Backend = opener.opened(choice.path, network, options)
+    return backend

@@ -8,6 +8,12 @@ extractor serves them all. B = images, K = local features, D and C = descriptor 
 - ``global_descriptor``: float32 [B, D], unit norm;
 - ``local_features``: float32 [B, K, 3 + C], each row u, v, score and descriptor, where u and v are
   the position in pixels of the network's input divided by the longer side of that input.
+
+Learned rerankers share these names, N and M being the numbers of local features:
+
+- ``query``: float32 [1, N, 3 + C], rows as above;
+- ``candidates``: float32 [B, M, 3 + C];
+- ``scores``: float32 [B], larger is better.
 """
 
 from __future__ import annotations
@@ -22,6 +28,9 @@ from vpr_ros.datatypes import ModelSpec
 IMAGE = "image"
 GLOBAL_DESCRIPTOR = "global_descriptor"
 LOCAL_FEATURES = "local_features"
+QUERY = "query"
+CANDIDATES = "candidates"
+SCORES = "scores"
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -30,6 +39,7 @@ class Backend(Protocol):
     """One network with its weights, ready on one device."""
 
     spec: ModelSpec
+    device: str  # cpu, or a GPU, such as cuda or cuda:0
     description: str  # the library, device and precision in use, for people
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:

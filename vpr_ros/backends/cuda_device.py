@@ -8,7 +8,8 @@ from typing import Any
 from cuda.bindings import runtime
 
 from vpr_ros.backends.engine_file import Gpu
-from vpr_ros.errors import BackendError
+from vpr_ros.backends.options import CPU
+from vpr_ros.errors import BackendError, UnavailableError
 
 MIB = 1 << 20
 
@@ -28,15 +29,14 @@ def check(result: tuple[Any, ...], doing: str) -> Any:
 
 
 def index_of(device: str) -> int:
-    """The number of a GPU as options name it, ``cuda`` or ``cuda:N``.
+    """The number of the GPU that options name: ``cuda:N``, or ``cuda`` or ``auto`` for the first.
 
     Raises:
-        BackendError: this names no GPU.
+        BackendError: they name the CPU.
     """
-    name, colon, number = device.partition(":")
-    if name != "cuda" or (colon and not number.isdecimal()):
-        raise BackendError(f"device = {device!r}: TensorRT runs on GPUs only: say cuda or cuda:N")
-    return int(number or 0)
+    if device == CPU:
+        raise BackendError("device = 'cpu': TensorRT runs on GPUs only: say cuda, cuda:N or auto")
+    return int(device.partition(":")[2] or 0)
 
 
 def find_gpu(index: int) -> Gpu:
@@ -66,14 +66,14 @@ def _count() -> int:
         raise BackendError(f"no GPU can be used: CUDA says {_text(error)} ({error.name})")
     driver = _version(runtime.cudaDriverGetVersion())
     if not driver:
-        raise BackendError("no NVIDIA driver is installed: TensorRT engines run on an NVIDIA GPU")
+        raise UnavailableError("no NVIDIA driver is installed: TensorRT runs on an NVIDIA GPU")
     if error == codes.cudaErrorInsufficientDriver:
-        raise BackendError(
+        raise UnavailableError(
             f"the NVIDIA driver is too old (CUDA {driver}, cuda-python wants "
             f"{_version(runtime.cudaRuntimeGetVersion())}): update it, or install an older "
             "cuda-python"
         )
-    raise BackendError("there is no NVIDIA GPU here: TensorRT engines run on one only")
+    raise UnavailableError("there is no NVIDIA GPU here: TensorRT engines run on one only")
 
 
 def _version(result: tuple[Any, ...]) -> str:

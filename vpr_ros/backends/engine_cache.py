@@ -26,9 +26,10 @@ from vpr_ros.backends.engine_file import (
     sha256,
     write_engine,
 )
+from vpr_ros.backends.options import NO_HOOKS, Hooks, Stop
 from vpr_ros.backends.tensorrt_engine import BuildOptions, OnnxFile, build_engine
 from vpr_ros.backends.tensorrt_library import TensorRt
-from vpr_ros.backends.tensorrt_progress import Progress, Stop
+from vpr_ros.backends.tensorrt_progress import LoggedProgress
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import BackendError
 
@@ -90,8 +91,7 @@ def default_folder() -> Path:
 def cached_engine(
     request: EngineRequest,
     folder: Path | None = None,
-    progress: Progress | None = None,
-    stop: Stop | None = None,
+    hooks: Hooks = NO_HOOKS,
 ) -> Engine:
     """The engine that is wanted, from the cache, or built and put there.
 
@@ -100,8 +100,7 @@ def cached_engine(
     Args:
         request: the engine.
         folder: the cache; the user's own by default.
-        progress: see ``build_engine``.
-        stop: see ``build_engine``; it also ends waiting for another process.
+        hooks: see ``build_engine``; ``stop`` also ends waiting for another process.
 
     Raises:
         BackendError: the engine cannot be built, the cache cannot be written, or the caller
@@ -113,10 +112,10 @@ def cached_engine(
     found = _found(path, key, request.spec)
     if found is not None:
         return found
-    with _only_builder(folder, stop):
+    with _only_builder(folder, hooks.stop):
         # Another process may have built it while this one waited.
         found = _found(path, key, request.spec)
-        return found or _built(request, key, path, progress, stop)
+        return found or _built(request, key, path, hooks)
 
 
 def _found(path: Path, key: EngineKey, spec: ModelSpec) -> Engine | None:
@@ -134,19 +133,14 @@ def _found(path: Path, key: EngineKey, spec: ModelSpec) -> Engine | None:
     return engine
 
 
-def _built(
-    request: EngineRequest,
-    key: EngineKey,
-    path: Path,
-    progress: Progress | None,
-    stop: Stop | None,
-) -> Engine:
+def _built(request: EngineRequest, key: EngineKey, path: Path, hooks: Hooks) -> Engine:
     _log.info("building %s for %s with %s %s", path, request.onnx.path, key.library, key.version)
     timing_cache = path.with_name(f"timing-{key.library}-{key.version}.cache")
     options = request.options
     if request.library.is_rtx:  # said in so many words, so that the engine is what the key says
         options = replace(options, capabilities=key.capabilities)
-    plan = build_engine(request.library, request.onnx, options, progress, stop, timing_cache)
+    hooks = replace(hooks, progress=hooks.progress or LoggedProgress())
+    plan = build_engine(request.library, request.onnx, options, hooks, timing_cache)
     engine = Engine(plan, key, request.spec)
     write_engine(path, engine)
     return engine

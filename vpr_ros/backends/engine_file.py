@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from vpr_ros.backends.atomic_file import write_files
-from vpr_ros.backends.sidecar import spec_from_json, spec_to_json
+from vpr_ros.backends.sidecar import sidecar_path, spec_from_json, spec_to_json
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import BackendError
 
@@ -65,11 +65,6 @@ class Engine:
     spec: ModelSpec
 
 
-def sidecar_of(path: Path) -> Path:
-    """The JSON file that belongs to an engine's file."""
-    return path.with_name(path.name + ".json")
-
-
 def sha256(content: bytes) -> str:
     """The SHA-256, in hex digits."""
     return hashlib.sha256(content).hexdigest()
@@ -89,7 +84,7 @@ def write_engine(path: Path, engine: Engine) -> None:
     }
     text = json.dumps(known, indent=2) + "\n"
     try:
-        write_files({path: engine.plan, sidecar_of(path): text.encode()})
+        write_files({path: engine.plan, sidecar_path(path): text.encode()})
     except OSError as error:
         size = len(engine.plan) >> 20
         raise BackendError(
@@ -104,10 +99,10 @@ def read_engine(path: Path) -> Engine:
     Raises:
         BackendError: it is not there, or it is not what its JSON file says.
     """
-    plan, known = _content(path), _known(sidecar_of(path))
+    plan, known = _content(path), _known(sidecar_path(path))
     if sha256(plan) != known["engine_sha256"]:
         raise BackendError(
-            f"{path} is damaged, or not the engine that {sidecar_of(path).name} describes: "
+            f"{path} is damaged, or not the engine that {sidecar_path(path).name} describes: "
             "build it again"
         )
     return Engine(plan, _key(known["key"], path), _spec(known["spec"], path))
@@ -171,7 +166,7 @@ def _key(data: Mapping[str, Any], path: Path) -> EngineKey:
         return EngineKey(**known)
     except (KeyError, TypeError, ValueError) as error:
         raise BackendError(
-            f"{sidecar_of(path)} lacks what an engine depends on: build {path.name} again"
+            f"{sidecar_path(path)} lacks what an engine depends on: build {path.name} again"
         ) from error
 
 
@@ -179,4 +174,4 @@ def _spec(data: Mapping[str, Any], path: Path) -> ModelSpec:
     try:
         return spec_from_json(data)
     except BackendError as error:
-        raise BackendError(f"{sidecar_of(path)}: {error}") from error
+        raise BackendError(f"{sidecar_path(path)}: {error}") from error

@@ -5,12 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any
 
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import BackendError
 
 _NUMBERS = ("mean", "std")
+
+
+def sidecar_path(path: Path) -> Path:
+    """The JSON file that stands beside a model's own."""
+    return path.with_name(f"{path.name}.json")
 
 
 def spec_to_json(spec: ModelSpec) -> dict[str, Any]:

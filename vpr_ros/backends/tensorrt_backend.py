@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,15 +16,13 @@ from numpy.typing import NDArray
 from vpr_ros.backends.base import Arrays
 from vpr_ros.backends.cuda_device import find_gpu, index_of
 from vpr_ros.backends.engine_cache import EngineRequest, cached_engine
-from vpr_ros.backends.engine_file import Engine, check_fits, read_engine
+from vpr_ros.backends.engine_file import ENGINE, Engine, check_fits, read_engine
+from vpr_ros.backends.exported import as_asked, read_exported, spec_beside
 from vpr_ros.backends.options import BackendOptions
 from vpr_ros.backends.tensorrt_engine import BuildOptions, OnnxFile
 from vpr_ros.backends.tensorrt_library import TensorRt, find_tensorrt
 from vpr_ros.backends.tensorrt_ports import check_inputs
-from vpr_ros.backends.tensorrt_progress import Progress, Stop
 from vpr_ros.backends.tensorrt_session import Session
-from vpr_ros.datatypes import ModelSpec
-from vpr_ros.errors import BackendError
 
 _T = TypeVar("_T")
 
@@ -33,6 +32,7 @@ class _GpuThread:
 
     def __init__(self, index: int) -> None:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="tensorrt")
+        self.index = index
         try:
             self.gpu = self.run(find_gpu, index)
         except BaseException:
@@ -64,7 +64,7 @@ class TensorRtBackend:
         engine: Engine,
         cuda_graph: bool,
     ) -> None:
-        """Load an engine that fits; see ``open_engine`` and ``build_and_open``.
+        """Load an engine that fits; see ``opened``.
 
         Raises:
             BackendError: TensorRT refuses the engine, or the GPU is out of memory.
@@ -72,6 +72,7 @@ class TensorRtBackend:
         self._thread = thread
         self._session = thread.run(Session, library, path, engine.plan, cuda_graph)
         self.spec = engine.spec
+        self.device = f"cuda:{thread.index}"
         where = f"{library.name} {library.version} on {thread.gpu.name}"
         graph = ", CUDA graph" if self._session.graph else ""
         self.description = f"{where}, {engine.spec.precision}{graph}"
@@ -96,21 +97,30 @@ class TensorRtBackend:
         self._thread.close()
 
 
-def open_engine(path: Path, network: str, options: BackendOptions) -> TensorRtBackend:
-    """Run an engine that the user names, whose JSON file must stand beside it.
+def opened(path: Path, network: str, options: BackendOptions) -> TensorRtBackend:
+    """Run an engine that the user names, or the engine of an ONNX file.
 
     Args:
-        path: the engine.
+        path: the engine, whose JSON file must stand beside it; or the ONNX file likewise, whose
+            engine is taken from the cache, or built and kept there.
         network: the name of the network that it must hold; empty for any.
-        options: the GPU; precision, settings and input size are the engine's own.
+        options: the GPU, and what the file must have been exported for.
 
     Raises:
-        BackendError: the engine is missing, damaged, or not for this TensorRT and this GPU; or
-            there is no GPU, or it is out of memory.
+        BackendError: the engine is missing, damaged, or not for this TensorRT and this GPU; it
+            cannot be built or kept, or the caller stopped that; or there is no GPU, or it is out
+            of memory.
+        WeightsError: the ONNX file is missing, or is not what its JSON file says.
+        ConfigError: it was exported for something else than is asked for.
     """
+    way = _engine if path.suffix == ENGINE else _onnx
+    return way(path, network, options)
+
+
+def _engine(path: Path, network: str, options: BackendOptions) -> TensorRtBackend:
     index = index_of(options.device)
     engine = read_engine(path)
-    _check_asked(path, engine.spec, network, options)
+    engine = replace(engine, spec=as_asked(path, engine.spec, network, options))
     library = find_tensorrt(engine.key.library)
     thread = _GpuThread(index)
     try:
@@ -121,54 +131,26 @@ def open_engine(path: Path, network: str, options: BackendOptions) -> TensorRtBa
         raise
 
 
-def build_and_open(
-    path: Path,
-    spec: ModelSpec,
-    options: BackendOptions,
-    build: BuildOptions | None = None,
-    progress: Progress | None = None,
-    stop: Stop | None = None,
-) -> TensorRtBackend:
-    """Run an ONNX file by an engine from the cache, which is built first if it is not there.
-
-    Args:
-        path: the ONNX file, which holds its own weights.
-        spec: of the network in it.
-        options: the GPU; precision and input size are the file's own.
-        build: what the engine is built for, besides this GPU.
-        progress: is told, from other threads, how far a build is.
-        stop: is asked during a build whether to give up.
-
-    Raises:
-        BackendError: the engine cannot be built or kept, or the caller stopped that; or there is
-            no GPU, or it is out of memory.
-    """
+def _onnx(path: Path, network: str, options: BackendOptions) -> TensorRtBackend:
     index = index_of(options.device)
-    _check_asked(path, spec, spec.method, options)
-    onnx, library = OnnxFile.read(path), find_tensorrt()
+    content = read_exported(path)
+    exported = spec_beside(path, content)
+    spec = as_asked(path, exported, network, options)
+    library = find_tensorrt()
     thread, given_up = _GpuThread(index), threading.Event()
+    stop = options.hooks.stop
 
     def unwanted() -> bool:
         return given_up.is_set() or (stop is not None and stop())
 
     try:
-        request = EngineRequest(onnx, spec, library, thread.gpu, build or BuildOptions())
+        onnx = OnnxFile(path, content)
+        request = EngineRequest(onnx, exported, library, thread.gpu, BuildOptions())
         # On that thread: TensorRT builds for the GPU that the thread works on.
-        engine = thread.run(cached_engine, request, None, progress, unwanted)
+        hooks = replace(options.hooks, stop=unwanted)
+        engine = replace(thread.run(cached_engine, request, None, hooks), spec=spec)
         return TensorRtBackend(thread, library, path, engine, options.cuda_graph)
     except BaseException:
         given_up.set()  # or Ctrl-C would wait for the end of the build
         thread.close()
         raise
-
-
-def _check_asked(path: Path, spec: ModelSpec, network: str, options: BackendOptions) -> None:
-    """Refuse wishes that came too late: an exported network can no longer be changed."""
-    if network not in ("", spec.method):
-        raise BackendError(f"{path} holds {spec.method}, not {network}: name a file of {network}")
-    size = (spec.input_width, spec.input_height)
-    if options.input_size not in (None, size):
-        raise BackendError(
-            f"input_size = {options.input_size}: {path} was exported for {size}: "
-            "ask for that size, or export the model again"
-        )

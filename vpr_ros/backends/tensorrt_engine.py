@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from vpr_ros.backends.atomic_file import write_files
+from vpr_ros.backends.options import NO_HOOKS, Hooks
 from vpr_ros.backends.tensorrt_library import TensorRt, cause_of, make_logger
-from vpr_ros.backends.tensorrt_progress import BuildWatch, Progress, Stop, make_monitor
+from vpr_ros.backends.tensorrt_progress import BuildWatch, make_monitor
 from vpr_ros.errors import BackendError
 
 Range = tuple[int, int, int]  # smallest, usual and largest
@@ -70,8 +71,7 @@ def build_engine(
     library: TensorRt,
     onnx: OnnxFile,
     options: BuildOptions | None = None,
-    progress: Progress | None = None,
-    stop: Stop | None = None,
+    hooks: Hooks = NO_HOOKS,
     timing_cache: Path | None = None,
 ) -> bytes:
     """Build the engine of an ONNX file.
@@ -82,8 +82,7 @@ def build_engine(
         library: the TensorRT to build with.
         onnx: the network; it must hold its own weights.
         options: what to build for.
-        progress: is told, from threads of TensorRT, how far the build is.
-        stop: is asked after each step whether to give up.
+        hooks: are called from threads of TensorRT, after each step.
         timing_cache: file of earlier measurements, which TensorRT reuses and adds to; TensorRT
             for RTX measures nothing and leaves it alone.
 
@@ -94,7 +93,7 @@ def build_engine(
         BackendError: TensorRT cannot parse or build it, or the caller stopped it.
     """
     options = options or BuildOptions()
-    logger, watch = make_logger(library), BuildWatch(progress, stop)
+    logger, watch = make_logger(library), BuildWatch(hooks)
     monitor = make_monitor(library, watch)
     builder = _builder(library, logger)
     network, _parser = _parse(library, builder, logger, onnx)  # its weights are the parser's

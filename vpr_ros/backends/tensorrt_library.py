@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from vpr_ros.errors import BackendError
+from vpr_ros.errors import BackendError, UnavailableError
 
 TENSORRT = "tensorrt"
 TENSORRT_RTX = "tensorrt_rtx"
@@ -53,7 +53,7 @@ def find_tensorrt(name: str = "") -> TensorRt:
         module = _loaded(each)
         if module is not None:
             return _checked(TensorRt(each, str(module.__version__), module))
-    raise BackendError(f"{name or 'TensorRT'} is not installed: {_REMEDY}")
+    raise UnavailableError(f"{name or 'TensorRT'} is not installed: {_REMEDY}")
 
 
 def _tensorrt() -> Any:

@@ -3,14 +3,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import time
 from typing import Any
 
+from vpr_ros.backends.options import Hooks
 from vpr_ros.backends.tensorrt_library import TensorRt
 from vpr_ros.errors import BackendError
 
-Progress = Callable[[str, int, int], None]  # name of a phase, its steps done, its steps
-Stop = Callable[[], bool]  # True when nobody wants the engine any more
+_log = logging.getLogger(__name__)
+
+
+class LoggedProgress:
+    """Logs how far a build is, every few seconds: nobody should think that it hangs."""
+
+    def __init__(self, every_s: float = 5.0) -> None:
+        self._every_s = every_s
+        self._last = time.monotonic()
+
+    def __call__(self, phase: str, done: int, steps: int) -> None:
+        """Take note of one step."""
+        now = time.monotonic()
+        if now - self._last >= self._every_s:
+            self._last = now
+            _log.info("%s: %d of %d steps", phase, done, steps)
 
 
 class BuildWatch:
@@ -19,9 +35,8 @@ class BuildWatch:
     TensorRT asks whether to go on after each step, of which the longest take seconds to minutes.
     """
 
-    def __init__(self, progress: Progress | None = None, stop: Stop | None = None) -> None:
-        self._progress = progress
-        self._stop = stop
+    def __init__(self, hooks: Hooks) -> None:
+        self._hooks = hooks
         self._steps: dict[str, int] = {}
         self._failure: BaseException | None = None
         self._stopped = False
@@ -57,9 +72,10 @@ class BuildWatch:
     def _tell(self, phase: str, done: int, steps: int) -> None:
         """Call the caller's functions: an exception must not reach TensorRT, which would abort."""
         try:
-            if self._progress is not None:
-                self._progress(phase, done, steps)
-            self._stopped = self._stopped or (self._stop is not None and self._stop())
+            if self._hooks.progress is not None:
+                self._hooks.progress(phase, done, steps)
+            stop = self._hooks.stop
+            self._stopped = self._stopped or (stop is not None and stop())
         except BaseException as error:
             self._failure, self._stopped = error, True
 

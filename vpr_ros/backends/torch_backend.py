@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vpr_ros.backends.base import Arrays
-from vpr_ros.backends.options import BackendOptions
+from vpr_ros.backends.options import AUTO, BackendOptions
 from vpr_ros.datatypes import ModelSpec
-from vpr_ros.errors import BackendError
+from vpr_ros.errors import BackendError, UnavailableError
 from vpr_ros.models.weights import load
 
 _HALVES = {"fp16": torch.float16, "bf16": torch.bfloat16}
@@ -35,6 +35,7 @@ class TorchBackend:
             BackendError: the device is not there, or has too little memory.
         """
         self._device = _device(options.device)
+        self.device = str(self._device)
         self._threads = options.threads or torch.get_num_threads()
         if self._device.type == "cuda" and options.precision == "fp32":
             # By default, cuDNN rounds factors of convolutions to TensorFloat-32, 10 bits.
@@ -84,7 +85,7 @@ class TorchBackend:
         return torch.autocast(self._device.type, self._half)
 
 
-def open_torch(path: Path, network: str, options: BackendOptions) -> TorchBackend:
+def opened(path: Path, network: str, options: BackendOptions) -> TorchBackend:
     """Load the weights of a network onto a device.
 
     Raises:
@@ -98,14 +99,11 @@ def open_torch(path: Path, network: str, options: BackendOptions) -> TorchBacken
 
 
 def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise BackendError(f"device = {name!r}: choose cpu, cuda or cuda:N") from error
-    if device.type not in ("cpu", "cuda"):
-        raise BackendError(f"device = {name!r}: choose cpu, cuda or cuda:N")
+    if name == AUTO:
+        name = "cuda:0" if torch.cuda.is_available() else "cpu"
+    device = torch.device(name)
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise BackendError(
+        raise UnavailableError(
             f"device = {name!r}: PyTorch {torch.__version__} sees no GPU: install the NVIDIA "
             "driver and a CUDA build of PyTorch, or choose device cpu"
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verb ``inspect``: what a map holds."""
+"""Verb ``inspect``: what a map or a model holds, and what would run the model here."""
 
 from __future__ import annotations
 
@@ -10,34 +10,73 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from vpr_ros.backends import SUFFIXES, BackendOptions, open_backend
+from vpr_ros.backends.sidecar import spec_to_json
 from vpr_ros.cli.terminal import say
+from vpr_ros.config import RUNTIMES
+from vpr_ros.datatypes import ModelSpec
 from vpr_ros.place_map import MapInfo, PlaceMap, SessionInfo
 
-SUMMARY = "show what a map holds"
+SUMMARY = "show what a map holds, or a model and what runs it here"
 
 _YEAR_2000_NS = 946_684_800 * 10**9
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("map", metavar="FILE", type=Path, help="the map (*.vprmap)")
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        type=Path,
+        help="a map (*.vprmap), or a network (*.onnx, *.engine, *.pth, *.pt, *.safetensors)",
+    )
+    parser.add_argument("--method", default="", metavar="NAME", help="of a file of weights")
+    parser.add_argument("--runtime", default="auto", choices=RUNTIMES, help="of a network")
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="of a network")
     parser.add_argument("--json", action="store_true", help="write one JSON object instead")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show the map.
+    """Show the map or the network.
 
     Raises:
         MapError: the file cannot be read, or is no map.
+        VprError: the network cannot be loaded.
     """
-    with PlaceMap.open(args.map) as place_map:
-        info = place_map.info()
+    known, lines = _network(args) if args.file.suffix in SUFFIXES else _map(args.file)
     if args.json:
-        say(json.dumps(as_json(info), indent=2))
+        say(json.dumps(known, indent=2))
     else:
-        for line in table(info):
+        for line in lines:
             say(line)
     return 0
+
+
+def _map(path: Path) -> tuple[dict[str, Any], Iterator[str]]:
+    with PlaceMap.open(path) as place_map:
+        info = place_map.info()
+    return as_json(info), table(info)
+
+
+def _network(args: argparse.Namespace) -> tuple[dict[str, Any], Iterator[str]]:
+    """Of a network that was really loaded."""
+    options = BackendOptions(args.runtime, args.device)
+    backend = open_backend(args.file, args.method, options)
+    spec = backend.spec
+    known = {**spec_to_json(spec), "fingerprint": spec.fingerprint}
+    known |= {"device": backend.device, "backend": backend.description}
+    return known, _network_table(args.file, spec, backend.description)
+
+
+def _network_table(path: Path, spec: ModelSpec, description: str) -> Iterator[str]:
+    settings = ", ".join(f"{name} {value:g}" for name, value in spec.settings.items())
+    yield f"network      {spec.method} ({spec.fingerprint}), {spec.precision}"
+    yield f"file         {path} ({path.stat().st_size / 1e6:.1f} MB)"
+    yield f"weights      {spec.weights_sha256[:16]}"
+    yield f"input        {spec.input_height} x {spec.input_width} pixels (height x width)"
+    yield f"descriptors  {spec.global_dim} values of an image, {spec.local_dim} of a local feature"
+    yield f"settings     {settings or 'none'}"
+    yield f"runs on      {description}"
 
 
 def as_json(info: MapInfo) -> dict[str, Any]:
@@ -56,6 +95,7 @@ def as_json(info: MapInfo) -> dict[str, Any]:
         "size_bytes": info.size_bytes,
         "method": info.spec.method,
         "fingerprint": info.fingerprint,
+        "precision": info.spec.precision,
         "codec": info.codec,
         "keyframes": info.keyframes,
         "keyframes_with_pose": info.keyframes_with_pose,
@@ -66,7 +106,8 @@ def as_json(info: MapInfo) -> dict[str, Any]:
 def table(info: MapInfo) -> Iterator[str]:
     """The numbers as lines for people."""
     yield f"map        {info.path} ({info.size_bytes / 1e6:.1f} MB)"
-    yield f"model      {info.spec.method} ({info.fingerprint}), local features as {info.codec}"
+    yield f"model      {info.spec.method} ({info.fingerprint}), {info.spec.precision}"
+    yield f"codec      {info.codec} of local features"
     yield f"keyframes  {info.keyframes}, {info.keyframes_with_pose} with pose"
     yield ""
     width = max([len("session"), *(len(each.name) for each in info.sessions)])

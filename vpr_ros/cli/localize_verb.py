@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         answers = _answer_all(recognizer, source, skipped, write)
         if not answers:
             raise source.nothing_read(skipped)
-    for line in _summary(answers, skipped):
+    for line in (*_summary(answers, skipped), pipeline.description):
         if args.json == "-":
             complain(line)
         else:

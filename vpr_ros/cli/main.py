@@ -8,8 +8,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from vpr_ros.cli import inspect_verb, localize_verb, map_verb, weights_verb
-from vpr_ros.cli.terminal import complain
+from vpr_ros.cli import export_verb, inspect_verb, localize_verb, map_verb, weights_verb
+from vpr_ros.cli.terminal import complain, log_told
 from vpr_ros.errors import VprError
 
 VERBS = {
@@ -17,6 +17,7 @@ VERBS = {
     "localize": localize_verb,
     "inspect": inspect_verb,
     "weights": weights_verb,
+    "export": export_verb,
 }
 
 EXIT_ERROR = 2
@@ -35,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = build_parser().parse_args(argv)
     try:
-        code: int = args.run(args)
+        with log_told():
+            code: int = args.run(args)
         sys.stdout.flush()  # a closed pipe should be noticed here, not while Python shuts down
         return code
     except (VprError, OSError) as error:

@@ -61,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
             builder = pipeline.map_builder(place_map, args.session)
             kept = _offer_all(builder, chain([first], frames), source.count, skipped)
             say(_summary(place_map, source, kept, skipped))
+            say(pipeline.description)
     return 0
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import threading
@@ -25,6 +26,25 @@ def say(text: str) -> None:
 def complain(text: str) -> None:
     """Write one line to the standard error output, beside a progress bar if there is one."""
     tqdm.write(f"{PROGRAM}: {' '.join(text.split())}", file=sys.stderr)
+
+
+class _Log(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        complain(self.format(record))
+
+
+@contextmanager
+def log_told() -> Iterator[None]:
+    """Show what the library logs, as lines of the standard error output."""
+    logger, handler = logging.getLogger("vpr_ros"), _Log(logging.INFO)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 class Skipped:

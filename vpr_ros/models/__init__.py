@@ -33,6 +33,7 @@ class Network:
     others: tuple[str, ...] = ()  # prefixes of keys that belong to other networks
     optional: tuple[str, ...] = ()  # keys of the module that a file may lack
     marker: str = ""  # a key that no file of other methods has: no other file is compared
+    outside: tuple[str, ...] = ()  # settings that are applied to what comes out of the module
 
 
 def network_of(name: str) -> Network:
@@ -64,7 +65,7 @@ def _transvpr(method: str, aggregation: str) -> Network:
         **dict.fromkeys(names, 1.0),
     }
     spec = _spec(method, 480, 640, 256, 256, settings)
-    return Network(spec, make, marker="transformer.class_emb")
+    return Network(spec, make, marker="transformer.class_emb", outside=("min_score",))
 
 
 def _r2former(method: str, backbone: str) -> Network:

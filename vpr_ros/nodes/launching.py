@@ -26,6 +26,8 @@ from launch_ros.event_handlers import OnStateTransition
 from launch_ros.events.lifecycle import ChangeState
 from lifecycle_msgs.msg import Transition
 
+from vpr_ros.config import RUNTIMES
+
 
 @dataclass(frozen=True)
 class Argument:
@@ -46,8 +48,9 @@ COMMON = {
     "image_transport": Argument("raw or compressed", parameter="image_transport"),
     "reliability": Argument("best_effort or reliable", parameter="reliability"),
     "method": Argument("hog_sift, r2former, transvpr, or a variant", parameter="method"),
-    "weights": Argument("File of the network's weights", parameter="network.weights"),
-    "device": Argument("cpu, cuda or cuda:N", parameter="network.device"),
+    "weights": Argument("File of the network, or its weights", parameter="network.weights"),
+    "runtime": Argument(", ".join(RUNTIMES), parameter="network.runtime"),
+    "device": Argument("auto, cpu, cuda or cuda:N", parameter="network.device"),
 }
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 
 from vpr_ros import pipeline
+from vpr_ros.backends.options import Hooks
 from vpr_ros.config import NodeConfig
 from vpr_ros.datatypes import ImageArray
 from vpr_ros.errors import MapError, VprError
@@ -69,6 +71,7 @@ class PlaceNode(LifecycleNode):
         self._inputs: list[Any] = []
         self._statistics = FrameStatistics()
         self._refused = ""  # why the last transition failed
+        self.ending = threading.Event()  # set when the process is asked to end
         # The name as started: two localizers must not speak for each other in /diagnostics.
         self._health = Health(f"vpr_ros: {self.get_fully_qualified_name().lstrip('/')}")
         declare_parameters(self, defaults)
@@ -122,7 +125,8 @@ class PlaceNode(LifecycleNode):
         """Build the pipeline that the parameters describe and open its map."""
         self._statistics = FrameStatistics()
         self._config = read_parameters(self, self._defaults)
-        self._pipeline = pipeline.build(self._config)
+        # Building a TensorRT engine takes minutes on some robots.
+        self._pipeline = pipeline.build(self._config, Hooks(stop=self.ending.is_set))
         self._map = self.open_map(Path(self._config.map_path).expanduser())
         keyframes = len(self._map)
         self.get_logger().info(f"{self._config.map_path}: {keyframes} keyframes, {self._backend()}")
@@ -196,7 +200,7 @@ class PlaceNode(LifecycleNode):
     def _backend(self) -> str:
         if self._pipeline is None:
             return ""
-        return f"{self._config.method}, {self._pipeline.extractor.description}"
+        return self._pipeline.description
 
     def _publish_diagnostics(self) -> None:
         source = InputState(

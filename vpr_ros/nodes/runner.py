@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -36,9 +37,16 @@ def run(make_node: Callable[[], PlaceNode]) -> int:
 def _spin(make_node: Callable[[], PlaceNode]) -> None:
     executor = SingleThreadedExecutor()
     signals: list[bool] = []
-    # The task wakes the executor, and is run like a callback: after the one that is at work.
-    with on_end_signal(lambda: executor.create_task(signals.append, True)):
+    ending = threading.Event()
+
+    def end() -> None:
+        ending.set()
+        # The task wakes the executor, and is run like a callback: after the one that is at work.
+        executor.create_task(signals.append, True)
+
+    with on_end_signal(end):
         node = make_node()
+        node.ending = ending
         library = logging.getLogger("vpr_ros")
         library.setLevel(logging.INFO)
         library.addHandler(LoggingBridge(node.get_logger()))

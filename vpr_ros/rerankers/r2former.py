@@ -10,12 +10,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from vpr_ros.backends.base import Backend
+from vpr_ros.backends.base import CANDIDATES, QUERY, SCORES, Backend
+from vpr_ros.backends.exported import LOCAL_COUNT
 from vpr_ros.datatypes import Features, FloatArray, LocalFeatures, RerankScore
-
-QUERY = "query"  # float32 [1, N, 3 + C]
-CANDIDATES = "candidates"  # float32 [B, M, 3 + C]
-SCORES = "scores"  # float32 [B]
 
 # A feature looks for its five best partners: with fewer, there is nothing to ask the network.
 _FEWEST = 5
@@ -52,7 +49,8 @@ class R2FormerReranker:
         self._batch = batch
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
         # Once, so that the first query does not wait for the network to warm up.
-        rows = np.zeros((1, _FEWEST, 3 + backend.spec.local_dim), np.float32)
+        count = int(backend.spec.settings.get(LOCAL_COUNT, _FEWEST))  # exported: always as many
+        rows = np.zeros((1, count, 3 + backend.spec.local_dim), np.float32)
         backend.run({QUERY: rows, CANDIDATES: rows})
 
     def score(self, query: Features, candidates: Sequence[Features]) -> list[RerankScore]:

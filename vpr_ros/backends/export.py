@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PyTorch networks into ONNX files that hold everything: weights, and what must be known of them.
+
+No file is written before ONNX Runtime has computed the network's own numbers with it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from onnx import ModelProto, helper
+from torch import Tensor, nn
+
+from vpr_ros.backends.atomic_file import write_files
+from vpr_ros.backends.base import (
+    CANDIDATES,
+    GLOBAL_DESCRIPTOR,
+    IMAGE,
+    LOCAL_FEATURES,
+    QUERY,
+    SCORES,
+    Backend,
+)
+from vpr_ros.backends.exported import (
+    LOCAL_COUNT,
+    ONNX,
+    SPEC_KEY,
+    reranker_path,
+    to_text,
+)
+from vpr_ros.backends.onnx_backend import OnnxBackend
+from vpr_ros.backends.onnx_precision import in_precision
+from vpr_ros.backends.options import BackendOptions
+from vpr_ros.backends.parity import TOLERANCES, Figure, compare_extractors, compare_rerankers
+from vpr_ros.backends.sidecar import sidecar_path
+from vpr_ros.backends.torch_backend import TorchBackend
+from vpr_ros.datatypes import FloatArray, ModelSpec
+from vpr_ros.errors import BackendError
+from vpr_ros.models.weights import load
+
+Tell = Callable[[str], None]
+Compare = Callable[[Backend], list[Figure]]
+
+_LEARNED, _RERANKER = "r2former", "r2former_reranker"  # how methods begin that rerank by a network
+_OPSET = 18  # the oldest that has all operators of these networks; TensorRT 10 reads it
+_SAMPLE = 3  # candidates to trace with: an axis of one would be taken for fixed
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What to export, and for what.
+
+    Attributes:
+        weights: file of PyTorch weights.
+        method: the extractor's name in ``vpr_ros.models``.
+        input_size: width and height of its input, pixels.
+        precision: a key of ``parity.TOLERANCES``.
+        settings: what differs from the network's default settings.
+    """
+
+    weights: Path
+    method: str
+    input_size: tuple[int, int]
+    precision: str = "fp32"
+    settings: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.precision not in TOLERANCES:
+            known = ", ".join(TOLERANCES)
+            raise BackendError(f"precision = {self.precision!r}: choose one of {known}")
+
+    @property
+    def file_name(self) -> str:
+        """Of the extractor."""
+        width, height = self.input_size
+        return f"{self.method}_{height}x{width}_{self.precision}{ONNX}"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One graph that was written, and what it can be compared with.
+
+    Attributes:
+        path: the ONNX file.
+        spec: of the network in it.
+        compare: gives the figures of whatever else is made of the file.
+    """
+
+    path: Path
+    spec: ModelSpec
+    compare: Compare
+
+
+class _Source:
+    """A network that becomes a file."""
+
+    def __init__(self, request: ExportRequest, name: str, settings: Mapping[str, float]) -> None:
+        loaded = load(request.weights, name, settings)
+        options = BackendOptions(input_size=request.input_size)
+        self.module: nn.Module = loaded.module
+        self.network = TorchBackend(loaded.module, loaded.spec, options)
+        self.spec = replace(self.network.spec, precision=request.precision)  # of the file
+
+
+def export(
+    request: ExportRequest, images: Sequence[FloatArray], folder: Path, tell: Tell
+) -> list[Exported]:
+    """Write a method's graphs with their JSON files: all of them, or none.
+
+    Args:
+        request: what to export.
+        images: photographs to compare network and graph on, float32 [1, 3, H, W], normalized.
+        folder: where the files shall be; made if it is not there.
+        tell: is told each graph's name and how close it came.
+
+    Returns:
+        The graphs, the extractor's first.
+
+    Raises:
+        BackendError: a graph is out of tolerance, or does not run.
+        WeightsError: the weights cannot be read, or do not fit.
+        ConfigError: the network, a setting or the input size is impossible.
+        OSError: the folder cannot be written.
+    """
+    path, tolerance = folder / request.file_name, TOLERANCES[request.precision]
+    extractor = _Source(request, request.method, request.settings)
+    exact = [extractor.network.run({IMAGE: image}) for image in images]
+    compare = partial(compare_extractors, exact, images=images, tolerance=tolerance)
+    graphs = [Exported(path, extractor.spec, compare)]
+    contents = _passed(graphs[0], _describing(extractor), tell)
+    if request.method.startswith(_LEARNED):
+        features = np.concatenate([each[LOCAL_FEATURES] for each in exact])
+        reranker, graph = _reranker(request, path, features)
+        contents |= _passed(reranker, graph, tell)
+        graphs.append(reranker)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_files(contents)
+    return graphs
+
+
+def _reranker(
+    request: ExportRequest, extractor: Path, features: FloatArray
+) -> tuple[Exported, ModelProto]:
+    """The reranker of local features [B, K, 3 + C]."""
+    source = _Source(request, _RERANKER, {})
+    count = features.shape[1]
+    spec = replace(source.spec, settings={LOCAL_COUNT: float(count)})
+    inputs = {QUERY: features[:1], CANDIDATES: features}
+    exact = source.network.run(inputs)[SCORES]
+    tolerance = TOLERANCES[request.precision]
+    compare = partial(compare_rerankers, exact, inputs=inputs, tolerance=tolerance)
+    return Exported(reranker_path(extractor), spec, compare), _scoring(source, count)
+
+
+def _passed(exported: Exported, graph: ModelProto, tell: Tell) -> dict[Path, bytes]:
+    """The contents of a graph's files, if it computes what its network does."""
+    path, text = exported.path, to_text(exported.spec)
+    model = in_precision(graph, exported.spec.precision)
+    helper.set_model_props(model, {SPEC_KEY: text})
+    content: bytes = model.SerializeToString()
+    tell(f"{path.name}, {len(content) / 1e6:.1f} MB")
+    check_figures(path, exported.compare(OnnxBackend(path, content)), tell)
+    return {path: content, sidecar_path(path): f"{text}\n".encode()}
+
+
+def check_figures(path: Path, figures: Sequence[Figure], tell: Tell) -> None:
+    """Tell how close a file came to its network.
+
+    Raises:
+        BackendError: it is out of tolerance.
+    """
+    for figure in figures:
+        tell(f"  {figure}")
+    failed = ", ".join(figure.name for figure in figures if not figure.passes)
+    if failed:
+        raise BackendError(f"{path} is out of tolerance ({failed}): choose a higher precision")
+
+
+def _describing(source: _Source) -> ModelProto:
+    """The graph of an extractor."""
+    image = torch.zeros(1, 3, source.spec.input_height, source.spec.input_width)
+    return _traced(source.module, {IMAGE: image}, (GLOBAL_DESCRIPTOR, LOCAL_FEATURES), None)
+
+
+def _scoring(source: _Source, count: int) -> ModelProto:
+    """The graph of a reranker of images with this many local features."""
+    query = torch.zeros(1, count, 3 + source.spec.local_dim)
+    inputs = {QUERY: query, CANDIDATES: query.expand(_SAMPLE, -1, -1)}
+    free = {QUERY: None, CANDIDATES: {0: torch.export.Dim(CANDIDATES)}}
+    return _traced(source.module, inputs, (SCORES,), free)
+
+
+def _traced(
+    module: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str], free: Any
+) -> ModelProto:
+    """The graph of a network in fp32, with everything folded that does not depend on inputs."""
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")  # about torch's own inner life
+        program = torch.onnx.export(
+            module,
+            tuple(inputs.values()),
+            dynamo=True,
+            verbose=False,
+            opset_version=_OPSET,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=free,
+        )
+    model: ModelProto = cast("torch.onnx.ONNXProgram", program).model_proto
+    for each in (model.graph, *model.graph.node):
+        del each.metadata_props[:]  # which line of which file on this machine made it
+    return model

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exported networks as files: their names, the specification they carry, and what may be asked.
+
+An extractor is ``NAME.onnx``; a reranker that belongs to it stands beside it as
+``NAME.reranker.onnx``. Each carries its specification, and has it as ``NAME.onnx.json`` beside it,
+too, where people and programs can read it without any library.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from vpr_ros.backends.base import (
+    CANDIDATES,
+    GLOBAL_DESCRIPTOR,
+    IMAGE,
+    LOCAL_FEATURES,
+    QUERY,
+    SCORES,
+)
+from vpr_ros.backends.engine_file import ENGINE
+from vpr_ros.backends.options import BackendOptions
+from vpr_ros.backends.sidecar import sidecar_path, spec_from_json, spec_to_json
+from vpr_ros.datatypes import ModelSpec
+from vpr_ros.errors import BackendError, ConfigError, WeightsError
+from vpr_ros.models import network_of
+
+ONNX = ".onnx"
+SPEC_KEY = "vpr_ros.spec"  # among an ONNX file's metadata
+LOCAL_COUNT = "local_features"  # setting of a reranker's spec: features of an image it takes
+
+_PORTS = (
+    ({IMAGE}, {GLOBAL_DESCRIPTOR, LOCAL_FEATURES}),
+    ({QUERY, CANDIDATES}, {SCORES}),
+)
+_RERANKER = ".reranker"
+_OF_ALL = "fp32"  # what nobody needs to ask for
+_EXPORT = "export it again with 'vpr export'"
+
+
+def is_exported(path: Path) -> bool:
+    """Whether a file's size, precision and settings were fixed when it was made."""
+    return path.suffix in (ONNX, ENGINE)
+
+
+def reranker_path(extractor: Path) -> Path:
+    """Where the reranker is that belongs to an exported extractor."""
+    return extractor.with_name(f"{extractor.stem}{_RERANKER}{extractor.suffix}")
+
+
+def to_text(spec: ModelSpec) -> str:
+    """A specification as the file's metadata holds it."""
+    return json.dumps(spec_to_json(spec), sort_keys=True)
+
+
+def from_metadata(path: Path, metadata: Mapping[str, str]) -> ModelSpec:
+    """The specification that an exported file carries.
+
+    Raises:
+        WeightsError: it carries none, or another version of this program wrote it.
+    """
+    if SPEC_KEY not in metadata:
+        raise WeightsError(f"{path} does not say which network it holds: {_EXPORT}")
+    try:
+        return spec_from_json(json.loads(metadata[SPEC_KEY]))
+    except (BackendError, ValueError) as error:
+        raise WeightsError(f"{path}: its {SPEC_KEY} cannot be read ({error}): {_EXPORT}") from error
+
+
+def check_ports(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    """Raise WeightsError unless a graph turns what a network of this package does into what."""
+    if (set(inputs), set(outputs)) not in _PORTS:
+        raise WeightsError(
+            f"{path} turns {', '.join(inputs)} into {', '.join(outputs)}, as no network of this "
+            f"package does: {_EXPORT}"
+        )
+
+
+def spec_beside(path: Path, content: bytes) -> ModelSpec:
+    """The specification of an ONNX file, for runtimes that do not read metadata.
+
+    The JSON file is believed as far as the ONNX file holds the same text.
+
+    Raises:
+        WeightsError: the JSON file is missing, or belongs to another ONNX file.
+    """
+    text = read_exported(sidecar_path(path)).strip()
+    if not text or text not in content:
+        raise WeightsError(f"{sidecar_path(path)} does not belong to {path.name}: {_EXPORT}")
+    return from_metadata(path, {SPEC_KEY: text.decode()})
+
+
+def precision_beside(path: Path) -> str:
+    """The precision that a file's JSON file tells; empty if it tells none."""
+    try:
+        known = json.loads(sidecar_path(path).read_text())
+        return str(known["precision"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""
+
+
+def read_exported(path: Path) -> bytes:
+    """The content of an exported file.
+
+    Raises:
+        WeightsError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path}: {error.strerror}: 'vpr export' makes such files") from error
+
+
+def as_asked(
+    path: Path, spec: ModelSpec, network: str = "", options: BackendOptions | None = None
+) -> ModelSpec:
+    """The specification of an exported file, if it is what the caller wants.
+
+    Whatever the caller leaves open comes from the file: the network if no name is given, the
+    input size if none is, settings that are not among ``options.settings``, and any precision
+    unless another than fp32 is asked for. Settings that work outside the graph may differ.
+
+    Raises:
+        ConfigError: the file holds something else; the message names both.
+    """
+    options = options or BackendOptions()
+    size = (spec.input_width, spec.input_height)
+    if network and network != spec.method:
+        raise _differs(path, f"network {spec.method}", network)
+    if options.input_size not in (None, size):
+        raise _differs(path, "input {}x{}".format(*size), "{}x{}".format(*options.input_size))
+    if options.precision not in (_OF_ALL, spec.precision):
+        raise _differs(path, f"precision {spec.precision}", options.precision)
+    outside = network_of(spec.method).outside if options.settings else ()
+    for name, value in options.settings.items():
+        found = spec.settings.get(name)
+        if name not in outside and found != value:
+            raise _differs(path, f"{name} = {_short(found)}", _short(value))
+    changed = {name: options.settings[name] for name in outside if name in options.settings}
+    return replace(spec, settings={**spec.settings, **changed})
+
+
+def _differs(path: Path, found: str, asked: str) -> ConfigError:
+    return ConfigError(
+        f"{path} was exported for {found}, not {asked}: ask for the former, or export another"
+    )
+
+
+def _short(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:g}"

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ONNX Runtime: the backend that runs exported networks, without PyTorch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+from numpy.typing import NDArray
+
+from vpr_ros.backends.base import Arrays
+from vpr_ros.backends.exported import as_asked, check_ports, from_metadata, read_exported
+from vpr_ros.backends.options import AUTO, CPU, BackendOptions
+from vpr_ros.datatypes import ModelSpec
+from vpr_ros.errors import BackendError, UnavailableError, WeightsError
+
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+_TENSORRT = "TensorrtExecutionProvider"  # builds its engines anew at every start
+_ERRORS_ONLY = 3  # of the log; warnings tell about every node that the optimizer left alone
+_log = logging.getLogger(__name__)
+
+
+class OnnxBackend:
+    """One exported network on one device; several threads may run it at the same time."""
+
+    def __init__(
+        self, path: Path, content: bytes, network: str = "", options: BackendOptions | None = None
+    ) -> None:
+        """Load an exported network.
+
+        Args:
+            path: where it came from, for messages.
+            content: of the file.
+            network: the name of the network that it must hold; empty for any.
+            options: the device, and what the file must have been exported for.
+
+        Raises:
+            BackendError: the device, or ONNX Runtime's support of it, is not there.
+            WeightsError: the content is damaged, or is no network that was exported for this.
+            ConfigError: it was exported for something else than is asked for.
+        """
+        options = options or BackendOptions()
+        wanted = _wanted(options)
+        _check_available(options.device, wanted[-1])
+        spec, self._outputs = _read(path, content)
+        self.spec: ModelSpec = as_asked(path, spec, network, options)
+        self._session, used = _first_started(path, content, options, wanted, spec.precision)
+        self.device = CPU if used.name == _CPU else f"cuda:{used.index}"
+        where = "the CPU" if used.name == _CPU else self.device
+        by = " by TensorRT" if used.name == _TENSORRT else ""
+        self.description = (
+            f"ONNX Runtime {onnxruntime.__version__} on {where}{by}, {self.spec.precision}"
+        )
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
+        """Compute the network's outputs, float32 and in the CPU's memory.
+
+        Args:
+            inputs: arrays by the names of the network's inputs.
+
+        Raises:
+            BackendError: the device failed, or inputs are missing or of the wrong shape.
+        """
+        try:
+            found = self._run(inputs) if self.device == CPU else self._run_bound(inputs)
+        except Exception as error:  # ONNX Runtime's have no base class of their own
+            shapes = ", ".join(f"{name} {list(each.shape)}" for name, each in inputs.items())
+            raise BackendError(
+                f"{self.spec.method} on {self.device} failed for {shapes}: {_first_line(error)}"
+            ) from error
+        return dict(zip(self._outputs, found, strict=True))
+
+    def _run(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        found: list[NDArray[Any]] = self._session.run(self._outputs, dict(inputs))
+        return found
+
+    def _run_bound(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """Between memories of CPU and GPU, each array is copied once and nothing else is."""
+        binding = self._session.io_binding()
+        for name, array in inputs.items():
+            binding.bind_cpu_input(name, array)
+        for name in self._outputs:
+            binding.bind_output(name)
+        self._session.run_with_iobinding(binding)
+        found: list[NDArray[Any]] = binding.copy_outputs_to_cpu()
+        return found
+
+
+def opened(path: Path, network: str, options: BackendOptions) -> OnnxBackend:
+    """Load an exported network onto a device.
+
+    Raises:
+        BackendError: the device, or ONNX Runtime's support of it, is not there.
+        WeightsError: the file is missing or damaged, or 'vpr export' did not make it.
+        ConfigError: it was exported for something else than is asked for.
+    """
+    return OnnxBackend(path, read_exported(path), network, options)
+
+
+@dataclass(frozen=True)
+class _Provider:
+    """What ONNX Runtime calls a library for a device, and the number of the device."""
+
+    name: str
+    index: int = 0
+
+    def settings(self, precision: str) -> dict[str, str]:
+        if self.name == _CPU:
+            return {}
+        if self.name == _CUDA:
+            # By default, factors of products are rounded to TensorFloat-32, 10 bits.
+            tf32 = "0" if precision == "fp32" else "1"
+            return {"device_id": str(self.index), "use_tf32": tf32}
+        return {"device_id": str(self.index), "trt_fp16_enable": str(precision == "fp16")}
+
+
+def _wanted(options: BackendOptions) -> list[_Provider]:
+    """What may be used, the best first."""
+    by_tensorrt = options.runtime == "onnxruntime-tensorrt"
+    if options.device == AUTO and not by_tensorrt:
+        here = onnxruntime.get_available_providers()
+        return [_Provider(each) for each in (_CUDA, _CPU) if each in here]
+    if by_tensorrt and options.device == CPU:
+        raise BackendError("device = 'cpu': runtime onnxruntime-tensorrt runs on GPUs only")
+    if options.device == CPU:
+        return [_Provider(_CPU)]
+    index = int(options.device.partition(":")[2] or 0)
+    return [_Provider(_TENSORRT if by_tensorrt else _CUDA, index)]
+
+
+def _check_available(device: str, provider: _Provider) -> None:
+    if provider.name not in onnxruntime.get_available_providers():
+        raise UnavailableError(
+            f"device = {device!r}: ONNX Runtime {onnxruntime.__version__} is installed without "
+            f"{provider.name}: pip uninstall onnxruntime, then pip install onnxruntime-gpu, or "
+            "choose device cpu"
+        )
+
+
+def _read(path: Path, content: bytes) -> tuple[ModelSpec, list[str]]:
+    """What a file holds and the names of its outputs, before seconds are spent on a device."""
+    settings = onnxruntime.SessionOptions()
+    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    settings.log_severity_level = _ERRORS_ONLY
+    try:
+        session = onnxruntime.InferenceSession(content, settings, providers=[_CPU])
+    except Exception as error:  # ONNX Runtime's have no base class of their own
+        raise WeightsError(
+            f"{path}: truncated, or not an ONNX file ({_first_line(error)})"
+        ) from error
+    spec = from_metadata(path, session.get_modelmeta().custom_metadata_map)
+    inputs, outputs = (
+        [each.name for each in side] for side in (session.get_inputs(), session.get_outputs())
+    )
+    check_ports(path, inputs, outputs)
+    return spec, outputs
+
+
+def _first_started(
+    path: Path,
+    content: bytes,
+    options: BackendOptions,
+    wanted: Sequence[_Provider],
+    precision: str,
+) -> tuple[Any, _Provider]:
+    """The network on the first device that can be started, and which that is."""
+    for each in wanted[:-1]:
+        try:
+            return _started(path, content, options, each, precision), each
+        except UnavailableError as error:
+            _log.warning("%s", error)
+    return _started(path, content, options, wanted[-1], precision), wanted[-1]
+
+
+def _started(
+    path: Path, content: bytes, options: BackendOptions, provider: _Provider, precision: str
+) -> Any:
+    """The network on one device, and not on another."""
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = options.threads
+    settings.log_severity_level = _ERRORS_ONLY
+    chosen = (provider.name, provider.settings(precision))
+    cause = "see its messages above"
+    try:
+        session = onnxruntime.InferenceSession(content, settings, providers=[chosen])
+        # Where a device cannot be started, ONNX Runtime takes the CPU after a warning.
+        if session.get_providers()[0] == provider.name:
+            return session
+    except Exception as error:  # as above
+        cause = _first_line(error)
+    raise UnavailableError(
+        f"device = {options.device!r}: ONNX Runtime {onnxruntime.__version__} cannot start "
+        f"{provider.name} for {path} ({cause}): check the NVIDIA driver, CUDA and cuDNN, or choose "
+        "device cpu"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verb ``export``: a method's networks as files that a robot runs without PyTorch."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from vpr_ros.backends.options import NO_HOOKS
+from vpr_ros.cli.options import configured
+from vpr_ros.cli.terminal import say
+from vpr_ros.config import METHODS
+from vpr_ros.datatypes import ImageArray
+from vpr_ros.errors import BackendError, ConfigError, DatasetError
+from vpr_ros.evaluation.datasets import ImageFolder
+from vpr_ros.evaluation.simulation.laps import Film, map_lap, small_drive
+from vpr_ros.evaluation.simulation.street import build_town
+from vpr_ros.extractor import prepared
+from vpr_ros.images import read_image
+from vpr_ros.models import network_of
+
+SUMMARY = "write a method's networks as ONNX files and TensorRT engines, checked against PyTorch"
+
+_SIZE = re.compile(r"([1-9][0-9]{0,3})x([1-9][0-9]{0,3})")
+_PRECISIONS = ("fp32", "fp16", "int8")
+_FORMATS = ("onnx", "tensorrt")
+_SECTIONS = ("transvpr", "r2former")  # of the configuration, by how the methods' names begin
+_IMAGES = 6  # to compare on: each costs a second or two of either runtime
+_FEWEST = 2  # a reranker compares images
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    methods = [each for each in METHODS if each.startswith(_SECTIONS)]
+    parser.add_argument("--method", required=True, choices=methods, metavar="NAME")
+    parser.add_argument("--weights", required=True, type=Path, metavar="FILE", help="of PyTorch")
+    parser.add_argument(
+        "--size",
+        default="480x640",
+        metavar="HEIGHTxWIDTH",
+        help="of the network's input, pixels (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--precision",
+        default=_PRECISIONS[0],
+        choices=_PRECISIONS,
+        help="fp16 is for GPUs, int8 for CPUs (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--format",
+        default=_FORMATS[0],
+        choices=_FORMATS,
+        help="tensorrt: an engine beside each ONNX file (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--capability",
+        dest="capabilities",
+        action="append",
+        default=[],
+        metavar="X.Y",
+        help="compute capability of GPUs to build engines for, such as 8.6; may be given several "
+        "times, needs TensorRT for RTX, and no GPU (default: this machine's)",
+    )
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="FOLDER",
+        help="photographs to check the files on; rendered ones if not given",
+    )
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change a setting of the network; may be given several times",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    parser.epilog = "methods: " + ", ".join(methods)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export.
+
+    Raises:
+        ConfigError: the size or a setting is impossible.
+        DatasetError: there are too few images.
+        WeightsError: the weights cannot be read, or do not fit.
+        BackendError: a library is missing, or a file would not compute what the network does.
+    """
+    engines = args.format == "tensorrt"
+    if args.capabilities and not engines:
+        raise ConfigError("--capability is for --format tensorrt: ONNX files run on any machine")
+    if engines and args.precision == "int8":
+        raise ConfigError("--precision int8 is for CPUs: choose fp16 for --format tensorrt")
+    for path in _exported(args, engines):
+        say(f"wrote {path}")
+    return 0
+
+
+def _exported(args: argparse.Namespace, engines: bool) -> list[Path]:
+    try:
+        from vpr_ros.backends.export import ExportRequest, export
+        from vpr_ros.backends.export_engine import export_engine
+    except ImportError as error:
+        raise BackendError(
+            f"exporting needs PyTorch and ONNX ({error}): pip install torch torchvision timm "
+            "safetensors onnx onnxscript onnxruntime"
+        ) from error
+    height, width = _size(args.size)
+    settings = _settings(args.method, args.settings)
+    request = ExportRequest(args.weights, args.method, (width, height), args.precision, settings)
+    images = _photographs(args.images) if args.images else _rendered(height, width)
+    spec = replace(network_of(args.method).spec, input_height=height, input_width=width)
+    graphs = export(request, [prepared(image, spec) for image in images], args.output, say)
+    if not engines:
+        return [graph.path for graph in graphs]
+    return [export_engine(graph, tuple(args.capabilities), NO_HOOKS, say) for graph in graphs]
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Height and width, pixels."""
+    match = _SIZE.fullmatch(text)
+    if not match:
+        raise ConfigError(f"--size {text}: write HEIGHTxWIDTH in pixels, such as 480x640")
+    return int(match[1]), int(match[2])
+
+
+def _settings(method: str, assignments: Sequence[str]) -> dict[str, float]:
+    """What ``NAME=VALUE`` changes of a network's settings."""
+    known = network_of(method).spec.settings
+    names = [each.partition("=")[0] for each in assignments]
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"{method} has no setting {name!r}; known: {', '.join(known)}")
+    section = next(each for each in _SECTIONS if method.startswith(each))
+    values = getattr(configured([f"{section}.{each}" for each in assignments]), section)
+    return {name: float(getattr(values, name)) for name in names}
+
+
+def _photographs(folder: Path) -> list[ImageArray]:
+    """Some images from all over a folder."""
+    paths = ImageFolder(folder).paths
+    if len(paths) < _FEWEST:
+        raise DatasetError(f"{folder} holds {len(paths)} image: {_FEWEST} are needed at least")
+    return [read_image(paths[index]) for index in _spread(len(paths))]
+
+
+def _rendered(height: int, width: int) -> list[ImageArray]:
+    """Some views of a simulated town."""
+    drive = replace(small_drive(), image_width=width, image_height=height)
+    film = Film(drive, build_town(drive.plan, drive.seed), map_lap(drive))
+    return [film.frame(index) for index in _spread(len(film.trajectory))]
+
+
+def _spread(count: int) -> list[int]:
+    """Numbers of a few out of so many, the first and the last among them."""
+    return [int(index) for index in np.linspace(0, count - 1, min(count, _IMAGES))]
