@@ -46,25 +46,16 @@ def scene():
 @pytest.fixture(scope="session")
 def generated_weights(tmp_path_factory):
     """The function that gives the file of a method's generated weights."""
-    torch = pytest.importorskip("torch", reason="the networks need PyTorch")
+    pytest.importorskip("torch", reason="the networks need PyTorch")
     pytest.importorskip("timm", reason="the networks need timm")
-    import r2former_samples
-    import transvpr_samples
+    from generated import write_weights
 
-    shapes = {"transvpr": transvpr_samples.SHAPES, "r2former": r2former_samples.SHAPES["r2former"]}
-    make = {"transvpr": transvpr_samples.weight, "r2former": r2former_samples.weight}
     folder = tmp_path_factory.mktemp("weights")
-
-    def tensor(method, key, shape):
-        made = make[method](key, tuple(shape))
-        return torch.ones(shape) if made is None else torch.from_numpy(np.array(made))
 
     def file_of(method):
         path = folder / f"{method}.pth"
         if not path.exists():
-            torch.save(
-                {key: tensor(method, key, shape) for key, shape in shapes[method].items()}, path
-            )
+            write_weights(method, path)
         return path
 
     return file_of

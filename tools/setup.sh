@@ -102,10 +102,11 @@ make_venv() {
 
 add_networks() {
   local made_from stamp=$venv/.networks-ready
-  made_from="$(<"$venv_stamp") $(hash_of requirements/{train,tensorrt}.txt)"
+  made_from="$(<"$venv_stamp") $(hash_of requirements/{train,tensorrt,openvino}.txt)"
   ! fits "$stamp" "$made_from" || return 0
   echo "setup: PyTorch, TensorRT and the other wheels that networks need (5 GB, some two minutes)"
-  quietly "$venv/bin/python" -m pip install --progress-bar off -r requirements/train.txt -r requirements/tensorrt.txt
+  quietly "$venv/bin/python" -m pip install --progress-bar off -r requirements/train.txt \
+    -r requirements/tensorrt.txt -r requirements/openvino.txt
   printf '%s\n' "$made_from" >"$stamp"
 }
 

@@ -21,7 +21,8 @@ def test_export_on_rendered_images(vpr, exported, asked, tmp_path):
     exported("transvpr")  # so that tracing is remembered
     done = vpr(*asked, "--precision", "int8", "-o", tmp_path / "models")
     assert done.code == 0, done.err
-    lines = done.out.splitlines()
+    first, *lines = done.out.splitlines()
+    assert first.startswith("checking on 6 images of a rendered street")
     assert lines[0].startswith("transvpr_160x224_int8.onnx, 11")
     assert all(" at " in line for line in lines[1:5])
     path = tmp_path / "models" / "transvpr_160x224_int8.onnx"

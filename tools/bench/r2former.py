@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One reranking of 100 candidates by R2Former, in a process of its own: time, memory and scores.
+"""R2Former in a process of its own: time, memory and results of one image or 100 candidates.
 
     python tools/bench/r2former.py ours
     python tools/bench/r2former.py published CHECKOUT [PACKAGES]
+    python tools/bench/r2former.py published-extractor CHECKOUT [PACKAGES]
 
 CHECKOUT is the folder of github.com/bytedance/R2Former, PACKAGES one with the timm 0.5.4 that it
-asks for. Both run with generated weights on two threads. Prints a JSON object.
+asks for. All run with generated weights on two threads. Prints a JSON object.
 """
 
 from __future__ import annotations
@@ -21,11 +22,15 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "test" / "models"))
-from r2former_samples import RERANKER, local_features, weight
+from r2former_samples import RERANKER, local_features, noise, weight
 
+UNUSED = (  # modules that the published code imports, and that nothing here uses
+    *("einops", "google_drive_downloader", "matplotlib", "matplotlib.pyplot"),
+    *("scipy", "scipy.ndimage", "transformers"),
+)
 CANDIDATES = 100
 THREADS = 2
-TIMES = 3
+TIMES = 5
 
 
 def ours():
@@ -49,13 +54,9 @@ def ours():
 
 
 def published(checkout, packages=""):
-    """The authors' network, all candidates in one batch as their evaluation does it."""
-    sys.path[:0] = [checkout, *filter(None, [packages])]
-    import torch
-
-    torch.set_num_threads(THREADS)
-    importlib.import_module("timm")  # before the checkout's own modules stand in its way
-    network = _published_network(torch, checkout)
+    """The authors' reranker, all candidates in one batch as their evaluation does it."""
+    torch = _torch_with(checkout, packages)
+    network = _filled(torch, _published_reranker(torch), RERANKER)
     rows, descriptors = (torch.from_numpy(each) for each in local_features(CANDIDATES + 1))
 
     def score():
@@ -67,20 +68,53 @@ def published(checkout, packages=""):
     return score
 
 
-def _published_network(torch, checkout):
+def published_extractor(checkout, packages=""):
+    """The authors' network that describes one image."""
+    torch = _torch_with(checkout, packages)
+    network = _filled(torch, _published_extractor(), "")
+    values = torch.from_numpy(noise(480, 640, batch=1))
+
+    def describe():
+        with torch.inference_mode():
+            return network(values)[0][0].tolist()
+
+    return describe
+
+
+def _torch_with(checkout, packages):
+    """PyTorch, ready for the authors' modules to be imported."""
+    sys.path[:0] = [checkout, *filter(None, [packages])]
+    import torch
+
     class Absent(types.ModuleType):
-        """What the code imports and a reranking does not use."""
+        """What the code imports and does not use here."""
 
         def __getattr__(self, name):
             return Absent(name)
 
-    for name in ("matplotlib", "matplotlib.pyplot"):
+    torch.set_num_threads(THREADS)
+    importlib.import_module("timm")  # before the checkout's own modules stand in its way
+    for name in UNUSED:
         sys.modules[name] = Absent(name)
     torch.Tensor.cuda = lambda tensor, *_, **__: tensor  # it asks for a GPU in passing
     # The package's own beginning imports all that training needs.
     sys.modules["model"] = package = types.ModuleType("model")
     package.__path__ = [f"{checkout}/model"]
-    network = importlib.import_module("model.R2Former").R2Former(
+    return torch
+
+
+def _published_extractor():
+    network = importlib.import_module("model.network")
+    # Weights are generated, not downloaded.
+    make = partial(network.deit_small_distilled_patch16_224, pretrained=False)
+    network.deit_small_distilled_patch16_224 = make
+    options = {"backbone": "deit", "resize": [480, 640], "fc_output_dim": 256, "local_dim": 128}
+    options |= {"num_local": 500, "hypercolumn": 0, "rerank_model": "r2former", "finetune": 1}
+    return network.GeoLocalizationNetRerank(types.SimpleNamespace(**options))
+
+
+def _published_reranker(torch):
+    return importlib.import_module("model.R2Former").R2Former(
         img_size=(480, 640),
         decoder_depth=6,
         decoder_embed_dim=32,
@@ -91,9 +125,13 @@ def _published_network(torch, checkout):
         num_patches=1000,
         num_corr=5,
     )
+
+
+def _filled(torch, network, prefix):
+    """With generated weights; keys of the reranker in a file begin with a prefix."""
     state = network.state_dict()
     for key, value in state.items():
-        made = weight(RERANKER + key, tuple(value.shape))
+        made = weight(prefix + key, tuple(value.shape))
         if made is not None:
             state[key] = torch.from_numpy(made)
     network.load_state_dict(state)
@@ -107,13 +145,14 @@ def _peak_mb():
 
 
 def main(kind, *arguments):
-    score = {"ours": ours, "published": published}[kind](*arguments)
+    run = {"ours": ours, "published": published, "published-extractor": published_extractor}
+    work = run[kind](*arguments)
     seconds = []
-    for _ in range(TIMES if kind == "ours" else 1):
+    for _ in range(1 if kind == "published" else TIMES):
         start = time.monotonic()
-        scores = score()
+        values = work()
         seconds.append(time.monotonic() - start)
-    report = {"seconds": float(np.median(seconds)), "peak_mb": _peak_mb(), "scores": scores}
+    report = {"seconds": float(np.median(seconds)), "peak_mb": _peak_mb(), "values": values}
     sys.stdout.write(json.dumps(report) + "\n")
 
 

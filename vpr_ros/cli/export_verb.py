@@ -116,6 +116,8 @@ def _exported(args: argparse.Namespace, engines: bool) -> list[Path]:
     settings = _settings(args.method, args.settings)
     request = ExportRequest(args.weights, args.method, (width, height), args.precision, settings)
     images = _photographs(args.images) if args.images else _rendered(height, width)
+    source = args.images or "a rendered street; --images names photographs"
+    say(f"checking on {len(images)} images of {source}")
     spec = replace(network_of(args.method).spec, input_height=height, input_width=width)
     graphs = export(request, [prepared(image, spec) for image in images], args.output, say)
     if not engines:
