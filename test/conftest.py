@@ -2,8 +2,10 @@
 """Scenes and samples that every test may use, and hypothesis without a stopwatch."""
 
 import dataclasses
+import fcntl
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -61,6 +63,22 @@ def generated_weights(tmp_path_factory):
     return file_of
 
 
+def shared_folder(tmp_path_factory, name):
+    """A folder of this run of the tests, the same in all workers that run side by side."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@contextmanager
+def locked(path):
+    """Keep other workers from making the same thing."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def exported(generated_weights, tmp_path_factory):
     """The function that gives a method's exported extractor, beside its reranker if it has one."""
@@ -71,7 +89,7 @@ def exported(generated_weights, tmp_path_factory):
     from vpr_ros.models import NETWORKS
 
     load, trace, made = export.load, export._traced, {}
-    folder = tmp_path_factory.mktemp("exported")
+    folder = shared_folder(tmp_path_factory, "exported")
 
     def once(key, make):
         """Loading and tracing take most of an export's time, and are alike for all precisions."""
@@ -89,7 +107,9 @@ def exported(generated_weights, tmp_path_factory):
     def file_of(method, precision="fp32", size=(224, 160)):
         request = export.ExportRequest(generated_weights(method), method, size, precision)
         path = folder / request.file_name
-        if not path.exists():
+        with locked(path.with_suffix(".lock")):
+            if path.exists():
+                return path
             spec = dataclasses.replace(
                 NETWORKS[method].spec, input_height=size[1], input_width=size[0]
             )
