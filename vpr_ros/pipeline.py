@@ -23,6 +23,7 @@ from vpr_ros.recognizer import PlaceRecognizer
 from vpr_ros.rerankers.base import Reranker
 from vpr_ros.rerankers.homography import HomographyReranker, PatchGrid
 from vpr_ros.rerankers.r2former import R2FormerReranker
+from vpr_ros.sequence import open_tracker
 
 _PATCH = 16  # pixels between the patches of TransVPR
 
@@ -59,8 +60,10 @@ class Pipeline:
 
     def recognizer(self, place_map: PlaceMap) -> PlaceRecognizer:
         """What answers images from a map."""
+        tracker = open_tracker(place_map, self.config, self.calibration)
+        decision, calibration = self.config.decision, self.calibration
         return PlaceRecognizer(
-            self.extractor, place_map, self.reranker, self.config.decision, self.calibration
+            self.extractor, place_map, self.reranker, decision, calibration, tracker
         )
 
     def map_builder(self, place_map: PlaceMap, session: str = "") -> MapBuilder:

@@ -7,11 +7,15 @@ import math
 import time
 from collections.abc import Sequence
 
+import numpy as np
+
 from vpr_ros.config import CalibrationConfig, DecisionConfig
 from vpr_ros.datatypes import (
     Candidate,
+    Features,
     ImageArray,
     KeyframeRecord,
+    Pose,
     Recognition,
     RerankScore,
     Verdict,
@@ -20,6 +24,7 @@ from vpr_ros.extractor import FeatureExtractor
 from vpr_ros.place_map import PlaceMap
 from vpr_ros.poses import distance
 from vpr_ros.rerankers.base import Reranker
+from vpr_ros.sequence import Belief, Look, SequenceTracker
 
 
 class PlaceRecognizer:
@@ -32,25 +37,60 @@ class PlaceRecognizer:
         reranker: Reranker,
         config: DecisionConfig,
         calibration: CalibrationConfig,
+        tracker: SequenceTracker | None = None,
     ) -> None:
         self._extractor = extractor
         self._map = place_map
         self._reranker = reranker
         self._config = config
         self._calibration = calibration
+        self._tracker = tracker
 
-    def recognize(self, image: ImageArray, stamp_ns: int) -> Recognition:
-        """Where the map shows this image's place.
+    def recognize(
+        self, image: ImageArray, stamp_ns: int, odometry: Pose | None = None
+    ) -> Recognition:
+        """Where the map shows this image's place, in the light of the images before it if so set.
 
         Args:
             image: RGB, uint8 [H, W, 3].
             stamp_ns: the image's stamp.
+            odometry: where odometry sees the robot at that stamp, ``odom_T_base`` with the x axis
+                of the base pointing ahead; only a sequence filter asks for it.
+
+        Raises:
+            ImageError: the image cannot be described.
+            MapError: the map's file became unreadable.
+        """
+        if self._tracker is None:
+            return self.recognize_alone(image, stamp_ns)
+        clock = _StageClock()
+        query, candidates = self._compare(image, clock)
+        similarities = None
+        if self._tracker.needs_similarities:
+            similarities = self._map.similarities(query.global_descriptor)
+        look = Look(candidates, query.global_descriptor, similarities)
+        belief, (verdict, reason, probability) = self._tracker.decide(stamp_ns, odometry, look)
+        clock.lap("sequence")
+        candidates = self._led_by(belief, candidates, query)
+        clock.lap("decide")
+        return Recognition(stamp_ns, verdict, reason, probability, candidates, clock.laps)
+
+    def recognize_alone(self, image: ImageArray, stamp_ns: int) -> Recognition:
+        """Where the map shows this image's place, whatever was seen before; nothing is kept.
 
         Raises:
             ImageError: the image cannot be described.
             MapError: the map's file became unreadable.
         """
         clock = _StageClock()
+        _, candidates = self._compare(image, clock)
+        verdict, reason, probability = decide(candidates, self._config, self._calibration)
+        clock.lap("decide")
+        return Recognition(stamp_ns, verdict, reason, probability, candidates, clock.laps)
+
+    def _compare(
+        self, image: ImageArray, clock: _StageClock
+    ) -> tuple[Features, tuple[Candidate, ...]]:
         query = self._extractor.extract(image)
         clock.lap("extract")
         found = self._map.search(query.global_descriptor, self._config.candidates)
@@ -59,10 +99,34 @@ class PlaceRecognizer:
         clock.lap("load")
         scores = self._reranker.score(query, features)
         clock.lap("rerank")
-        candidates = _ranked(found, scores)
-        verdict, reason, probability = decide(candidates, self._config, self._calibration)
-        clock.lap("decide")
-        return Recognition(stamp_ns, verdict, reason, probability, candidates, clock.laps)
+        return query, _ranked(found, scores)
+
+    def _led_by(
+        self, belief: Belief, candidates: tuple[Candidate, ...], query: Features
+    ) -> tuple[Candidate, ...]:
+        """The candidates with one of the believed place first.
+
+        That is the one that agrees best with the image, or else the likeliest keyframe, which may
+        not have been retrieved.
+        """
+        if belief.best is None:
+            return candidates
+        agreeing = (c for c in candidates if c.keyframe.keyframe_id in belief.place)
+        first = next(agreeing, None)
+        if first is None or not self._speaks(first):
+            retrieved = (c for c in candidates if c.keyframe.keyframe_id == belief.best)
+            first = next(retrieved, None) or self._unseen(belief.best, query)
+        return first, *(c for c in candidates if c.keyframe != first.keyframe)
+
+    def _speaks(self, candidate: Candidate) -> bool:
+        """Whether the image by itself is more for a candidate than against it."""
+        score = candidate.rerank.score if candidate.rerank else -math.inf
+        return score >= self._calibration.half_score
+
+    def _unseen(self, keyframe_id: int, query: Features) -> Candidate:
+        (features,) = self._map.features_of([keyframe_id])
+        similarity = float(np.dot(features.global_descriptor, query.global_descriptor))
+        return Candidate(self._map.record(keyframe_id), similarity)
 
 
 def decide(

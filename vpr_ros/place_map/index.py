@@ -88,6 +88,16 @@ class DescriptorIndex:
         order = np.lexsort((positions, -similarities))[:wanted]
         return [(self._ids[positions[i]], float(similarities[i])) for i in order]
 
+    def similarities(self, descriptor: FloatArray) -> FloatArray:
+        """Return the inner products with all descriptors in the order they were added, [M]."""
+        if not len(self):
+            return np.zeros(0, np.float32)
+        size = len(self) * self._index.d
+        # faiss' own memory, valid until the next change: nothing is copied but the result.
+        rows = self._faiss.rev_swig_ptr(self._index.get_xb(), size).reshape(len(self), -1)
+        products: FloatArray = rows @ np.ascontiguousarray(descriptor, dtype=np.float32)
+        return products
+
     def _nearest(
         self, descriptor: FloatArray, count: int, hidden: Positions
     ) -> tuple[FloatArray, Positions]:

@@ -166,6 +166,18 @@ class PlaceMap:
         found = index.search(descriptor, k, exclude)
         return [(self._catalog[number], similarity) for number, similarity in found]
 
+    def similarities(self, descriptor: FloatArray) -> FloatArray:
+        """Return the inner products with all K keyframes in the order of ``records``, float32 [K].
+
+        Args:
+            descriptor: Global descriptor of the query, float32 [D].
+
+        Raises:
+            MapError: The descriptor does not fit, or the map was opened only to look.
+        """
+        check_global(descriptor, self._store.spec)
+        return self._catalog.index.similarities(descriptor)
+
     def features_of(self, ids: Sequence[int]) -> list[Features]:
         """Return the features of these keyframes, in this order; their arrays are read-only.
 

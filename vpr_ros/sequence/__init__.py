@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the last images and the odometry say about the place of this one."""
+
+from __future__ import annotations
+
+from vpr_ros.config import CalibrationConfig, PipelineConfig
+from vpr_ros.sequence.base import Belief, Keyframes, Look, SequenceFilter
+from vpr_ros.sequence.bayes import BayesFilter
+from vpr_ros.sequence.motion import Odometer, OdometryStep
+from vpr_ros.sequence.seqslam import SeqSlam
+from vpr_ros.sequence.tracker import SequenceTracker
+
+__all__ = [
+    "BayesFilter",
+    "Belief",
+    "Keyframes",
+    "Look",
+    "Odometer",
+    "OdometryStep",
+    "SeqSlam",
+    "SequenceFilter",
+    "SequenceTracker",
+    "open_tracker",
+]
+
+
+def open_tracker(
+    keyframes: Keyframes, config: PipelineConfig, calibration: CalibrationConfig
+) -> SequenceTracker | None:
+    """What the configuration asks for, None if every image is to be answered by itself.
+
+    Args:
+        keyframes: the map.
+        config: sections ``sequence``, ``decision`` and ``keyframes`` are used.
+        calibration: of the rerank scores.
+    """
+    sequence, decision, steps = config.sequence, config.decision, config.keyframes
+    if sequence.mode == "off":
+        return None
+    chosen: SequenceFilter
+    if sequence.mode == "seqslam":
+        chosen = SeqSlam(keyframes, sequence, decision, steps)
+    else:
+        chosen = BayesFilter(keyframes, sequence, decision, calibration, steps)
+    return SequenceTracker(chosen, decision, sequence)

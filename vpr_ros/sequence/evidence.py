@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From rerank scores to likelihood ratios against being off the map.
+
+One image asked alone is worth the odds ``o`` that the calibration gives its best score. That image
+singled out one place among the C cells of the map, so for the cells it names the ratio is ``o``
+times C, shared among them: from knowing nothing, one image leads to the probability that it has
+by itself, in small maps and in large ones. With probability ``miss`` the image failed and says
+nothing, which leaves ``miss`` for every cell that it does not name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from vpr_ros.config import CalibrationConfig, DecisionConfig, SequenceConfig
+from vpr_ros.datatypes import Candidate, RerankScore
+from vpr_ros.sequence.keyframe_table import Numbers, Reals
+from vpr_ros.sequence.route import Route
+
+# A view matches keyframes a little before and behind it: weights of the neighboring cells.
+_BLUR = ((-2, 0.14), (-1, 0.61), (0, 1.0), (1, 0.61), (2, 0.14))
+# Power of the ratio of two scores: a rival with 70 % of the best score weighs an eighth of it. The
+# calibration cannot tell them, it calls both certain.
+_RIVALRY = 6.0
+# Power of odds below one. False matches are not spread over the map as evenly as C times the odds
+# supposes: some keyframes look like everything a little, and are named again and again.
+_DOUBT = 2.0
+
+
+class Evidence:
+    """Weighs what images say by themselves."""
+
+    def __init__(
+        self, config: SequenceConfig, decision: DecisionConfig, calibration: CalibrationConfig
+    ) -> None:
+        self._miss = config.miss
+        self._max_log_odds = math.log(config.trust / (1.0 - config.trust))
+        self._max_zoom = decision.max_zoom
+        self._calibration = calibration
+
+    def ratios(self, candidates: Sequence[Candidate], route: Route) -> tuple[Numbers, Reals]:
+        """Likelihood ratios against being off the map of the M cells that an image names.
+
+        All others have ``miss``.
+
+        Args:
+            candidates: keyframes with their rerank scores, in any order.
+            route: the cells; keyframes that it does not know yet say nothing.
+
+        Returns:
+            The cells [M] and their ratios [M].
+        """
+        named = self._named(candidates, route)
+        cells = np.fromiter(named.keys(), np.int64, len(named))
+        weights = np.fromiter(named.values(), float, len(named))
+        # All together get the odds of the best: ten neighbors are no more certain than one.
+        best = float(weights.max(initial=0.0))
+        shares = best * route.cells * weights / max(float(weights.sum()), 1e-300)
+        return cells, self._miss + (1.0 - self._miss) * shares
+
+    def _named(self, candidates: Sequence[Candidate], route: Route) -> dict[int, float]:
+        """Weights of the cells that candidates stand in or next to."""
+        named: dict[int, float] = {}
+        scores = [c.rerank.score for c in candidates if c.rerank is not None]
+        for candidate in candidates:
+            weight = self._weight(candidate, max(scores, default=0.0))
+            row = route.table.index_of(candidate.keyframe.keyframe_id)
+            if weight <= 0.0 or row is None:
+                continue
+            center = int(route.cell_of[row])
+            drive = next(leg.cells for leg in route.legs if center < leg.cells.stop)
+            for offset, part in _BLUR:
+                cell = center + offset
+                if drive.start <= cell < drive.stop:
+                    named[cell] = max(named.get(cell, 0.0), weight * part)
+        return named
+
+    def _weight(self, candidate: Candidate, best_score: float) -> float:
+        rerank = candidate.rerank
+        if rerank is None or self._is_zoomed(rerank) or rerank.score <= 0.0 < best_score:
+            return 0.0
+        ratio = rerank.score / best_score if best_score > 0.0 else 1.0
+        return float(ratio**_RIVALRY) * self._odds(rerank)
+
+    def _odds(self, rerank: RerankScore) -> float:
+        log_odds = self._calibration.score_slope * (rerank.score - self._calibration.half_score)
+        log_odds *= _DOUBT if log_odds < 0.0 else 1.0
+        return math.exp(max(-60.0, min(self._max_log_odds, log_odds)))
+
+    def _is_zoomed(self, rerank: RerankScore) -> bool:
+        """Whether the view is clearly nearer or farther: it is not from this cell, then."""
+        if math.isnan(rerank.zoom):
+            return False
+        return max(rerank.zoom, 1.0 / max(rerank.zoom, 1e-9)) > self._max_zoom

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From probabilities of keyframes to the places that a robot asks for.
+
+Drives need not share an origin, so their places cannot be told apart or taken for one. They get
+the benefit of the doubt that ``recognizer.same_place`` gives them: the likeliest place is the sum
+of what each drive thinks likeliest, and rivals are looked for within one drive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vpr_ros.config import DecisionConfig
+from vpr_ros.sequence.base import Belief
+from vpr_ros.sequence.keyframe_table import Flags, KeyframeTable, Reals
+
+_MATTERS = 0.01  # probability from which a drive is asked for its places
+_WINDOW = 2  # keyframes to each side over which a peak is looked for
+
+
+def summarized(
+    masses: Reals, off_map: float, table: KeyframeTable, config: DecisionConfig
+) -> Belief:
+    """A belief with its likeliest places.
+
+    Args:
+        masses: [K] probabilities of the keyframes.
+        off_map: what is left for being off the map.
+        table: the keyframes.
+        config: what keyframes make one place.
+    """
+    drives = [rows for rows in table.drives if masses[rows].sum() >= _MATTERS]
+    places = [_likeliest(masses[rows], rows, table, config) for rows in drives]
+    if not places:
+        return Belief(masses, off_map)
+    best = max(places, key=lambda place: place.mass)
+    rivals = [
+        _likeliest(np.where(place.near, 0.0, masses[rows]), rows, table, config)
+        for rows, place in zip(drives, places, strict=True)
+        if masses[rows].sum() - place.mass >= _MATTERS
+    ]
+    rival = max(rivals, key=lambda place: place.mass, default=None)
+    every = [table.ids[rows][each.near] for rows, each in zip(drives, places, strict=True)]
+    return Belief(
+        masses,
+        off_map,
+        best=best.keyframe_id,
+        mass=min(1.0, sum(place.mass for place in places)),
+        place=frozenset(np.concatenate(every).tolist()),
+        rival=rival.keyframe_id if rival else None,
+        rival_mass=rival.mass if rival else 0.0,
+    )
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A place of one drive of R keyframes."""
+
+    keyframe_id: int
+    mass: float
+    near: Flags  # [R] which keyframes of the drive show it
+
+
+def _likeliest(masses: Reals, rows: slice, table: KeyframeTable, config: DecisionConfig) -> _Place:
+    number = _peak(masses)
+    near = table.near(rows.start + number, rows, config)
+    return _Place(int(table.ids[rows.start + number]), float(masses[near].sum()), near)
+
+
+def _peak(masses: Reals) -> int:
+    """The likeliest of the keyframes around which most of the mass is."""
+    padded = np.concatenate([np.zeros(_WINDOW + 1), masses, np.zeros(_WINDOW)])
+    sums = np.cumsum(padded, out=padded)
+    middle = int(np.argmax(sums[2 * _WINDOW + 1 :] - sums[: len(masses)]))
+    start = max(middle - _WINDOW, 0)
+    return start + int(np.argmax(masses[start : middle + _WINDOW + 1]))

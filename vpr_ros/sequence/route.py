@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The drives of a map as lines that are cut in cells of equal length.
+
+Keyframes stand at uneven distances: denser in bends, on top of each other where the robot turned on
+the spot. Belief that moves from keyframe to keyframe would be slowed down or blurred by that. On
+cells of one length, driving a distance is a shift by a whole number of cells, whatever is left
+over waits for the next step, and nothing blurs but what odometry really does not know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from vpr_ros.sequence.keyframe_table import NO_FRAME, KeyframeTable, Numbers, Reals
+
+_HOLE = 10.0  # typical gaps: what a longer gap between two keyframes counts for at most
+_STANDING = 0.05  # meters: keyframes nearer than this were taken while turning on the spot
+_DEFAULT_SPACING = 1.0  # meters, for a map of too few keyframes to tell
+
+
+@dataclass(frozen=True)
+class Leg:
+    """The cells of one session."""
+
+    cells: slice
+    rows: slice  # the session's keyframes
+    has_meters: bool  # whether cells have a length in meters: the keyframes have poses
+    speed: float  # cells per second at which the drive was mapped; 0 if unknown
+
+
+class Route:
+    """Where the keyframes of a table stand along their drives; C is the number of cells."""
+
+    def __init__(self, table: KeyframeTable, spacing: float | None = None) -> None:
+        """Lay out all drives, one behind the other.
+
+        Args:
+            table: the keyframes.
+            spacing: meters of a cell; None for the typical distance of two keyframes.
+        """
+        self.table = table
+        self._drives = [(rows, _gaps(table, rows)) for rows in table.drives]
+        self.spacing = spacing or _typical_spacing([gaps for _, gaps in self._drives])
+        self.cell_of: Numbers = np.zeros(len(table), np.int64)  # [K]
+        self.legs: list[Leg] = []
+        for rows, gaps in self._drives:
+            self._add(rows, gaps)
+
+    @property
+    def cells(self) -> int:
+        """C."""
+        return self.legs[-1].cells.stop if self.legs else 0
+
+    @cached_property
+    def home_of(self) -> Numbers:
+        """[C] the nearest cell of the same drive in which a keyframe stands."""
+        homes = np.empty(self.cells, np.int64)
+        for leg in self.legs:
+            taken = self.cell_of[leg.rows]
+            edges = (taken[:-1] + taken[1:]) // 2 + 1
+            nearest = np.searchsorted(edges, np.arange(leg.cells.start, leg.cells.stop), "right")
+            homes[leg.cells] = taken[nearest]
+        return homes
+
+    @cached_property
+    def sharing(self) -> Numbers:
+        """[K] how many keyframes stand in a keyframe's cell, itself included."""
+        shared: Numbers = np.bincount(self.cell_of, minlength=self.cells)[self.cell_of]
+        return shared
+
+    @cached_property
+    def _empty(self) -> Numbers:
+        """The cells in which no keyframe stands."""
+        return np.flatnonzero(self.home_of != np.arange(self.cells))
+
+    def on_keyframes(self, cells: Reals) -> Reals:
+        """The mass of cells [C] given to the keyframes [K] that stand nearest."""
+        if not self.legs:
+            return np.zeros(0)
+        empty = self._empty
+        moved = np.bincount(self.home_of[empty], weights=cells[empty], minlength=self.cells)
+        shared: Reals = (cells + moved)[self.cell_of] / self.sharing
+        return shared
+
+    def from_keyframes(self, masses: Reals) -> Reals:
+        """The mass of keyframes [K] in their cells [C]."""
+        cells: Reals = np.bincount(self.cell_of, weights=masses, minlength=self.cells).astype(float)
+        return cells
+
+    def _add(self, rows: slice, gaps: Reals | None) -> None:
+        start, count = self.cells, rows.stop - rows.start
+        if gaps is None:
+            offsets = np.arange(count)
+        else:
+            limited = np.minimum(gaps, _HOLE * self.spacing)
+            along = np.concatenate([[0.0], np.cumsum(limited)])
+            offsets = np.rint(along / self.spacing).astype(np.int64)
+        self.cell_of[rows] = start + offsets
+        cells = slice(start, start + int(offsets[-1]) + 1)
+        speed = _speed(self.table.stamps_ns[rows], int(offsets[-1]))
+        self.legs.append(Leg(cells, rows, gaps is not None, speed))
+
+
+def _gaps(table: KeyframeTable, rows: slice) -> Reals | None:
+    """Meters between the keyframes of a drive, None where too few poses tell."""
+    frames, positions = table.frames[rows], table.positions[rows]
+    known = np.flatnonzero(frames != NO_FRAME)
+    if len(known) < 2:
+        return None
+    # A pose that is missing between others is not worth a hole in the route.
+    numbers = np.arange(len(frames))
+    filled = np.stack([np.interp(numbers, known, axis[known]) for axis in positions.T], axis=1)
+    gaps = np.linalg.norm(np.diff(filled, axis=0), axis=1)
+    # Between two frames the distance is unknown; the drive went on, so it is neither 0 nor far.
+    same = np.diff(np.interp(numbers, known, frames[known])) == 0
+    typical = _typical_spacing([gaps[same]])
+    return np.where(same, gaps, typical)
+
+
+def _typical_spacing(gaps: list[Reals | None]) -> float:
+    moved = [each[each > _STANDING] for each in gaps if each is not None]
+    every = np.concatenate(moved) if moved else np.zeros(0)
+    return float(np.median(every)) if len(every) else _DEFAULT_SPACING
+
+
+def _speed(stamps_ns: Numbers, cells: int) -> float:
+    """Cells per second; a pause longer than ten typical gaps counts for ten."""
+    gaps = np.maximum(np.diff(stamps_ns) * 1e-9, 0.0)
+    moving = gaps[gaps > 0.0]
+    if not len(moving):
+        return 0.0
+    return cells / float(np.minimum(moving, _HOLE * np.median(moving)).sum())
