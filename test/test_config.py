@@ -15,13 +15,14 @@ from vpr_ros.config import (
     LocalizerConfig,
     MapperConfig,
     PipelineConfig,
+    SequenceConfig,
     check,
     settings_of,
     with_settings,
 )
 from vpr_ros.errors import ConfigError
 
-SECTIONS = [HogSiftConfig, KeyframeConfig, HomographyConfig, DecisionConfig]
+SECTIONS = [HogSiftConfig, KeyframeConfig, HomographyConfig, DecisionConfig, SequenceConfig]
 WHOLES = [PipelineConfig, LocalizerConfig, MapperConfig]
 NUMBERS = [(n, v, s) for n, v, s in settings_of(MapperConfig()) if isinstance(v, (int, float))]
 

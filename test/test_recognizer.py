@@ -12,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vpr_ros import pipeline
-from vpr_ros.config import CalibrationConfig, DecisionConfig, HogSiftConfig, PipelineConfig
+from vpr_ros.config import (
+    CalibrationConfig,
+    DecisionConfig,
+    HogSiftConfig,
+    PipelineConfig,
+    with_settings,
+)
 from vpr_ros.datatypes import Candidate, Keyframe, KeyframeRecord, Pose, RerankScore, Verdict
 from vpr_ros.recognizer import decide, same_place
 
@@ -263,3 +269,59 @@ def test_one_image_has_one_answer(line, town, scene):
     recognizer = line.recognizer(town)
     first, second = (recognizer.recognize(scene(5), 1) for _ in range(2))
     assert replace(first, timings_s={}) == replace(second, timings_s={})
+
+
+def tracked(line, place_map, **settings):
+    """A recognizer that takes the images before into account."""
+    values = {"sequence.mode": "filter", **settings}
+    config = with_settings(PipelineConfig(), values)
+    return replace(line, config=config).recognizer(place_map)
+
+
+def test_with_a_filter_images_are_answered_in_a_row(line, town, scene):
+    recognizer = tracked(line, town)
+    for number in range(3, 6):
+        pose = Pose((50.0 * number, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), "odom")
+        answer = recognizer.recognize(scene(number), number * S, pose)
+    assert answer.verdict is Verdict.ACCEPTED
+    assert answer.candidates[0].keyframe == town.records()[5]
+    stages = ["extract", "retrieve", "load", "rerank", "sequence", "decide"]
+    assert list(answer.timings_s) == stages
+
+
+def test_a_believed_place_leads_though_it_was_not_retrieved(line, town, scene):
+    recognizer = tracked(line, town, **{"decision.candidates": 1})
+    for number in range(3, 5):
+        pose = Pose((50.0 * number, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), "odom")
+        recognizer.recognize(scene(number), number * S, pose)
+    pose = Pose((250.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), "odom")
+    answer = recognizer.recognize(scene(99), 5 * S, pose)
+    first, *others = answer.candidates
+    assert first.keyframe == town.records()[5]
+    assert first.rerank is None
+    assert -1.0 <= first.similarity < 1.0
+    assert len(others) == 1
+
+
+def test_asking_alone_leaves_the_row_as_it_was(line, town, scene):
+    asked, left = tracked(line, town), tracked(line, town)
+    for number in range(2, 5):
+        alone = asked.recognize_alone(scene(7), 0)
+        answers = [each.recognize(scene(number), number * S) for each in (asked, left)]
+    without_times = [replace(answer, timings_s={}) for answer in answers]
+    assert without_times[0] == without_times[1]
+    single = line.recognizer(town).recognize(scene(7), 0)
+    assert replace(alone, timings_s={}) == replace(single, timings_s={})
+
+
+def test_seqslam_needs_no_odometry(line, town, scene):
+    recognizer = tracked(line, town, **{"sequence.mode": "seqslam", "sequence.seqslam_length": 3})
+    for number in range(2, 6):
+        answer = recognizer.recognize(scene(number), 20 * number * S)
+    assert answer.candidates[0].keyframe == town.records()[5]
+
+
+def test_without_a_filter_odometry_changes_nothing(line, town, scene):
+    pose = Pose((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), "odom")
+    answers = [line.recognizer(town).recognize(scene(2), 5, each) for each in (None, pose)]
+    assert replace(answers[0], timings_s={}) == replace(answers[1], timings_s={})

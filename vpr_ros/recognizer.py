@@ -120,8 +120,10 @@ class PlaceRecognizer:
 
     def _speaks(self, candidate: Candidate) -> bool:
         """Whether the image by itself is more for a candidate than against it."""
-        score = candidate.rerank.score if candidate.rerank else -math.inf
-        return score >= self._calibration.half_score
+        rerank = candidate.rerank
+        if rerank is None or _is_zoomed(rerank, self._config):
+            return False
+        return rerank.score >= self._calibration.half_score
 
     def _unseen(self, keyframe_id: int, query: Features) -> Candidate:
         (features,) = self._map.features_of([keyframe_id])

@@ -88,3 +88,16 @@ def test_missing_faiss_names_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(MapError, match="pip install faiss-cpu"):
         DescriptorIndex(4)
+
+
+def test_similarities_to_all_come_in_order_and_follow_changes():
+    descriptors = np.random.default_rng(0).standard_normal((40, 8)).astype(np.float32)
+    index, query = DescriptorIndex(8), descriptors[3]
+    assert index.similarities(query).shape == (0,)
+    index.add(range(1, 31), descriptors[:30])
+    np.testing.assert_allclose(index.similarities(query), descriptors[:30] @ query, rtol=1e-5)
+    index.add(range(31, 41), descriptors[30:])
+    index.truncate(35)
+    kept = index.similarities(query)
+    index.truncate(0)
+    np.testing.assert_allclose(kept, descriptors[:35] @ query, rtol=1e-5)

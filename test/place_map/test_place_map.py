@@ -331,3 +331,16 @@ def test_real_descriptor_sizes(path):
         place_map.commit()
     with PlaceMap.open(path, REAL_SPEC) as place_map:
         assert_same(place_map.features_of([1])[0], keyframe.features)
+
+
+def test_similarities_stand_in_the_order_of_the_records(path):
+    with PlaceMap.create(path, SPEC) as place_map:
+        fill(place_map, range(5))
+        for number in range(5):
+            query = make_keyframe(number, SPEC).features.global_descriptor
+            similarities = place_map.similarities(query)
+            found = {record.keyframe_id: value for record, value in place_map.search(query, 5)}
+            expected = [found[record.keyframe_id] for record in place_map.records()]
+            np.testing.assert_allclose(similarities, expected, rtol=1e-5)
+        with pytest.raises(MapError):
+            place_map.similarities(query[:-1])

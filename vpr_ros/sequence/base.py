@@ -36,6 +36,7 @@ class Belief:
     rival: int | None = None  # id of the likeliest keyframe of the next place
     rival_mass: float = 0.0
     unsupported: float = 0.0  # looks since an image last spoke for the best place
+    contrary: int | None = None  # id of the keyframe elsewhere that this image speaks for alone
 
 
 class Keyframes(Protocol):

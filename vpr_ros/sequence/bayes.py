@@ -76,10 +76,14 @@ class BayesFilter:
         seconds = 0.0 if self._stamp_ns is None else (stamp_ns - self._stamp_ns) * 1e-9
         self._stamp_ns = stamp_ns
         worth = self._freshness.of(step, look.descriptor)
-        self._predict(step, seconds, worth)
+        if step is None and worth == 0.0:
+            self._motion.wait(seconds)
+        else:
+            self._predict(step, seconds, worth)
         named, ratios = self._evidence.ratios(look.candidates, self._route)
         self._correct(named, ratios, worth)
-        return self._summary(named[ratios > 1.0], worth)
+        belief = self._summary(named[ratios > 1.0], worth)
+        return replace(belief, contrary=self._contrary(belief, look))
 
     def reload(self) -> None:
         """Read all keyframes again, keeping what is believed of each: poses were corrected."""
@@ -169,6 +173,16 @@ class BayesFilter:
         agrees = not taken.isdisjoint(route.home_of[supported].tolist())
         self._unsupported = 0.0 if agrees else self._unsupported + worth
         return replace(belief, unsupported=self._unsupported)
+
+    def _contrary(self, belief: Belief, look: Look) -> int | None:
+        """The keyframe of another place that this image would be accepted for by itself."""
+        if belief.unsupported == 0.0:
+            return None
+        trusted = (c for c in look.candidates if self._evidence.would_accept(c))
+        best = next(trusted, None)
+        if best is None or best.keyframe.keyframe_id in belief.place:
+            return None
+        return best.keyframe.keyframe_id
 
 
 def _fitted(values: Reals, count: int) -> Reals:

@@ -18,10 +18,11 @@ import numpy as np
 from vpr_ros.config import CalibrationConfig, DecisionConfig, SequenceConfig
 from vpr_ros.datatypes import Candidate, RerankScore
 from vpr_ros.sequence.keyframe_table import Numbers, Reals
-from vpr_ros.sequence.route import Route
+from vpr_ros.sequence.route import Leg, Route
 
-# A view matches keyframes a little before and behind it: weights of the neighboring cells.
-_BLUR = ((-2, 0.14), (-1, 0.61), (0, 1.0), (1, 0.61), (2, 0.14))
+# A view matches keyframes a little before and behind it: a normal distribution over the cells.
+_REACH = 2  # cells to each side
+_WIDEST = 1.0  # cells of one standard deviation, where a place is several cells long
 # Power of the ratio of two scores: a rival with 70 % of the best score weighs an eighth of it. The
 # calibration cannot tell them, it calls both certain.
 _RIVALRY = 6.0
@@ -36,7 +37,9 @@ class Evidence:
     def __init__(
         self, config: SequenceConfig, decision: DecisionConfig, calibration: CalibrationConfig
     ) -> None:
-        self._miss = config.miss
+        self._miss, self._trust = config.miss, config.trust
+        self._place = (decision.place_seconds, decision.place_radius)
+        self._accept = decision.accept_probability
         self._max_log_odds = math.log(config.trust / (1.0 - config.trust))
         self._max_zoom = decision.max_zoom
         self._calibration = calibration
@@ -61,6 +64,14 @@ class Evidence:
         shares = best * route.cells * weights / max(float(weights.sum()), 1e-300)
         return cells, self._miss + (1.0 - self._miss) * shares
 
+    def would_accept(self, candidate: Candidate) -> bool:
+        """Whether an image by itself would be enough to accept a candidate."""
+        rerank = candidate.rerank
+        if rerank is None or self._is_zoomed(rerank):
+            return False
+        odds = self._odds(rerank)
+        return odds / (1.0 + odds) >= min(self._accept, self._trust)
+
     def _named(self, candidates: Sequence[Candidate], route: Route) -> dict[int, float]:
         """Weights of the cells that candidates stand in or next to."""
         named: dict[int, float] = {}
@@ -71,12 +82,20 @@ class Evidence:
             if weight <= 0.0 or row is None:
                 continue
             center = int(route.cell_of[row])
-            drive = next(leg.cells for leg in route.legs if center < leg.cells.stop)
-            for offset, part in _BLUR:
+            leg = next(leg for leg in route.legs if center < leg.cells.stop)
+            for offset, part in self._blur(leg, route.spacing):
                 cell = center + offset
-                if drive.start <= cell < drive.stop:
+                if part > 0.0 and leg.cells.start <= cell < leg.cells.stop:
                     named[cell] = max(named.get(cell, 0.0), weight * part)
         return named
+
+    def _blur(self, leg: Leg, spacing: float) -> list[tuple[int, float]]:
+        """Weights of the cells around a match."""
+        seconds, meters = self._place
+        extent = meters / spacing if leg.has_meters else seconds * leg.speed
+        width = max(1e-3, min(_WIDEST, extent / 2.0))
+        offsets = range(-_REACH, _REACH + 1)
+        return [(offset, math.exp(-0.5 * (offset / width) ** 2)) for offset in offsets]
 
     def _weight(self, candidate: Candidate, best_score: float) -> float:
         rerank = candidate.rerank

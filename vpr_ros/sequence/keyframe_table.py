@@ -48,7 +48,8 @@ class KeyframeTable:
         self.stamps_ns = _joined(self.stamps_ns, [record.stamp_ns for record in records])
         self.sessions = _joined(self.sessions, sessions)
         self.frames = _joined(self.frames, frames)
-        self.positions = np.concatenate([self.positions, positions.reshape(-1, 3)])
+        joined = np.concatenate([self.positions, positions.reshape(-1, 3)])
+        self.positions = np.asfortranarray(joined)  # axes are read one by one
         bounds = [0, *(np.flatnonzero(np.diff(self.sessions)) + 1).tolist(), len(self)]
         self.drives = [slice(start, stop) for start, stop in pairwise(bounds) if stop > start]
 
@@ -65,12 +66,24 @@ class KeyframeTable:
         comparable = self.frames[rows] == self.frames[row]
         if self.frames[row] == NO_FRAME or not comparable.all():
             seconds = np.abs(self.stamps_ns[rows] - self.stamps_ns[row]) * 1e-9
-            in_time: Flags = seconds <= config.place_seconds
+            near: Flags = seconds <= config.place_seconds
             if self.frames[row] == NO_FRAME:
-                return in_time
-        gaps = self.positions[rows] - self.positions[row]
-        in_space: Flags = np.einsum("ij,ij->i", gaps, gaps) <= config.place_radius**2
-        return in_space if comparable.all() else np.where(comparable, in_space, in_time)
+                return near
+            near &= ~comparable
+        else:
+            near = np.zeros(len(comparable), bool)
+        near[self._within(config.place_radius, row, rows, comparable)] = True
+        return near
+
+    def _within(self, radius: float, row: int, rows: slice, allowed: Flags) -> Numbers:
+        """Which of the allowed rows lie within a radius in meters of one of them."""
+        here = self.positions[row]
+        # One axis leaves few keyframes to look at on the others.
+        close = np.flatnonzero(np.abs(self.positions[rows, 0] - here[0]) <= radius)
+        gaps = self.positions[rows][close] - here
+        inside = np.einsum("ij,ij->i", gaps, gaps) <= radius**2
+        found: Numbers = close[inside & allowed[close]]
+        return found
 
 
 def _number(known: dict[Hashable, int], name: Hashable) -> int:

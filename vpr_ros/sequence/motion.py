@@ -64,6 +64,11 @@ class Motion:
         self._config = config
         self._meters = 0.0  # driven, but not yet shifted by
         self._seconds: dict[int, float] = {}  # leg -> passed, but not yet turned into cells
+        self._waited = 0.0  # seconds during which the view stayed what it was
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass without moving: nothing but the view could tell, and it did not change."""
+        self._waited += seconds
 
     def advance(
         self, belief: Reals, route: Route, step: OdometryStep | None, seconds: float
@@ -92,6 +97,7 @@ class Motion:
             move(belief[:, leg.cells], low, high)
             diffuse(belief[:, leg.cells], spread)
             moved = max(moved, abs(low + high) / 2)
+        self._waited = 0.0
         return moved
 
     def _shift(self, route: Route, step: OdometryStep | None) -> tuple[int, int, float]:
@@ -108,10 +114,14 @@ class Motion:
 
     def _reachable(self, number: int, leg: Leg, seconds: float) -> int:
         """Cells that the robot can have gone on since the last image, by time alone."""
-        passed = self._seconds.get(number, 0.0) + min(seconds, _LONGEST_GAP_S)
+        if leg.speed <= 0.0:
+            return 0
+        # A slow robot may have crept on while it seemed to wait, by less than a keyframe.
+        crept = min(self._waited, 1.0 / leg.speed)
+        passed = self._seconds.get(number, 0.0) + crept + min(seconds, _LONGEST_GAP_S)
         fastest = self._config.max_speed * leg.speed
         cells = int(fastest * passed)
-        self._seconds[number] = passed - cells / fastest if cells else passed
+        self._seconds[number] = passed - cells / fastest
         return cells
 
 

@@ -7,13 +7,13 @@ straight lines of several speeds through the last images.
 
 Deviations, with their reasons: images enter by the view that is new in them, not by the clock, or
 a robot that stands would end every line; lines run in both directions; with odometry they
-have nearly the slope that it tells; the published acceptance, the ratio of the best score to the
-best outside a window, has no scale of its own, so scores become probabilities here, against
-a constant for being off the map.
+have nearly the slope that it tells; and the published acceptance, the ratio of the best score to
+the best outside a window, is no probability, so scores are held against what chance would reach.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import numpy as np
@@ -32,8 +32,6 @@ _NEW_VIEW = 0.5  # looks that make another row of the sequence
 _SPEEDS = 9  # slopes tried in each direction
 _SLOWEST = 0.5  # of the speed the map was made at
 _ODOMETRY_ERROR = 0.1  # part by which slopes may differ from what odometry says
-_GAIN = 3.0  # log odds per standard deviation of contrast and square root of the length
-_OFF_MAP = 2.0  # standard deviations of contrast, on average, that are as likely right as wrong
 _LEAST_DEVIATION = 1e-3  # of similarities: below it, neighbors are alike and contrast is noise
 
 
@@ -118,10 +116,11 @@ class SeqSlam:
         count = len(self._table)
         if len(self._looks) < self._config.seqslam_length or not count:
             return Belief(np.zeros(count), 1.0)
-        gain = _GAIN * len(self._looks) ** 0.5
-        weights = np.exp(np.minimum(gain * (self._scores() - _OFF_MAP), 600.0))
-        total = float(weights.sum()) + 1.0
-        return summarized(weights / total, 1.0 / total, self._table, self._decision)
+        log_odds = against_chance(self._scores())
+        highest = max(0.0, float(log_odds.max()))
+        weights, off_map = np.exp(log_odds - highest), math.exp(-highest)
+        total = float(weights.sum()) + off_map
+        return summarized(weights / total, off_map / total, self._table, self._decision)
 
     def _scores(self) -> Reals:
         """The mean contrast along the best line that ends at each keyframe, [K]."""
@@ -148,6 +147,21 @@ class SeqSlam:
             if low < high:
                 total[low:high] += contrast[low - shift : high - shift]
         return total
+
+
+def against_chance(scores: Reals) -> Reals:
+    """Log odds of each of K scores for being right, not the best of K chance ones, [K].
+
+    The largest of K normal deviates is about b = sqrt(2 ln K), and exceeds it by x in a part
+    exp(-b x) of the cases (Gumbel's law; Coles, Statistical Modeling of Extreme Values, 2001).
+    Center and width are the median and its deviation, which the right ones do not move.
+    """
+    expected = max(1.0, np.sqrt(2.0 * np.log(len(scores))))
+    center = np.median(scores)
+    width = max(1.4826 * float(np.median(np.abs(scores - center))), _LEAST_DEVIATION)
+    excess = (scores - center) / width - expected
+    log_odds: Reals = expected * excess
+    return log_odds
 
 
 def contrasted(similarities: FloatArray, window: int) -> FloatArray:

@@ -20,6 +20,13 @@ def judge(
         return Verdict.UNKNOWN, f"off the map ({belief.off_map:.2f})", 0.0
     name, mass = f"keyframe {belief.best}", belief.mass
     needed = decision.accept_probability
+    if mass >= needed and belief.contrary is not None:
+        this = f"this image by itself agrees with keyframe {belief.contrary}"
+        return (
+            Verdict.AMBIGUOUS,
+            f"{name} follows from the images before ({mass:.2f}), but {this}",
+            mass,
+        )
     if mass >= needed and belief.unsupported < sequence.patience:
         return Verdict.ACCEPTED, _accepted(belief), mass
     if mass >= needed:

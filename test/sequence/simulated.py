@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Routes, and a robot that sees on them what a test wants it to see."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vpr_ros.config import CalibrationConfig, DecisionConfig, KeyframeConfig, SequenceConfig
+from vpr_ros.datatypes import Candidate, KeyframeRecord, Pose, RerankScore
+from vpr_ros.sequence import BayesFilter, Look, OdometryStep
+
+S = 10**9
+UPRIGHT = (0.0, 0.0, 0.0, 1.0)
+DECISION, STEPS = DecisionConfig(), KeyframeConfig()
+INLIERS = CalibrationConfig(half_score=20.0, score_slope=0.3)
+SEQUENCE = SequenceConfig(mode="filter")
+
+
+class FakeMap:
+    """Keyframes in a list."""
+
+    def __init__(self, records=()):
+        self.list = list(records)
+
+    def __len__(self):
+        return len(self.list)
+
+    def records(self):
+        return list(self.list)
+
+
+def along(points, session="monday", first_id=1, poses=True, period=1.0, frame="odom"):
+    """Keyframes at points [K, 2] or [K, 3], one each ``period`` seconds."""
+    for number, point in enumerate(points):
+        x, y, z = (*point, 0.0)[:3]
+        pose = Pose((float(x), float(y), float(z)), UPRIGHT, frame) if poses else None
+        yield KeyframeRecord(first_id + number, session, round(number * period * S), pose)
+
+
+def straight(count, spacing=1.0, **about):
+    """A map of one straight drive: keyframe ``n + 1`` stands at ``n * spacing`` meters."""
+    return FakeMap(along([(number * spacing, 0.0) for number in range(count)], **about))
+
+
+def view(s):
+    """A descriptor that changes by a keyframe's ``view_change`` each meter."""
+    turned = s * math.acos(1.0 - STEPS.view_change)
+    return np.array([math.cos(turned), math.sin(turned)], np.float32)
+
+
+def seen(place_map, *matches):
+    """Candidates: (keyframe id, inliers) or (keyframe id, inliers, zoom)."""
+    by_id = {record.keyframe_id: record for record in place_map.list}
+    found = [
+        Candidate(by_id[match[0]], 0.9, RerankScore(float(match[1]), match[1], *match[2:]))
+        for match in matches
+        if match[0] in by_id
+    ]
+    return tuple(sorted(found, key=lambda c: -c.rerank.score))
+
+
+def bayes(place_map, decision=DECISION, **settings):
+    return BayesFilter(place_map, replace(SEQUENCE, **settings), decision, INLIERS, STEPS)
+
+
+@dataclass
+class Robot:
+    """Drives along s meters, an image each ``period`` seconds."""
+
+    tracker: BayesFilter
+    place_map: FakeMap
+    odometry: bool = True
+    s: float = 0.0
+    second: float = 100.0
+    period: float = 1.0
+    belief: object = None
+
+    def go(self, meters, *matches, odometry_step=None, views=None):
+        """Move on and look; odometry may be told something else, and so may the camera."""
+        self.s += meters
+        self.second += self.period
+        told = OdometryStep(meters, 0.0) if odometry_step is None else odometry_step
+        step = told if self.odometry and self.belief is not None else None
+        look = Look(seen(self.place_map, *matches), view(self.s) if views is None else views)
+        self.belief = self.tracker.update(round(self.second * S), step, look)
+        return self.belief
+
+    def drive(self, count, meters, inliers, spacing=1.0):
+        """Go on for so many images and match the keyframe that stands nearest."""
+        for _ in range(count):
+            ahead = round((self.s + meters) / spacing) + 1
+            self.go(meters, (ahead, inliers))
+        return self.belief
+
+
+def place_mass(belief, ids):
+    """Probability of keyframes; ids start at 1."""
+    return float(belief.keyframes[np.array(sorted(ids)) - 1].sum())

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The likeliest place, its rival, and what a robot may do with them."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from simulated import DECISION, SEQUENCE, along, straight
+
+from vpr_ros.datatypes import Verdict
+from vpr_ros.sequence import Belief
+from vpr_ros.sequence.keyframe_table import KeyframeTable
+from vpr_ros.sequence.places import summarized
+from vpr_ros.sequence.verdict import judge
+
+NOTHING = np.zeros(0)
+
+
+def summary(masses, records=None):
+    """``masses``: keyframe id -> probability, on a straight drive of 100 keyframes."""
+    records = records or straight(100).list
+    every = np.zeros(len(records))
+    for keyframe_id, mass in masses.items():
+        every[keyframe_id - 1] = mass
+    table = KeyframeTable(records)
+    return summarized(every, 1.0 - float(every.sum()), table, DECISION)
+
+
+def test_a_place_is_a_keyframe_with_those_around_it():
+    belief = summary({50: 0.5, 51: 0.2, 58: 0.1, 90: 0.15})
+    assert (belief.best, belief.rival) == (50, 90)
+    assert belief.mass == pytest.approx(0.8)
+    assert belief.rival_mass == pytest.approx(0.15)
+    assert belief.place == frozenset(range(40, 61))
+
+
+def test_a_broad_hill_is_more_than_a_narrow_peak():
+    assert summary({10: 0.3, 60: 0.2, 61: 0.2, 62: 0.1}).best in (60, 61)
+
+
+@pytest.mark.parametrize("number", [1, 2, 99, 100])
+def test_the_ends_of_a_drive_are_places_too(number):
+    belief = summary({number: 1.0})
+    assert (belief.best, belief.mass, belief.rival) == (number, 1.0, None)
+
+
+def test_nothing_on_the_map_is_no_place():
+    assert summary({}).best is None
+    assert summarized(NOTHING, 1.0, KeyframeTable(), DECISION).best is None
+
+
+def test_drives_add_up_and_the_surest_names_the_keyframe():
+    records = [
+        record
+        for drive in range(3)
+        for record in along([(n, 0) for n in range(50)], f"drive {drive}", first_id=1 + 50 * drive)
+    ]
+    belief = summary({10: 0.3, 70: 0.25, 110: 0.35, 140: 0.05}, records)
+    assert belief.best == 110
+    assert belief.mass == pytest.approx(0.9)
+    assert belief.rival == 140
+    assert {10, 70, 110} <= belief.place
+
+
+@given(st.lists(st.floats(0.0, 1.0), min_size=2, max_size=80))
+def test_summaries_fit_the_masses(values):
+    masses = np.array(values) / max(1.0, sum(values))
+    belief = summarized(
+        masses, 1.0 - masses.sum(), KeyframeTable(straight(len(values)).list), DECISION
+    )
+    assert belief.mass + belief.rival_mass <= masses.sum() + 1e-9
+    if belief.best is not None:
+        assert belief.best in belief.place
+        assert belief.rival not in belief.place
+
+
+def judged(mass, off_map, **known):
+    belief = Belief(NOTHING, off_map, best=7, mass=mass, place=frozenset({7}), **known)
+    return judge(belief, DECISION, SEQUENCE)
+
+
+def test_an_accepted_place_says_since_when_nothing_was_seen_of_it():
+    assert judged(0.97, 0.03) == (
+        Verdict.ACCEPTED, "keyframe 7 agrees with this image and those before (0.97)", 0.97,
+    )  # fmt: skip
+    verdict, reason, _ = judged(0.93, 0.03, unsupported=1.2)
+    assert verdict is Verdict.ACCEPTED
+    assert reason.endswith("follows from the images before (0.93), 1.2 looks after the last match")
+
+
+@pytest.mark.parametrize(("about", "verdict", "words"), [
+    ({"mass": 0.95, "off_map": 0.01, "unsupported": 5.0}, Verdict.UNKNOWN, "5 looks without"),
+    ({"mass": 0.95, "off_map": 0.01, "contrary": 40}, Verdict.AMBIGUOUS, "agrees with keyframe 40"),
+    ({"mass": 0.6, "off_map": 0.05, "rival": 30, "rival_mass": 0.35}, Verdict.AMBIGUOUS,
+     "either keyframe 7 (0.60) or keyframe 30 (0.35)"),
+    ({"mass": 0.85, "off_map": 0.1, "rival": 30, "rival_mass": 0.05}, Verdict.UNKNOWN,
+     "probability 0.85 is too low: 0.90 needed"),
+    ({"mass": 0.2, "off_map": 0.7}, Verdict.UNKNOWN, "off the map (0.70), or keyframe 7 (0.20)"),
+])  # fmt: skip
+def test_every_other_verdict_has_its_reason_and_numbers(about, verdict, words):
+    found, reason, probability = judged(**about)
+    assert found is verdict
+    assert words in reason
+    assert probability == about["mass"]
+
+
+def test_nowhere_at_all_is_said():
+    assert judge(Belief(NOTHING, 1.0), DECISION, SEQUENCE) == (
+        Verdict.UNKNOWN, "off the map (1.00)", 0.0,
+    )  # fmt: skip

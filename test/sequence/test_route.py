@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keyframes at uneven distances on a line of even cells."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from simulated import DECISION, S, along, straight
+
+from vpr_ros.config import DecisionConfig
+from vpr_ros.datatypes import KeyframeRecord, Pose
+from vpr_ros.recognizer import same_place
+from vpr_ros.sequence.keyframe_table import KeyframeTable
+from vpr_ros.sequence.route import Route
+
+
+def route_of(records, spacing=None):
+    return Route(KeyframeTable(list(records)), spacing)
+
+
+def test_even_keyframes_have_a_cell_each():
+    route = route_of(straight(20, spacing=0.7).list)
+    assert route.spacing == pytest.approx(0.7)
+    assert route.cell_of.tolist() == list(range(20))
+    assert route.cells == 20
+
+
+def test_a_dense_bend_and_a_turn_on_the_spot_are_no_longer_than_they_are():
+    bend = [(3 + 0.1 * n, 0.0) for n in range(10)]
+    points = [(0, 0), (1, 0), (2, 0), *bend, (4, 0), (4, 0), (4, 0), (5, 0), (6, 0), (7, 0)]
+    route = route_of(along(points), spacing=1.0)
+    assert route.cells == 8
+    assert route.cell_of[[0, 2, 3, 13, 14, 15, 18]].tolist() == [0, 2, 3, 4, 4, 4, 7]
+
+
+def test_a_hole_counts_for_ten_cells_at_most():
+    route = route_of(along([(0, 0), (1, 0), (2, 0), (9000, 0), (9001, 0)]))
+    assert route.cells == 2 + 10 + 1 + 1
+
+
+def test_drives_lie_behind_each_other_and_keep_their_kinds():
+    first = along([(n, 0) for n in range(5)], "monday", period=0.5)
+    second = along([(0, 0)] * 6, "tuesday", first_id=6, poses=False, period=2.0)
+    route = route_of([*first, *second])
+    assert [leg.cells for leg in route.legs] == [slice(0, 5), slice(5, 11)]
+    assert [leg.has_meters for leg in route.legs] == [True, False]
+    assert [leg.speed for leg in route.legs] == pytest.approx([2.0, 0.5])
+
+
+def test_a_pose_that_is_missing_is_no_hole():
+    records = straight(9).list
+    records[4] = KeyframeRecord(5, "monday", records[4].stamp_ns, None)
+    assert route_of(records).cell_of.tolist() == list(range(9))
+
+
+def test_another_frame_goes_on_where_the_last_one_ended():
+    first = along([(n, 0) for n in range(5)], frame="odom")
+    second = along([(900 + n, 0) for n in range(5)], first_id=6, frame="map")
+    assert route_of([*first, *second]).cell_of.tolist() == list(range(10))
+
+
+def test_a_pause_does_not_slow_the_drive_down():
+    records = straight(10).list
+    paused = [
+        KeyframeRecord(10 + n, "monday", (5000 + n) * S, r.pose) for n, r in enumerate(records)
+    ]
+    (leg,) = route_of([*records, *paused[1:]]).legs
+    assert leg.speed == pytest.approx(1.0, rel=0.5)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_few_keyframes_make_a_route(count):
+    route = route_of(straight(count).list)
+    assert route.cells == count
+    assert route.on_keyframes(np.ones(count)).tolist() == [1.0] * count
+
+
+POINTS = st.lists(st.tuples(st.floats(-30, 30), st.floats(-30, 30)), min_size=1, max_size=30)
+
+
+@given(POINTS, st.booleans())
+def test_no_mass_is_lost_between_cells_and_keyframes(points, poses):
+    route = route_of(along(points, poses=poses))
+    cells = np.random.default_rng(0).random(route.cells)
+    assert route.on_keyframes(cells).sum() == pytest.approx(cells.sum())
+    masses = np.random.default_rng(1).random(len(points))
+    assert route.from_keyframes(masses).sum() == pytest.approx(masses.sum())
+
+
+@given(POINTS, st.lists(st.integers(0, 2), min_size=30, max_size=30), st.floats(0, 40))
+def test_places_are_those_of_the_recognizer(points, kinds, radius):
+    config = DecisionConfig(place_radius=radius, place_seconds=3.0)
+    records = [
+        KeyframeRecord(n + 1, "monday", n * S, _pose(point, kinds[n]))
+        for n, point in enumerate(points)
+    ]
+    table = KeyframeTable(records)
+    (rows,) = table.drives
+    for number, record in enumerate(records):
+        expected = [same_place(record, other, config) for other in records]
+        assert table.near(number, rows, config).tolist() == expected
+
+
+def _pose(point, kind):
+    frame = ("odom", "map", None)[kind]
+    return Pose((*point, 0.0), (0.0, 0.0, 0.0, 1.0), frame) if frame else None
+
+
+def test_keyframes_are_found_by_their_ids():
+    table = KeyframeTable(straight(5, first_id=7).list)
+    table.append(straight(3, first_id=20, session="tuesday").list)
+    assert [table.index_of(number) for number in (7, 11, 12, 20, 22, 23)] == [
+        0,
+        4,
+        None,
+        5,
+        7,
+        None,
+    ]
+    assert table.drives == [slice(0, 5), slice(5, 8)]
+    assert table.near(1, slice(0, 5), DECISION).all()
