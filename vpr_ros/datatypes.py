@@ -121,6 +121,12 @@ class RerankScore:
     inliers: int  # -1 where the reranker does not count them
     zoom: float = math.nan  # how many times larger the query shows the scene; NaN if not measured
 
+    def is_zoomed(self, limit: float) -> bool:
+        """Whether the query was taken from nearer or farther than the keyframe by this factor."""
+        if math.isnan(self.zoom):
+            return False
+        return max(self.zoom, 1.0 / max(self.zoom, 1e-9)) > limit
+
 
 @dataclass(frozen=True)
 class Candidate:

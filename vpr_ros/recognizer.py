@@ -121,7 +121,7 @@ class PlaceRecognizer:
     def _speaks(self, candidate: Candidate) -> bool:
         """Whether the image by itself is more for a candidate than against it."""
         rerank = candidate.rerank
-        if rerank is None or _is_zoomed(rerank, self._config):
+        if rerank is None or rerank.is_zoomed(self._config.max_zoom):
             return False
         return rerank.score >= self._calibration.half_score
 
@@ -148,7 +148,7 @@ def decide(
     if probability < config.accept_probability:
         shortage = _shortage(rerank, _needed_score(config, calibration))
         return Verdict.UNKNOWN, f"{name} fits best, but {shortage}", probability
-    if _is_zoomed(rerank, config):
+    if rerank.is_zoomed(config.max_zoom):
         return Verdict.AMBIGUOUS, f"near {name}, {_zoom_in_words(rerank.zoom)}", probability
     rival = _rival(candidates, config)
     if rival is not None and rival.rerank is not None:
@@ -201,13 +201,6 @@ def _shortage(rerank: RerankScore, needed: float) -> str:
     if rerank.inliers < 0:
         return f"score {rerank.score:.2f} is too low: {needed:.2f} needed"
     return f"{rerank.inliers} inliers are too few: {math.ceil(needed)} needed"
-
-
-def _is_zoomed(rerank: RerankScore, config: DecisionConfig) -> bool:
-    """Whether the query was taken from clearly nearer or farther than the keyframe."""
-    if math.isnan(rerank.zoom):
-        return False
-    return max(rerank.zoom, 1.0 / max(rerank.zoom, 1e-9)) > config.max_zoom
 
 
 def _zoom_in_words(zoom: float) -> str:

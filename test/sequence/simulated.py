@@ -53,7 +53,7 @@ def seen(place_map, *matches):
     """Candidates: (keyframe id, inliers) or (keyframe id, inliers, zoom)."""
     by_id = {record.keyframe_id: record for record in place_map.list}
     found = [
-        Candidate(by_id[match[0]], 0.9, RerankScore(float(match[1]), match[1], *match[2:]))
+        Candidate(by_id[match[0]], 0.9, RerankScore(float(match[1]), -1, *match[2:]))
         for match in matches
         if match[0] in by_id
     ]

@@ -77,6 +77,12 @@ def test_keyframes_that_are_not_known_yet_and_scores_of_zero_say_nothing():
     assert gained((50, 0), (51, 100)) == pytest.approx(gained((51, 100)))
 
 
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_says_nothing(score):
+    assert gained((50, score)) == 0.0
+    assert gained((50, score), (51, 100)) == pytest.approx(gained((51, 100)))
+
+
 @given(st.lists(st.tuples(st.integers(1, 100), st.integers(-5, 10**6)), max_size=10))
 def test_ratios_are_finite_and_never_below_a_miss(matches):
     learned = CalibrationConfig(half_score=0.5, score_slope=10.0)

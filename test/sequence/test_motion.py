@@ -111,3 +111,4 @@ def test_poses_that_do_not_compare_make_no_step():
     assert odometer.step(None) is None
     assert odometer.step(pose(2.0, 0.0)) is None
     assert odometer.step(pose(3.0, 0.0)).distance == pytest.approx(1.0)
+    assert odometer.step(pose(math.nan, 0.0)) is None

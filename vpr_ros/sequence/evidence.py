@@ -67,7 +67,7 @@ class Evidence:
     def would_accept(self, candidate: Candidate) -> bool:
         """Whether an image by itself would be enough to accept a candidate."""
         rerank = candidate.rerank
-        if rerank is None or self._is_zoomed(rerank):
+        if rerank is None or not self._is_usable(rerank):
             return False
         odds = self._odds(rerank)
         return odds / (1.0 + odds) >= min(self._accept, self._trust)
@@ -76,6 +76,7 @@ class Evidence:
         """Weights of the cells that candidates stand in or next to."""
         named: dict[int, float] = {}
         scores = [c.rerank.score for c in candidates if c.rerank is not None]
+        scores = [score for score in scores if math.isfinite(score)]
         for candidate in candidates:
             weight = self._weight(candidate, max(scores, default=0.0))
             row = route.table.index_of(candidate.keyframe.keyframe_id)
@@ -99,18 +100,19 @@ class Evidence:
 
     def _weight(self, candidate: Candidate, best_score: float) -> float:
         rerank = candidate.rerank
-        if rerank is None or self._is_zoomed(rerank) or rerank.score <= 0.0 < best_score:
+        if rerank is None or not self._is_usable(rerank) or rerank.score <= 0.0 < best_score:
             return 0.0
         ratio = rerank.score / best_score if best_score > 0.0 else 1.0
         return float(ratio**_RIVALRY) * self._odds(rerank)
+
+    def _is_usable(self, rerank: RerankScore) -> bool:
+        """Whether a score says something of its keyframe's cell: a zoomed view is not from there.
+
+        What is no number would stay in the belief forever.
+        """
+        return math.isfinite(rerank.score) and not rerank.is_zoomed(self._max_zoom)
 
     def _odds(self, rerank: RerankScore) -> float:
         log_odds = self._calibration.score_slope * (rerank.score - self._calibration.half_score)
         log_odds *= _DOUBT if log_odds < 0.0 else 1.0
         return math.exp(max(-60.0, min(self._max_log_odds, log_odds)))
-
-    def _is_zoomed(self, rerank: RerankScore) -> bool:
-        """Whether the view is clearly nearer or farther: it is not from this cell, then."""
-        if math.isnan(rerank.zoom):
-            return False
-        return max(rerank.zoom, 1.0 / max(rerank.zoom, 1e-9)) > self._max_zoom

@@ -48,6 +48,8 @@ class Odometer:
             return None
         moved = np.subtract(pose.position, last.position)
         ahead = float(moved @ _ahead(last))
+        if not math.isfinite(ahead):
+            return None
         return OdometryStep(math.copysign(float(np.linalg.norm(moved)), ahead), angle(last, pose))
 
 
