@@ -87,9 +87,12 @@ def test_no_mass_is_lost_between_cells_and_keyframes(points, poses):
     assert route.from_keyframes(masses).sum() == pytest.approx(masses.sum())
 
 
-@given(POINTS, st.lists(st.integers(0, 2), min_size=30, max_size=30), st.floats(0, 40))
+WHOLE = st.lists(st.tuples(st.integers(-30, 30), st.integers(-30, 30)), min_size=1, max_size=30)
+
+
+@given(WHOLE, st.lists(st.integers(0, 2), min_size=30, max_size=30), st.integers(0, 40))
 def test_places_are_those_of_the_recognizer(points, kinds, radius):
-    config = DecisionConfig(place_radius=radius, place_seconds=3.0)
+    config = DecisionConfig(place_radius=float(radius), place_seconds=3.0)
     records = [
         KeyframeRecord(n + 1, "monday", n * S, _pose(point, kinds[n]))
         for n, point in enumerate(points)
@@ -103,7 +106,8 @@ def test_places_are_those_of_the_recognizer(points, kinds, radius):
 
 def _pose(point, kind):
     frame = ("odom", "map", None)[kind]
-    return Pose((*point, 0.0), (0.0, 0.0, 0.0, 1.0), frame) if frame else None
+    x, y = map(float, point)
+    return Pose((x, y, 0.0), (0.0, 0.0, 0.0, 1.0), frame) if frame else None
 
 
 def test_keyframes_are_found_by_their_ids():

@@ -80,8 +80,8 @@ class KeyframeTable:
         here = self.positions[row]
         # One axis leaves few keyframes to look at on the others.
         close = np.flatnonzero(np.abs(self.positions[rows, 0] - here[0]) <= radius)
-        gaps = self.positions[rows][close] - here
-        inside = np.einsum("ij,ij->i", gaps, gaps) <= radius**2
+        x, y, z = (self.positions[rows][close] - here).T
+        inside = np.hypot(np.hypot(x, y), z) <= radius
         found: Numbers = close[inside & allowed[close]]
         return found
 

@@ -42,12 +42,12 @@ class Route:
             spacing: meters of a cell; None for the typical distance of two keyframes.
         """
         self.table = table
-        self._drives = [(rows, _gaps(table, rows)) for rows in table.drives]
-        self.spacing = spacing or _typical_spacing([gaps for _, gaps in self._drives])
+        gaps = [_gaps(table, rows) for rows in table.drives]
+        self.spacing = spacing or _typical_spacing(gaps)
         self.cell_of: Numbers = np.zeros(len(table), np.int64)  # [K]
         self.legs: list[Leg] = []
-        for rows, gaps in self._drives:
-            self._add(rows, gaps)
+        for rows, between in zip(table.drives, gaps, strict=True):
+            self._add(rows, between)
 
     @property
     def cells(self) -> int:
