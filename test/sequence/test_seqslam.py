@@ -56,13 +56,14 @@ def test_nothing_is_said_before_the_sequence_is_complete():
     assert (belief.off_map, belief.best) == (1.0, None)
 
 
-def test_a_pause_does_not_break_the_line():
+@pytest.mark.parametrize("odometry", [False, True])
+def test_a_pause_does_not_break_the_line(odometry):
     random, tracker = np.random.default_rng(0), slam(straight(COUNT))
     for count in range(40):
         moved = count if count < 8 else max(8, count - 20)
         step = OdometryStep(1.0 if count < 8 or count > 28 else 0.0, 0.0)
         look = Look((), view(2.0 * moved), similarities(100 + moved, random, 2.5))
-        belief = tracker.update(count * S, step, look)
+        belief = tracker.update(count * S, step if odometry else None, look)
     assert abs(belief.best - 120) <= 1
 
 

@@ -13,6 +13,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -103,14 +104,17 @@ def report(drive: Drive, rows: list[tuple[str, str, bool]]) -> None:
         )
 
 
-class Watched(SequenceTracker):
+class Watched:
     """A tracker whose last belief can be looked at."""
 
-    belief: Belief
+    def __init__(self, tracker: SequenceTracker) -> None:
+        self._tracker = tracker
+        self.needs_similarities = tracker.needs_similarities
+        self.belief: Belief | None = None
 
     def decide(self, stamp_ns, odometry, look):
-        """As always."""
-        self.belief, answer = super().decide(stamp_ns, odometry, look)
+        """As the tracker does."""
+        self.belief, answer = self._tracker.decide(stamp_ns, odometry, look)
         return self.belief, answer
 
 
@@ -121,28 +125,35 @@ def kidnap(drive: Drive, start: int, goal: int, use_odometry: bool) -> tuple[int
         Frames until the new place is accepted, the highest probability of the old route in
         frames 6 and later after the jump, and the number of wrong ACCEPTED after the jump.
     """
+    recovered, old_mass, wrong = -1, 0.0, 0
+    answers = jumping(drive, start, goal, use_odometry)
+    for after, (accepted, right, mass) in enumerate(answers, start=1 - BEFORE):
+        if after >= 1:
+            wrong += accepted and not right
+            recovered = after if recovered < 0 and accepted and right else recovered
+        if after > 5:
+            old_mass = max(old_mass, mass)
+    return recovered, old_mass, wrong
+
+
+def jumping(
+    drive: Drive, start: int, goal: int, use_odometry: bool
+) -> Iterator[tuple[bool, bool, float]]:
+    """Of every frame: accepted, right, and the probability of the route before the jump."""
     pipeline = build(drive.config(**{"sequence.mode": "filter"}))
     numbers = [*range(start, start + BEFORE), *range(goal, goal + AFTER)]
-    recovered, old_mass, wrong = -1, 0.0, 0
+    period = drive.stamps_ns[1] - drive.stamps_ns[0]
     with pipeline.open_map(drive.map_path) as place_map:
-        inner = open_tracker(place_map, pipeline.config, pipeline.calibration)
-        watched = Watched(inner._filter, pipeline.config.decision, pipeline.config.sequence)
+        watched = Watched(open_tracker(place_map, pipeline.config, pipeline.calibration))
         recognizer = drive.recognizer(place_map, pipeline, watched)
         stamps = np.array([record.stamp_ns for record in place_map.records()])
         old = slice(*np.searchsorted(stamps, [drive.stamps_ns[start], stamp_after(drive, start)]))
-        period = drive.stamps_ns[1] - drive.stamps_ns[0]
         for count, number in enumerate(numbers):
             odometry = spliced(drive, numbers, count) if use_odometry else None
             answer = recognizer.recognize(picture(number), count * period, odometry)
-            after = count - BEFORE + 1
             right = drive.is_right(number, answer.candidates[0].keyframe.stamp_ns)
-            accepted = answer.verdict is Verdict.ACCEPTED
-            if after >= 1:
-                wrong += accepted and not right
-                recovered = after if recovered < 0 and accepted and right else recovered
-            if after > 5:
-                old_mass = max(old_mass, float(watched.belief.keyframes[old].sum()))
-    return recovered, old_mass, wrong
+            mass = float(watched.belief.keyframes[old].sum())
+            yield answer.verdict is Verdict.ACCEPTED, right, mass
 
 
 def stamp_after(drive: Drive, start: int) -> int:
@@ -154,8 +165,8 @@ def spliced(drive: Drive, numbers: list[int], count: int) -> Pose:
     """Odometry that joins the two parts: only the length along the way is kept."""
     total = 0.0
     for left, right in pairwise(numbers[: count + 1]):
-        step = 1 if right != left + 1 else 0  # the jump counts as an ordinary step
-        a, b = drive.odometry[right - 1 if step else left], drive.odometry[right]
+        before = left if right == left + 1 else right - 1  # the jump counts as an ordinary step
+        a, b = drive.odometry[before], drive.odometry[right]
         total += float(np.linalg.norm(np.subtract(a.position, b.position)))
     return Pose((total, 0.0, 0.0), UPRIGHT, "odom")
 
@@ -233,7 +244,8 @@ def main() -> None:
             report(corridor(args.corridor, args.cache, mapped), without)
     if args.walk:
         for mapped in (200, 140):
-            report(walk(args.walk, args.cache, mapped), without)
+            for tolerance in (2, 4):
+                report(walk(args.walk, args.cache, mapped, tolerance), without)
     if args.kitti:
         report_jumps(kitti_halves(args.kitti[0], args.cache))
     say(f"\none core of {os.cpu_count()}, load {os.getloadavg()[0]:.1f}")

@@ -149,20 +149,22 @@ def corridor(folder: Path, cache: Path, mapped: int) -> Drive:
     )
 
 
-def walk(folder: Path, cache: Path, mapped: int) -> Drive:
-    """A path walked twice in step; the map is the first part of it."""
+def walk(folder: Path, cache: Path, mapped: int, tolerance: int) -> Drive:
+    """A path walked twice in step; the map is the first part of it.
+
+    Positives are two photos away at most; a match is right up to ``tolerance`` photos away.
+    """
     database = list(ImageFolder(folder / "database", PHOTOS_PER_SECOND).frames())[:mapped]
     queries = ImageFolder(folder / "queries", PHOTOS_PER_SECOND).frames()
     name = f"{folder.name}, {mapped} mapped"
     map_path = _mapped(cache / f"{name}.vprmap", database, PHOTO_SETTINGS)
     parts = _described(cache / f"{folder.name}.pickle", queries, False)
     return Drive(
-        name,
+        f"walk, {mapped} mapped, right to {tolerance}",
         map_path,
         *parts,
         lambda i: i < mapped + 2,
-        # Positives are two photos away at most. As on KITTI, a match of twice that is no mistake.
-        lambda i, stamp_ns: abs(round(stamp_ns * PHOTOS_PER_SECOND / 1e9) - i) <= 4,
+        lambda i, stamp_ns: abs(round(stamp_ns * PHOTOS_PER_SECOND / 1e9) - i) <= tolerance,
         PHOTO_SETTINGS,
     )
 

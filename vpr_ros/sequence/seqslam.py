@@ -77,8 +77,9 @@ class SeqSlam:
             step = None
         if len(self._keyframes) != len(self._table):
             self.reload()
-        self._travel(stamp_ns, step)
-        self._news += self._freshness.of(step, look.descriptor)
+        worth = self._freshness.of(step, look.descriptor)
+        self._travel(stamp_ns, step, worth)
+        self._news += worth
         if look.similarities is not None and (self._news >= _NEW_VIEW or not self._looks):
             contrast = contrasted(look.similarities, self._config.seqslam_window)
             self._looks.append((contrast, self._traveled))
@@ -100,7 +101,7 @@ class SeqSlam:
         self._freshness = Freshness(self._steps)
         self._news = self._traveled = 0.0
 
-    def _travel(self, stamp_ns: int, step: OdometryStep | None) -> None:
+    def _travel(self, stamp_ns: int, step: OdometryStep | None, worth: float) -> None:
         seconds = 0.0 if self._stamp_ns is None else (stamp_ns - self._stamp_ns) * 1e-9
         known = step is not None and self._per_meter is not None
         if self._stamp_ns is not None and known != self._by_odometry:
@@ -109,7 +110,7 @@ class SeqSlam:
         self._stamp_ns = stamp_ns
         if step is not None and self._per_meter is not None:
             self._traveled += step.distance * self._per_meter
-        else:
+        elif worth > 0.0:  # while the view stays what it is, the robot stands
             self._traveled += seconds * self._per_second
 
     def _summary(self) -> Belief:
