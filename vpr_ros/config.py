@@ -32,6 +32,16 @@ METHODS = (
 PRECISIONS = ("fp32", "fp16", "bf16")
 RUNTIMES = ("auto", "tensorrt", "onnxruntime", "onnxruntime-tensorrt", "openvino", "pytorch")
 SEQUENCE_MODES = ("off", "filter", "seqslam")
+SLAM_STACKS = (
+    "nav2_amcl",
+    "slam_toolbox",
+    "robot_localization",
+    "isaac_vgl",
+    "rtabmap",
+    "lio_sam",
+    "hydra",
+    "swarm_slam",
+)
 
 
 @dataclass(frozen=True)
@@ -319,6 +329,100 @@ class PipelineConfig:
 
 
 @dataclass(frozen=True)
+class RtabmapConfig:
+    """RTAB-Map, which is told of loop closures as links between its own nodes."""
+
+    stamp_tolerance: float = _setting(
+        0.01,
+        "Seconds between an image and the RTAB-Map node that is taken for it; the motion in "
+        "between is not in the link",
+        minimum=1e-5,
+        maximum=1.0,
+    )
+    confirm_timeout: float = _setting(
+        10.0, "Seconds until a link must show in mapGraph; then it is sent once more", minimum=0.1
+    )
+
+
+@dataclass(frozen=True)
+class LioSamConfig:
+    """LIO-SAM, which registers the scans of a loop closure itself."""
+
+    min_separation: float = _setting(
+        30.0, "LIO-SAM's historyKeyframeSearchTimeDiff: it ignores closures of less", minimum=0.0
+    )
+
+
+@dataclass(frozen=True)
+class HydraConfig:
+    """Hydra and Kimera, whose pose graphs name poses by robot and stamp."""
+
+    hold: float = _setting(
+        15.0,
+        "Seconds that a closure is held, until the pose graph holds both of its poses",
+        minimum=0.0,
+        maximum=600.0,
+    )
+    robot_id: int = _setting(0, "This robot's number in the pose graph", minimum=0, maximum=1000)
+
+
+@dataclass(frozen=True)
+class SwarmSlamConfig:
+    """Swarm-SLAM, which registers the keyframes of a loop closure itself."""
+
+    stamp_tolerance: float = _setting(
+        0.5,
+        "Seconds between an image and the Swarm-SLAM keyframe that is taken for it",
+        minimum=1e-5,
+        maximum=10.0,
+    )
+
+
+@dataclass(frozen=True)
+class SlamConfig:
+    """What SLAM and navigation stacks are told, and how."""
+
+    adapters: tuple[str, ...] = _setting((), "Stacks to speak to", choices=SLAM_STACKS)
+    initial_pose: str = _setting(
+        "once",
+        "When a pose that resets a stack is sent. once: after activation and whenever asked; "
+        "request: only when asked; always: with every accepted match",
+        choices=("once", "request", "always"),
+    )
+    frame: str = _setting(
+        "",
+        "Frame named in the poses sent, if it is the same as that of the map's poses under "
+        "another name; empty: as recorded",
+    )
+    position_sigma: float = _setting(
+        0.0,
+        "Standard deviation in metres of a pose that only names a place; 0: half of "
+        "decision.place_radius",
+        minimum=0.0,
+        maximum=10000.0,  # its square must pass Nav2's check, which refuses more than 1e9
+    )
+    heading_sigma: float = _setting(
+        0.5,
+        "Standard deviation in radians about each axis of a pose that only names a place",
+        minimum=0.01,
+        maximum=math.pi,
+    )
+    base_frame: str = _setting(
+        "base_link", "The body whose poses the stack estimates; cameras are found in /tf_static"
+    )
+    patience: float = _setting(
+        10.0,
+        "Seconds that a closure waits for a stack to know both of its images",
+        minimum=0.0,
+        maximum=600.0,
+    )
+    rtabmap: RtabmapConfig = field(default_factory=RtabmapConfig)
+    lio_sam: LioSamConfig = field(default_factory=LioSamConfig)
+    hydra: HydraConfig = field(default_factory=HydraConfig)
+    swarm_slam: SwarmSlamConfig = field(default_factory=SwarmSlamConfig)
+
+
+@dataclass(frozen=True)
 class NodeConfig(PipelineConfig):
     """What the mapper and the localizer both need to know of the robot."""
 
@@ -333,6 +437,7 @@ class NodeConfig(PipelineConfig):
         "Quality of service of the image subscription; best_effort hears every publisher",
         choices=("best_effort", "reliable"),
     )
+    slam: SlamConfig = field(default_factory=SlamConfig)
 
 
 @dataclass(frozen=True)
@@ -374,8 +479,9 @@ def settings_of(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Setti
 
 def check(name: str, value: Any, setting: Setting) -> None:
     """Raise ConfigError, naming setting, value and range, if the value cannot work."""
-    if setting.choices and value not in setting.choices:
-        raise ConfigError(f"{name} = {value!r}: choose one of {', '.join(setting.choices)}")
+    for chosen in value if isinstance(value, tuple) else (value,):
+        if setting.choices and chosen not in setting.choices:
+            raise ConfigError(f"{name} = {chosen!r}: choose one of {', '.join(setting.choices)}")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         low = -math.inf if setting.minimum is None else setting.minimum
         high = math.inf if setting.maximum is None else setting.maximum
@@ -405,6 +511,8 @@ def with_settings(config: T, values: Mapping[str, Any]) -> T:
 def _fits(value: Any, default: Any) -> bool:
     if isinstance(default, float):
         return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if isinstance(default, tuple):
+        return isinstance(value, tuple) and all(isinstance(item, str) for item in value)
     return type(value) is type(default)
 
 

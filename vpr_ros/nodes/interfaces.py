@@ -6,7 +6,7 @@ from __future__ import annotations
 from vpr_ros.errors import ConfigError
 
 try:
-    from vpr_msgs.msg import PlaceCandidate, PlaceMatch
+    from vpr_msgs.msg import LoopClosure, PlaceCandidate, PlaceMatch
     from vpr_msgs.srv import GetMapInfo, LoadMap, QueryPlace, SaveMap
 except ImportError as error:
     raise ConfigError(
@@ -15,4 +15,12 @@ except ImportError as error:
         "workspace), then 'source install/setup.bash'"
     ) from error
 
-__all__ = ["GetMapInfo", "LoadMap", "PlaceCandidate", "PlaceMatch", "QueryPlace", "SaveMap"]
+__all__ = [
+    "GetMapInfo",
+    "LoadMap",
+    "LoopClosure",
+    "PlaceCandidate",
+    "PlaceMatch",
+    "QueryPlace",
+    "SaveMap",
+]

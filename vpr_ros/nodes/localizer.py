@@ -44,7 +44,9 @@ class LocalizerNode(PlaceNode):
         """Answer the image and publish the answer."""
         recognition = self._recognize(image, frame.stamp_ns)
         header = frame.message.header
-        self._matches.publish(place_match_to_message(recognition, header, self._config.map_path))
+        match = place_match_to_message(recognition, header, self._config.map_path)
+        self._matches.publish(match)
+        self._slam.localized(match)
         name = recognition.verdict.name
         self._verdicts[name] = self._verdicts.get(name, 0) + 1
         return recognition.timings_s

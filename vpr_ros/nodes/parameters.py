@@ -8,6 +8,7 @@ from typing import TypeVar
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 
 from vpr_ros.config import NodeConfig, Setting, settings_of, with_settings
 from vpr_ros.errors import ConfigError
@@ -27,7 +28,10 @@ def declare_parameters(node: Node, defaults: NodeConfig) -> None:
     """
     for name, value, setting in settings_of(defaults):
         try:
-            node.declare_parameter(name, value, _descriptor(value, setting))
+            if isinstance(value, tuple):
+                _declare_list(node, name, value, _descriptor(value, setting))
+            else:
+                node.declare_parameter(name, value, _descriptor(value, setting))
         except ParameterException as error:
             raise ConfigError(f"parameter {name}: {error}") from error
 
@@ -38,14 +42,26 @@ def read_parameters(node: Node, defaults: C) -> C:
     Raises:
         ConfigError: a value is out of range.
     """
-    names = [name for name, _, _ in settings_of(defaults)]
-    return with_settings(defaults, {name: node.get_parameter(name).value for name in names})
+    values = {name: node.get_parameter(name).value for name, _, _ in settings_of(defaults)}
+    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return with_settings(defaults, {**values, **lists})
+
+
+def _declare_list(
+    node: Node, name: str, default: tuple[str, ...], descriptor: ParameterDescriptor
+) -> None:
+    """Declare by type: from an empty list, rclpy would infer a list of bytes."""
+    kind = Parameter.Type.STRING_ARRAY
+    declared = node.declare_parameter(name, kind, descriptor)
+    if declared.type_ == Parameter.Type.NOT_SET:
+        node.set_parameters([Parameter(name, kind, list(default))])
 
 
 def _descriptor(value: object, setting: Setting) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(description=setting.description)
     if setting.choices:
-        descriptor.additional_constraints = "one of: " + ", ".join(setting.choices)
+        words = "any of: " if isinstance(value, tuple) else "one of: "
+        descriptor.additional_constraints = words + ", ".join(setting.choices)
     if setting.minimum is None and setting.maximum is None:
         return descriptor
     low = -_LARGEST if setting.minimum is None else setting.minimum

@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ from vpr_ros.nodes.conversions import image_from_message, stamp_to_ns
 from vpr_ros.nodes.diagnostics import Health, InputState
 from vpr_ros.nodes.interfaces import GetMapInfo
 from vpr_ros.nodes.parameters import declare_parameters, read_parameters
+from vpr_ros.nodes.slam import SlamAdapters, connect
 from vpr_ros.nodes.statistics import FrameStatistics
 from vpr_ros.nodes.worker import FrameWorker
 from vpr_ros.pipeline import Pipeline
@@ -67,6 +69,7 @@ class PlaceNode(LifecycleNode):
         self._config = defaults
         self._pipeline: Pipeline | None = None
         self._map: PlaceMap | None = None
+        self._slam = SlamAdapters()
         self._worker: FrameWorker[ImageFrame] | None = None
         self._inputs: list[Any] = []
         self._statistics = FrameStatistics()
@@ -104,6 +107,7 @@ class PlaceNode(LifecycleNode):
     def on_activate(self, state: State) -> TransitionCallbackReturn:
         """Start the worker and listen."""
         self._worker = FrameWorker(self._handle, self._failed)
+        self._slam.activate()
         self.subscribe()
         return super().on_activate(state)
 
@@ -125,9 +129,12 @@ class PlaceNode(LifecycleNode):
         """Build the pipeline that the parameters describe and open its map."""
         self._statistics = FrameStatistics()
         self._config = read_parameters(self, self._defaults)
-        # Building a TensorRT engine takes minutes on some robots.
-        self._pipeline = pipeline.build(self._config, Hooks(stop=self.ending.is_set))
-        self._map = self.open_map(Path(self._config.map_path).expanduser())
+        with ExitStack() as undo:
+            self._slam = undo.enter_context(closing(connect(self, self._config)))
+            # Building a TensorRT engine takes minutes on some robots.
+            self._pipeline = pipeline.build(self._config, Hooks(stop=self.ending.is_set))
+            self._map = self.open_map(Path(self._config.map_path).expanduser())
+            undo.pop_all()
         keyframes = len(self._map)
         self.get_logger().info(f"{self._config.map_path}: {keyframes} keyframes, {self._backend()}")
 
@@ -153,6 +160,7 @@ class PlaceNode(LifecycleNode):
     def close(self) -> None:
         """Stop, and close the map."""
         self.stop()
+        self._slam.close()
         if self._map is not None:
             self._map.close()
         self._map, self._pipeline = None, None
@@ -209,7 +217,8 @@ class PlaceNode(LifecycleNode):
             active=self._worker is not None,
             refused=self._refused,
         )
-        facts = {"backend": self._backend(), "map": self._config.map_path, **self.facts()}
+        facts = {"backend": self._backend(), "map": self._config.map_path}
+        facts.update({**self.facts(), **self._slam.facts()})
         status = self._health.report(self._statistics, source, facts, time.monotonic())
         array = DiagnosticArray(status=[status])
         array.header.stamp = self.get_clock().now().to_msg()

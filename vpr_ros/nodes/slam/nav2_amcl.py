@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nav2's AMCL: an initial pose, and an answer to those who ask for a global localization.
+
+AMCL takes poses in its own global frame only: where the map was recorded in that frame under
+another name, set ``slam.frame``. AMCL serves ``reinitialize_global_localization``, too (it spreads
+its particles over the map): remap one of the two, and name the localizer's in Nav2's behavior tree.
+"""
+
+from __future__ import annotations
+
+from geometry_msgs.msg import PoseWithCovarianceStamped
+from rclpy.node import Node
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile
+from std_srvs.srv import Empty
+
+from vpr_ros.config import SlamConfig
+from vpr_ros.nodes.slam.relocalizer import Relocalizer
+
+
+class InitialPose(Relocalizer):
+    """``initialpose``, and the service by which Nav2's behavior trees ask for one."""
+
+    topic = "initialpose"
+
+    def __init__(self, node: Node, settings: SlamConfig) -> None:
+        super().__init__(node, settings)
+        self.serve(Empty, "reinitialize_global_localization", self._reinitialize)
+
+    def _reinitialize(self, request: Empty.Request, response: Empty.Response) -> Empty.Response:
+        self.ask()
+        return response
+
+
+class Nav2Amcl(InitialPose):
+    """AMCL, which is left alone unasked when it knows its pose better than a place does."""
+
+    name = "nav2_amcl"
+
+    def __init__(self, node: Node, settings: SlamConfig) -> None:
+        super().__init__(node, settings)
+        self._known = False
+        latched = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+        self.subscribe(PoseWithCovarianceStamped, "amcl_pose", self._hear, latched)
+
+    def knows(self) -> bool:
+        """Whether AMCL's last estimate is more certain than a place."""
+        return self._known
+
+    def _hear(self, estimate: PoseWithCovarianceStamped) -> None:
+        variances = estimate.pose.covariance[::7]
+        position, heading = self._settings.position_sigma**2, self._settings.heading_sigma**2
+        self._known = max(variances[:2]) < position and variances[5] < heading

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Poses that reset a stack: sent when asked for, not with every match."""
+
+from __future__ import annotations
+
+from geometry_msgs.msg import PoseWithCovarianceStamped
+from rclpy.node import Node
+
+from vpr_ros.config import SlamConfig
+from vpr_ros.nodes.interfaces import PlaceMatch
+from vpr_ros.nodes.slam.base import StackAdapter
+from vpr_ros.nodes.slam.place_pose import described, place_pose
+
+
+class Relocalizer(StackAdapter):
+    """Publishes the place's pose when the stack, a person, or the setting wants one.
+
+    A stack that has found itself must not be thrown back to the size of a place: after each pose,
+    ``slam.initial_pose`` decides whether the next one needs to be asked for. A request is kept
+    until a match with a pose comes and somebody is there to hear it.
+    """
+
+    topic = ""
+
+    def __init__(self, node: Node, settings: SlamConfig) -> None:
+        super().__init__(node, settings)
+        self._always = settings.initial_pose == "always"
+        self._unasked = False  # whether the one pose after activation is still due
+        self._asked = False
+        self._poses = self.publisher(PoseWithCovarianceStamped, self.topic)
+
+    def activate(self) -> None:
+        """The first accepted match is worth a pose, if the settings say so."""
+        self._unasked = self._settings.initial_pose == "once"
+
+    def ask(self) -> None:
+        """The next accepted match is worth a pose."""
+        self._asked = True
+
+    def knows(self) -> bool:
+        """Whether the stack says by itself that it knows where it is."""
+        return False
+
+    def localized(self, match: PlaceMatch) -> None:
+        """Publish the place's pose, if it is wanted.
+
+        Raises:
+            PoseError: the keyframe has no pose, or one that cannot be.
+        """
+        if self._unasked and self.knows():
+            self._unasked = False
+        if not (self._always or self._unasked or self._asked):
+            return
+        pose = place_pose(match, self._settings)
+        if not self._poses.get_subscription_count():
+            self.refused(f"nobody subscribes to {self._poses.topic_name}")
+            return
+        self._unasked = self._asked = False  # before publishing: a request from now on is a new one
+        self._poses.publish(pose)
+        self.sent(described(match, self._settings))

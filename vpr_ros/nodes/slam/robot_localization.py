@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""robot_localization: poses for one of its ``poseN`` inputs.
+
+    pose0: /localizer/pose
+    pose0_config: [true, true, false, false, false, true, ...]   # x, y, yaw
+    pose0_rejection_threshold: 3.0
+
+Not ``set_pose``, which would reset the filter.
+"""
+
+from __future__ import annotations
+
+from geometry_msgs.msg import PoseWithCovarianceStamped
+from rclpy.node import Node
+
+from vpr_ros.config import SlamConfig
+from vpr_ros.nodes.interfaces import PlaceMatch
+from vpr_ros.nodes.slam.base import StackAdapter
+from vpr_ros.nodes.slam.place_pose import described, place_pose
+
+
+class RobotLocalization(StackAdapter):
+    """One pose for each keyframe that is come to.
+
+    A filter takes its measurements for independent. Sent with every image, one keyframe's pose
+    would soon count as exact, and hold the estimate to the place where the map was recorded.
+    """
+
+    name = "robot_localization"
+
+    def __init__(self, node: Node, settings: SlamConfig) -> None:
+        super().__init__(node, settings)
+        self._last: tuple[str, int] | None = None
+        self._poses = self.publisher(PoseWithCovarianceStamped, "~/pose")
+
+    def activate(self) -> None:
+        """Begin anew: the filter may have been reset meanwhile."""
+        self._last = None
+
+    def localized(self, match: PlaceMatch) -> None:
+        """Publish the place's pose when the place is another one.
+
+        Raises:
+            PoseError: the keyframe has no pose, or one that cannot be.
+        """
+        keyframe = (match.map, match.candidates[0].keyframe_id)
+        if keyframe == self._last:
+            return
+        self._poses.publish(place_pose(match, self._settings))
+        self._last = keyframe
+        self.sent(described(match, self._settings))
