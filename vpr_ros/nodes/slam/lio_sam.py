@@ -15,6 +15,8 @@ from vpr_ros.nodes.conversions import stamp_to_ns
 from vpr_ros.nodes.slam.closures import ClosureAdapter, HeldClosure
 from vpr_ros.poses import PoseError
 
+_NS_PER_S = 10**9  # whole: Python rounds the quotient of whole numbers once
+
 
 class LioSam(ClosureAdapter):
     """Sends [time of the query, time of the match] in seconds.
@@ -46,7 +48,8 @@ class LioSam(ClosureAdapter):
             raise PoseError("the matched image is older than LIO-SAM's map")
         if not self._times.get_subscription_count():
             return f"nobody subscribes to {self._times.topic_name}"
-        self._times.publish(Float64MultiArray(data=[held.query_ns / 1e9, held.match_ns / 1e9]))
+        times = [held.query_ns / _NS_PER_S, held.match_ns / _NS_PER_S]
+        self._times.publish(Float64MultiArray(data=times))
         self.sent(f"sent a closure over {separation:.1f} s")
         return ""
 

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node with adapters and a node that plays the stack, both real, in one executor."""
+
+import math
+import time
+
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import Node as LifecycleNode
+from rclpy.node import Node
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
+
+from vpr_ros.config import LocalizerConfig, with_settings
+from vpr_ros.nodes.conversions import ns_to_stamp
+from vpr_ros.nodes.interfaces import LoopClosure, PlaceCandidate, PlaceMatch
+from vpr_ros.nodes.slam import connect
+
+S = 10**9
+START = 1_700_000_000 * S
+LIMIT = 20.0  # seconds after which nothing will come any more
+
+# rclcpp::QoS(depth): reliable, volatile; and rclcpp's latched and LIO-SAM's own profile.
+BEST_EFFORT = QoSProfile(depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT)
+LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class Bench:
+    """Runs both sides, and tells the adapters what a localizer or a mapper would."""
+
+    def __init__(self):
+        self.node = LifecycleNode("localizer")
+        self.stack = Node("stack", start_parameter_services=False)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self.node)
+        self._executor.add_node(self.stack)
+        self.adapters = None
+
+    def connect(self, name, **settings):
+        """Switch one adapter on; __ in a setting's name stands for a dot."""
+        values = {f"slam.{key.replace('__', '.')}": value for key, value in settings.items()}
+        config = with_settings(LocalizerConfig(), {"slam.adapters": (name,), **values})
+        self.adapters = connect(self.node, config)
+        self.adapters.activate()
+        return self.adapters
+
+    def close(self):
+        if self.adapters is not None:
+            self.adapters.close()
+        self._executor.shutdown()
+        self.node.destroy_node()
+        self.stack.destroy_node()
+
+    def hear(self, kind, topic, qos=10):
+        """What arrives on a topic from now on, once somebody publishes it."""
+        heard = []
+        made = self.stack.create_subscription(kind, topic, heard.append, qos)
+        self.wait_for(lambda: self.stack.count_publishers(made.topic_name), topic)
+        # Both ends must have found each other: a volatile publisher forgets at once.
+        self.wait_for(
+            lambda: any(
+                made.topic_name == each.topic_name and each.get_subscription_count()
+                for each in self.node.publishers
+            ),
+            f"the publisher of {topic} to see its subscriber",
+        )
+        return heard
+
+    def publisher(self, kind, topic, qos=10):
+        """A publisher of the stack's, once somebody subscribes."""
+        made = self.stack.create_publisher(kind, topic, qos)
+        self.wait_for(made.get_subscription_count, f"a subscriber of {topic}")
+        return made
+
+    def call(self, kind, name, request=None):
+        """Ask a service as a client of the stack would."""
+        client = self.stack.create_client(kind, name)
+        self.wait_for(client.service_is_ready, f"a server of {name}")
+        future = client.call_async(request or kind.Request())
+        self.wait_for(future.done, f"an answer of {name}")
+        self.stack.destroy_client(client)
+        return future.result()
+
+    def wait_for(self, condition, what, limit=LIMIT):
+        end = time.monotonic() + limit
+        while not (found := condition()):
+            assert time.monotonic() < end, f"waited {limit:g} s in vain for {what}: {self.facts}"
+            self._executor.spin_once(timeout_sec=0.02)
+        return found
+
+    def spin_for(self, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._executor.spin_once(timeout_sec=0.02)
+
+    @property
+    def facts(self):
+        """What the adapters' diagnostics say, without the adapter's name."""
+        facts = self.adapters.facts() if self.adapters is not None else {}
+        return {key.partition(" ")[2]: value for key, value in facts.items()}
+
+    def refusal(self, what):
+        """Wait until the adapter refuses something for this reason."""
+        self.wait_for(lambda: what in self.facts["last refusal"], f"the refusal: {what}")
+
+
+def place_match(keyframe_id=12, second=5.0, has_pose=True, verdict=PlaceMatch.ACCEPTED, **changes):
+    """An answer whose best candidate was recorded at (3, -4, 0.5), 90 degrees to the left."""
+    best = PlaceCandidate(keyframe_id=keyframe_id, has_pose=has_pose)
+    if has_pose:
+        best.pose_frame_id = changes.pop("frame", "map")
+        best.pose.position.x, best.pose.position.y, best.pose.position.z = 3.0, -4.0, 0.5
+        length = changes.pop("length", 1.0)
+        best.pose.orientation.z = best.pose.orientation.w = length * math.sqrt(0.5)
+    match = PlaceMatch(verdict=verdict, map="route.vprmap", candidates=[best], **changes)
+    match.header.stamp = ns_to_stamp(START + round(second * S))
+    match.header.frame_id = "camera"
+    return match
+
+
+def loop_closure(query=100.0, match=20.0, transform=True):
+    """A closure after 80 s: the robot is 1 m further along the camera's axis than it was then."""
+    closure = LoopClosure(
+        query_keyframe_id=9, match_keyframe_id=2, score=0.97, inliers=80, has_transform=transform
+    )
+    closure.query_stamp = closure.header.stamp = ns_to_stamp(START + round(query * S))
+    closure.match_stamp = ns_to_stamp(START + round(match * S))
+    closure.header.frame_id = "camera"
+    if transform:
+        closure.transform.translation.z = 1.0
+        closure.transform.rotation.w = 1.0
+        closure.covariance = [
+            v * (i == j)
+            for i, v in enumerate((0.04, 0.09, 0.01, 1e-4, 4e-4, 9e-4))
+            for j in range(6)
+        ]
+    return closure
