@@ -19,6 +19,7 @@ setup(
         (f"{share}/launch", sorted(glob("launch/*.launch.py"))),
         (f"{share}/config", sorted(glob("config/*.yaml"))),
         (f"{share}/rviz", sorted(glob("rviz/*.rviz"))),
+        (f"{share}/scripts", sorted(glob("scripts/*.py"))),
     ],
     install_requires=["setuptools"],
     zip_safe=True,

@@ -71,11 +71,11 @@ def test_every_console_script_has_its_function(setup_arguments):
     assert missing == []
 
 
-def test_every_launch_config_and_rviz_file_is_installed(setup_arguments):
+def test_every_launch_config_rviz_and_script_file_is_installed(setup_arguments):
     installed = {path for _, paths in setup_arguments["data_files"] for path in paths}
     present = {
         path.relative_to(ROOT).as_posix()
-        for folder in ("launch", "config", "rviz")
+        for folder in ("launch", "config", "rviz", "scripts")
         for path in (ROOT / folder).glob("*")
         if path.is_file()
     }
@@ -133,6 +133,7 @@ def test_every_source_names_its_licence():
         "launch",
         "config",
         "requirements",
+        "scripts",
         ".github",
     )
     files = [path for folder in folders for path in (ROOT / folder).rglob("*")]

@@ -141,6 +141,18 @@ def read_image(path: Path) -> ImageArray:
         raise ImageError(f"{path}: {error}") from error
 
 
+def from_opencv(image: NDArray[np.uint8]) -> ImageArray:
+    """OpenCV's BGR [H, W, 3] or gray [H, W, 1] as RGB, uint8 [H, W, 3].
+
+    Raises:
+        ImageError: the array is neither, or empty.
+    """
+    if image.ndim != 3 or image.shape[2] not in (1, 3) or image.size == 0:
+        raise ImageError(f"expected BGR [H, W, 3] or gray [H, W, 1], got {list(image.shape)}")
+    code = cv2.COLOR_BGR2RGB if image.shape[2] == 3 else cv2.COLOR_GRAY2RGB
+    return _as_uint8(cv2.cvtColor(image, code))
+
+
 def check_image(image: ImageArray) -> None:
     """Raise ImageError unless the array is a non-empty uint8 [H, W, 3]."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:

@@ -56,6 +56,32 @@ def test_every_parameter_is_described_and_ranged(context, defaults):
             for limit in limits:
                 assert limit.from_value <= value <= limit.to_value
             assert all(choice in descriptor.additional_constraints for choice in setting.choices)
+            expected = Parameter.Type.from_parameter_value(
+                list(value) or [""] if isinstance(value, tuple) else value
+            )
+            assert descriptor.type == expected.value
+
+
+@pytest.mark.parametrize("defaults", BOTH, ids=["mapper", "localizer"])
+def test_lists_of_names(context, defaults):
+    with started(context, defaults) as node:
+        assert read_parameters(node, defaults).slam.adapters == ()
+        (result,) = node.set_parameters([Parameter("slam.adapters", value=["hydra", "lio_sam"])])
+        assert result.successful
+        assert read_parameters(node, defaults).slam.adapters == ("hydra", "lio_sam")
+        (result,) = node.set_parameters([Parameter("slam.adapters", value="hydra")])
+        assert not result.successful
+    with started(context, defaults, slam__adapters=["rtabmap"]) as node:
+        assert read_parameters(node, defaults).slam.adapters == ("rtabmap",)
+
+
+@pytest.mark.parametrize("value", [["orb_slam"], ["hydra", ""]])
+def test_an_unknown_name_in_a_list_is_refused_when_read(context, value):
+    with (
+        pytest.raises(ConfigError, match=r"slam\.adapters = .*choose one of nav2_amcl"),
+        started(context, MapperConfig(), slam__adapters=value) as node,
+    ):
+        read_parameters(node, MapperConfig())
 
 
 def test_values_given_at_the_start_are_read(context):

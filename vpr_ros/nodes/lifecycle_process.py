@@ -21,7 +21,7 @@ from rclpy.node import Node
 
 from vpr_ros.errors import VprError
 
-ParameterValue: TypeAlias = bool | int | float | str
+ParameterValue: TypeAlias = bool | int | float | str | tuple[str, ...]
 
 _TAIL_LINES = 15  # of the node's output, in error messages
 _SLICE = 0.1  # seconds between two looks whether the process still lives
@@ -215,4 +215,6 @@ def _yaml(value: ParameterValue) -> str:
         return repr(value)
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, tuple):
+        return f"[{', '.join(_yaml(item) for item in value)}]"
     return "'" + value.replace("'", "''") + "'"
