@@ -42,6 +42,18 @@ def test_lio_sam_hears_two_times_in_seconds(bench, lio_sam):
     assert bench.facts["sent"] == "1"
 
 
+def test_lio_sam_is_told_one_pair_a_second(bench):
+    bench.connect("lio_sam", patience=2.0)
+    heard = bench.hear(Float64MultiArray, LIO_TOPIC, BEST_EFFORT)
+    bench.publisher(Path, PATH, 1).publish(path(10.0))
+    start = time.monotonic()
+    bench.adapters.closed(loop_closure(100.0))
+    bench.adapters.closed(loop_closure(101.0))
+    bench.wait_for(lambda: len(heard) == 2, "both pairs")
+    assert time.monotonic() - start > 0.9
+    assert [times.data[0] for times in heard] == [START / S + 100.0, START / S + 101.0]
+
+
 @pytest.mark.parametrize(("query", "match", "why"), [
     (49.9, 20.0, "ignores two images only 29.9 s apart"),
     (20.0, 100.0, "ignores two images only -80.0 s apart"),

@@ -6,6 +6,8 @@ It listens only with ``loopClosureEnableFlag``, and needs no transform.
 
 from __future__ import annotations
 
+import time
+
 from nav_msgs.msg import Path
 from rclpy.node import Node
 from std_msgs.msg import Float64MultiArray
@@ -16,6 +18,7 @@ from vpr_ros.nodes.slam.closures import ClosureAdapter, HeldClosure
 from vpr_ros.poses import PoseError
 
 _NS_PER_S = 10**9  # whole: Python rounds the quotient of whole numbers once
+_INTERVAL = 1.0  # seconds: LIO-SAM's loop takes one pair a second, and keeps five
 
 
 class LioSam(ClosureAdapter):
@@ -30,6 +33,7 @@ class LioSam(ClosureAdapter):
     def __init__(self, node: Node, settings: SlamConfig) -> None:
         super().__init__(node, settings)
         self._start_ns: int | None = None
+        self._last = -_INTERVAL  # seconds, monotonic clock
         self._times = self.publisher(Float64MultiArray, "lio_loop/loop_closure_detection")
         self.subscribe(Path, "lio_sam/mapping/path", self._hear, 1)
 
@@ -48,6 +52,9 @@ class LioSam(ClosureAdapter):
             raise PoseError("the matched image is older than LIO-SAM's map")
         if not self._times.get_subscription_count():
             return f"nobody subscribes to {self._times.topic_name}"
+        if time.monotonic() < self._last + _INTERVAL:
+            return "LIO-SAM takes one a second"
+        self._last = time.monotonic()
         times = [held.query_ns / _NS_PER_S, held.match_ns / _NS_PER_S]
         self._times.publish(Float64MultiArray(data=times))
         self.sent(f"sent a closure over {separation:.1f} s")

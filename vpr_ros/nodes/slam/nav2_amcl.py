@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nav2's AMCL: an initial pose, and an answer to those who ask for a global localization.
 
-AMCL takes poses in its own global frame only: where the map was recorded in that frame under
-another name, set ``slam.frame``. AMCL serves ``reinitialize_global_localization``, too (it spreads
-its particles over the map): remap one of the two, and name the localizer's in Nav2's behavior tree.
+AMCL takes poses in its own global frame only, so that is the frame to map in: with AMCL's own poses
+(``pose_type: pose_with_covariance``, topic ``amcl_pose``), not with odometry. It serves
+``reinitialize_global_localization``, too, and spreads its particles over the map: remap one of the
+two, and name the localizer's in Nav2's behavior tree.
 """
 
 from __future__ import annotations
@@ -11,24 +12,9 @@ from __future__ import annotations
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
-from std_srvs.srv import Empty
 
 from vpr_ros.config import SlamConfig
-from vpr_ros.nodes.slam.relocalizer import Relocalizer
-
-
-class InitialPose(Relocalizer):
-    """``initialpose``, and the service by which Nav2's behavior trees ask for one."""
-
-    topic = "initialpose"
-
-    def __init__(self, node: Node, settings: SlamConfig) -> None:
-        super().__init__(node, settings)
-        self.serve(Empty, "reinitialize_global_localization", self._reinitialize)
-
-    def _reinitialize(self, request: Empty.Request, response: Empty.Response) -> Empty.Response:
-        self.ask()
-        return response
+from vpr_ros.nodes.slam.relocalizer import InitialPose
 
 
 class Nav2Amcl(InitialPose):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from rclpy.node import Node
+from std_srvs.srv import Empty
 
 from vpr_ros.config import SlamConfig
 from vpr_ros.nodes.interfaces import PlaceMatch
@@ -58,3 +59,17 @@ class Relocalizer(StackAdapter):
         self._unasked = self._asked = False  # before publishing: a request from now on is a new one
         self._poses.publish(pose)
         self.sent(described(match, self._settings))
+
+
+class InitialPose(Relocalizer):
+    """``initialpose``, and the service by which Nav2's behavior trees ask for one."""
+
+    topic = "initialpose"
+
+    def __init__(self, node: Node, settings: SlamConfig) -> None:
+        super().__init__(node, settings)
+        self.serve(Empty, "reinitialize_global_localization", self._reinitialize)
+
+    def _reinitialize(self, request: Empty.Request, response: Empty.Response) -> Empty.Response:
+        self.ask()
+        return response

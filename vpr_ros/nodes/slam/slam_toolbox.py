@@ -7,7 +7,7 @@ It has no service to ask for a global localization; this adapter serves Nav2's.
 
 from __future__ import annotations
 
-from vpr_ros.nodes.slam.nav2_amcl import InitialPose
+from vpr_ros.nodes.slam.relocalizer import InitialPose
 
 
 class SlamToolbox(InitialPose):
