@@ -5,7 +5,6 @@ import math
 import time
 
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.lifecycle import Node as LifecycleNode
 from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 
@@ -27,7 +26,8 @@ class Bench:
     """Runs both sides, and tells the adapters what a localizer or a mapper would."""
 
     def __init__(self):
-        self.node = LifecycleNode("localizer")
+        # A plain node: rclpy leaves the services of destroyed lifecycle nodes in the graph.
+        self.node = Node("places")
         self.stack = Node("stack", start_parameter_services=False)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)

@@ -177,7 +177,7 @@ def test_another_name_of_the_frame(bench):
 def test_robot_localization_hears_one_pose_for_each_keyframe(bench):
     bench.connect("robot_localization")
     queue = QoSProfile(depth=2, reliability=qos_profile_sensor_data.reliability)
-    heard = bench.hear(PoseWithCovarianceStamped, "/localizer/pose", queue)
+    heard = bench.hear(PoseWithCovarianceStamped, "/places/pose", queue)
     told(bench, heard, 1, place_match(12, 5.0), place_match(12, 5.1), place_match(12, 5.2))
     told(bench, heard, 2, place_match(13, 5.3))
     told(bench, heard, 3, place_match(12, 5.4))
