@@ -45,7 +45,8 @@ class Drive:
 
     def offer(self, image, pose=None, second=None, camera=None):
         self.second = self.second + 0.1 if second is None else second
-        return self.builder.offer(Frame(round(self.second * S), image, pose, camera))
+        kept = self.builder.offer(Frame(round(self.second * S), image, pose, camera))
+        return None if kept is None else kept.keyframe_id
 
     def on_disk(self):
         """How many keyframes another program would find now."""

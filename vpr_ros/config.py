@@ -249,6 +249,19 @@ class DecisionConfig:
 
 
 @dataclass(frozen=True)
+class LoopConfig:
+    """Places that a drive comes back to while it is mapped."""
+
+    close: bool = _setting(True, "Look for each new keyframe's place among the earlier ones")
+    min_seconds: float = _setting(
+        20.0, "Keyframes of this drive's last seconds are no loops", minimum=0.0
+    )
+    min_distance: float = _setting(
+        20.0, "Keyframes of this drive's last meters are no loops, if they have poses", minimum=0.0
+    )
+
+
+@dataclass(frozen=True)
 class SequenceConfig:
     """What earlier images say about this one.
 
@@ -322,6 +335,7 @@ class PipelineConfig:
     homography: HomographyConfig = field(default_factory=HomographyConfig)
     decision: DecisionConfig = field(default_factory=DecisionConfig)
     sequence: SequenceConfig = field(default_factory=SequenceConfig)
+    loops: LoopConfig = field(default_factory=LoopConfig)
 
     def __post_init__(self) -> None:
         for name, value, setting in settings_of(self):
@@ -422,11 +436,20 @@ class SlamConfig:
     swarm_slam: SwarmSlamConfig = field(default_factory=SwarmSlamConfig)
 
 
+MODES = ("map", "localize", "slam")
+_MODE = (
+    "map: images become keyframes, which close loops; localize: images are answered; slam: both, "
+    "in one map"
+)
+
+
 @dataclass(frozen=True)
 class NodeConfig(PipelineConfig):
     """What the mapper and the localizer both need to know of the robot."""
 
+    mode: str = _setting("map", _MODE, choices=MODES)
     map_path: str = _setting("route.vprmap", "The map's file; ~ is the home folder")
+    more_maps: tuple[str, ...] = _setting((), "Files of other maps to search, made alike")
     image_transport: str = _setting(
         "raw",
         "raw: image is a sensor_msgs/Image; compressed: a sensor_msgs/CompressedImage",
@@ -437,18 +460,6 @@ class NodeConfig(PipelineConfig):
         "Quality of service of the image subscription; best_effort hears every publisher",
         choices=("best_effort", "reliable"),
     )
-    slam: SlamConfig = field(default_factory=SlamConfig)
-
-
-@dataclass(frozen=True)
-class LocalizerConfig(NodeConfig):
-    """The localizer node."""
-
-
-@dataclass(frozen=True)
-class MapperConfig(NodeConfig):
-    """The mapper node."""
-
     session: str = _setting("", "Name of this drive in the map; empty: session-N")
     pose_type: str = _setting(
         "odometry",
@@ -465,6 +476,25 @@ class MapperConfig(NodeConfig):
     pose_gap: float = _setting(
         1.0, "Seconds between two poses that may be interpolated", minimum=0.001, maximum=60.0
     )
+    correction_gap: float = _setting(
+        5.0,
+        "Seconds between two poses of corrected_path that may be interpolated",
+        minimum=0.001,
+        maximum=600.0,
+    )
+    slam: SlamConfig = field(default_factory=SlamConfig)
+
+
+@dataclass(frozen=True)
+class MapperConfig(NodeConfig):
+    """The mapper node."""
+
+
+@dataclass(frozen=True)
+class LocalizerConfig(NodeConfig):
+    """The localizer node."""
+
+    mode: str = _setting("localize", _MODE, choices=MODES)
 
 
 def settings_of(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Setting]]:

@@ -138,6 +138,16 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class LoopClosure:
+    """A keyframe that shows the place of an earlier one."""
+
+    keyframe_id: int  # the later one
+    stamp_ns: int  # of the later one
+    match: Candidate  # the earlier one
+    probability: float
+
+
+@dataclass(frozen=True)
 class Recognition:
     """The answer to one image."""
 

@@ -26,6 +26,14 @@ class Frame:
     name: str = ""  # where it was found: the file of the image, or the topic of the bag
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A frame that became a keyframe."""
+
+    keyframe_id: int
+    keyframe: Keyframe
+
+
 class MapBuilder:
     """Appends the frames of one drive to a map, as a session of its own."""
 
@@ -38,13 +46,17 @@ class MapBuilder:
         self._last: Keyframe | None = None
         self._committed_ns: int | None = None
 
-    def offer(self, frame: Frame) -> int | None:
+    def offer(self, frame: Frame, features: Features | None = None) -> Kept | None:
         """Keep the frame if the robot moved, turned or sees enough that is new.
 
         With a pose, a frame that is not kept costs nothing: it is not even described.
 
+        Args:
+            frame: the image and what is known of it.
+            features: of the image, if it was described already.
+
         Returns:
-            The new keyframe's id, or None.
+            The new keyframe, or None.
 
         Raises:
             ImageError: the image cannot be described.
@@ -54,7 +66,7 @@ class MapBuilder:
         if moved is False:
             self._commit_when_due(frame.stamp_ns)
             return None
-        features = self._extractor.extract(frame.image)
+        features = features or self._extractor.extract(frame.image)
         if moved is None and not self._looks_new(features):
             self._commit_when_due(frame.stamp_ns)
             return None
@@ -81,13 +93,13 @@ class MapBuilder:
         change = 1.0 - float(np.dot(features.global_descriptor, last))
         return change >= self._config.view_change
 
-    def _keep(self, frame: Frame, features: Features) -> int:
+    def _keep(self, frame: Frame, features: Features) -> Kept:
         thumbnail = encode_jpeg(shrink(frame.image, self._config.thumbnail_side))
         keyframe = Keyframe(frame.stamp_ns, features, frame.pose, frame.camera, thumbnail)
         keyframe_id = self._map.append(keyframe)
         self._last = keyframe
         self._commit_when_due(frame.stamp_ns)
-        return keyframe_id
+        return Kept(keyframe_id, keyframe)
 
     def _commit_when_due(self, stamp_ns: int) -> None:
         """Commit once per period of image time, and whenever that time jumps back."""

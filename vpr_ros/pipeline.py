@@ -18,7 +18,7 @@ from vpr_ros.extractor import MIN_SCORE, FeatureExtractor, NetworkExtractor
 from vpr_ros.hog_sift import HogSiftExtractor
 from vpr_ros.map_builder import MapBuilder
 from vpr_ros.models import network_of
-from vpr_ros.place_map import PlaceMap
+from vpr_ros.place_map import MapSet, PlaceMap
 from vpr_ros.recognizer import PlaceRecognizer
 from vpr_ros.rerankers.base import Reranker
 from vpr_ros.rerankers.homography import HomographyReranker, PatchGrid
@@ -58,8 +58,8 @@ class Pipeline:
         """
         return PlaceMap.open_or_create(path, self.extractor.spec, codec=self.config.codec)
 
-    def recognizer(self, place_map: PlaceMap) -> PlaceRecognizer:
-        """What answers images from a map."""
+    def recognizer(self, place_map: PlaceMap | MapSet) -> PlaceRecognizer:
+        """What answers images from a map, or from several."""
         tracker = open_tracker(place_map, self.config, self.calibration)
         decision, calibration = self.config.decision, self.calibration
         return PlaceRecognizer(

@@ -70,7 +70,7 @@ class PoseBuffer:
 
     def __init__(self, max_age: float = 30.0, max_gap: float = 1.0) -> None:
         """Keep poses for ``max_age`` seconds; never interpolate over more than ``max_gap``."""
-        self._max_age_ns = round(max_age * 1e9)
+        self._max_age_ns = max_age * 1e9
         self._max_gap_ns = round(max_gap * 1e9)
         self._stamps_ns: list[int] = []
         self._poses: list[Pose] = []
@@ -117,7 +117,7 @@ class PoseBuffer:
         fraction = (stamp_ns - start) / (end - start)
         return interpolated(self._poses[right - 1], self._poses[right], fraction)
 
-    def _forget(self, oldest_ns: int) -> None:
+    def _forget(self, oldest_ns: float) -> None:
         # Trimming only when half is stale keeps adding cheap.
         stale = bisect.bisect_left(self._stamps_ns, oldest_ns)
         if 2 * stale > len(self._stamps_ns):

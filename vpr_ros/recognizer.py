@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from vpr_ros.datatypes import (
     Verdict,
 )
 from vpr_ros.extractor import FeatureExtractor
-from vpr_ros.place_map import PlaceMap
+from vpr_ros.place_map import MapSet, PlaceMap
 from vpr_ros.poses import distance
 from vpr_ros.rerankers.base import Reranker
 from vpr_ros.sequence import Belief, Look, SequenceTracker
@@ -33,7 +33,7 @@ class PlaceRecognizer:
     def __init__(
         self,
         extractor: FeatureExtractor,
-        place_map: PlaceMap,
+        place_map: PlaceMap | MapSet,
         reranker: Reranker,
         config: DecisionConfig,
         calibration: CalibrationConfig,
@@ -61,10 +61,47 @@ class PlaceRecognizer:
             ImageError: the image cannot be described.
             MapError: the map's file became unreadable.
         """
-        if self._tracker is None:
-            return self.recognize_alone(image, stamp_ns)
         clock = _StageClock()
-        query, candidates = self._compare(image, clock)
+        query = self._extractor.extract(image)
+        clock.lap("extract")
+        return self._tracked(query, stamp_ns, odometry, (), clock)
+
+    def answer(
+        self,
+        query: Features,
+        stamp_ns: int,
+        odometry: Pose | None = None,
+        exclude: Collection[int] = (),
+    ) -> Recognition:
+        """As ``recognize``, for an image that was described already.
+
+        Args:
+            query: features of the image.
+            stamp_ns: the image's stamp.
+            odometry: see ``recognize``.
+            exclude: ids of keyframes that are no answer.
+
+        Raises:
+            MapError: the map's file became unreadable.
+        """
+        return self._tracked(query, stamp_ns, odometry, exclude, _StageClock())
+
+    def reload(self) -> None:
+        """Take over poses that were corrected in the map."""
+        if self._tracker is not None:
+            self._tracker.reload()
+
+    def _tracked(
+        self,
+        query: Features,
+        stamp_ns: int,
+        odometry: Pose | None,
+        exclude: Collection[int],
+        clock: _StageClock,
+    ) -> Recognition:
+        if self._tracker is None:
+            return self._alone(query, stamp_ns, exclude, clock)
+        candidates = self._compare(query, exclude, clock)
         similarities = None
         if self._tracker.needs_similarities:
             similarities = self._map.similarities(query.global_descriptor)
@@ -83,23 +120,28 @@ class PlaceRecognizer:
             MapError: the map's file became unreadable.
         """
         clock = _StageClock()
-        _, candidates = self._compare(image, clock)
+        query = self._extractor.extract(image)
+        clock.lap("extract")
+        return self._alone(query, stamp_ns, (), clock)
+
+    def _alone(
+        self, query: Features, stamp_ns: int, exclude: Collection[int], clock: _StageClock
+    ) -> Recognition:
+        candidates = self._compare(query, exclude, clock)
         verdict, reason, probability = decide(candidates, self._config, self._calibration)
         clock.lap("decide")
         return Recognition(stamp_ns, verdict, reason, probability, candidates, clock.laps)
 
     def _compare(
-        self, image: ImageArray, clock: _StageClock
-    ) -> tuple[Features, tuple[Candidate, ...]]:
-        query = self._extractor.extract(image)
-        clock.lap("extract")
-        found = self._map.search(query.global_descriptor, self._config.candidates)
+        self, query: Features, exclude: Collection[int], clock: _StageClock
+    ) -> tuple[Candidate, ...]:
+        found = self._map.search(query.global_descriptor, self._config.candidates, exclude)
         clock.lap("retrieve")
         features = self._map.features_of([record.keyframe_id for record, _ in found])
         clock.lap("load")
         scores = self._reranker.score(query, features)
         clock.lap("rerank")
-        return query, _ranked(found, scores)
+        return _ranked(found, scores)
 
     def _led_by(
         self, belief: Belief, candidates: tuple[Candidate, ...], query: Features

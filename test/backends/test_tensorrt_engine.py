@@ -35,12 +35,6 @@ def test_every_graph_becomes_an_engine(rtx, graph, name, precision, capability):
     assert len(plan) > 0.9 * len(onnx.content)  # weights and kernels
 
 
-@pytest.mark.parametrize("name", ["r2former", "r2former_reranker"])
-def test_published_size(rtx, graph, name):
-    onnx = graph(name, size=(640, 480))
-    assert len(build_engine(rtx, onnx, options())) > 0.9 * len(onnx.content)
-
-
 def test_operators_for_cpus(rtx, graph):
     with pytest.raises(BackendError, match=r"int8\.onnx: tensorrt_rtx .* cannot parse"):
         build_engine(rtx, graph("transvpr", "int8"), options())

@@ -3,6 +3,7 @@
 
 import math
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,17 +14,28 @@ from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from hypothesis import given
 from hypothesis import strategies as st
 from nav_msgs.msg import Odometry
+from nav_msgs.msg import Path as PathMessage
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from vpr_ros.datatypes import Candidate, KeyframeRecord, Pose, Recognition, RerankScore, Verdict
+from vpr_ros.datatypes import (
+    Candidate,
+    KeyframeRecord,
+    LoopClosure,
+    Pose,
+    Recognition,
+    RerankScore,
+    Verdict,
+)
 from vpr_ros.errors import ImageError
 from vpr_ros.nodes import conversions
 from vpr_ros.nodes.conversions import (
     camera_from_message,
     image_from_message,
+    loop_closure_to_message,
     ns_to_stamp,
+    path_from_message,
     place_match_to_message,
     pose_from_message,
     pose_to_message,
@@ -209,13 +221,48 @@ def candidate(pose=POSE, rerank=None, number=7):
 
 def sent(answer):
     header = Header(stamp=ns_to_stamp(5), frame_id="camera")
-    return over_the_wire(place_match_to_message(answer, header, "/maps/route.vprmap"))
+    message = place_match_to_message(answer, header, "/maps/route.vprmap", locate)
+    return over_the_wire(message)
+
+
+def locate(keyframe_id):
+    """As a set of maps does that numbers each map's keyframes from a thousand."""
+    return Path(f"/maps/floor{keyframe_id // 1000}.vprmap"), keyframe_id % 1000
+
+
+def test_a_candidate_of_another_map():
+    message = sent(recognition(candidate(number=2007)))
+    assert message.map == "/maps/floor2.vprmap"
+    (first,) = message.candidates
+    assert (first.map, first.keyframe_id) == ("/maps/floor2.vprmap", 7)
+
+
+def test_a_loop_closure_names_both_keyframes_and_invents_no_transform():
+    closure = LoopClosure(9, 70 * 10**9, candidate(number=2007, rerank=RerankScore(80.0, 80)), 0.9)
+    header = Header(stamp=ns_to_stamp(70 * 10**9), frame_id="camera")
+    message = over_the_wire(loop_closure_to_message(closure, header, locate))
+    assert message.header == header
+    assert stamp_to_ns(message.query_stamp) == 70 * 10**9
+    assert stamp_to_ns(message.match_stamp) == 1_700_000_000_000_000_001
+    assert (message.query_map, message.query_keyframe_id) == ("/maps/floor0.vprmap", 9)
+    assert (message.match_map, message.match_keyframe_id) == ("/maps/floor2.vprmap", 7)
+    assert (message.score, message.inliers) == (pytest.approx(0.9), 80)
+    assert not message.has_transform
+    assert not any(message.covariance)
+
+
+def test_a_trajectory_with_its_frame_in_its_own_header():
+    path = PathMessage(header=Header(frame_id="map"))
+    pose = PoseStamped(header=Header(stamp=ns_to_stamp(5)))
+    pose.pose.orientation.w = 2.0
+    path.poses = [pose]
+    assert path_from_message(path) == [(5, Pose((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), "map"))]
 
 
 def test_a_place_match_says_what_was_recognized():
     message = sent(recognition(candidate(rerank=RerankScore(80.0, 80, 1.1))))
     assert (stamp_to_ns(message.header.stamp), message.header.frame_id) == (5, "camera")
-    assert message.map == "/maps/route.vprmap"
+    assert message.map == "/maps/floor0.vprmap"
     assert (message.verdict, message.reason) == (PlaceMatch.ACCEPTED, "it fits")
     assert message.probability == 0.75
     assert message.stages == ["extract", "rerank", "decide"]
@@ -256,6 +303,7 @@ def test_candidates_keep_their_order():
 def test_an_answer_without_candidates_is_a_message():
     message = sent(recognition(verdict=Verdict.UNKNOWN))
     assert (message.verdict, len(message.candidates)) == (PlaceMatch.UNKNOWN, 0)
+    assert message.map == "/maps/route.vprmap"
 
 
 @pytest.mark.parametrize("verdict", Verdict)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from map_samples import CAMERA, REAL_SPEC, SPEC, assert_same, make_keyframe, number_of
 
+from vpr_ros.datatypes import Pose
 from vpr_ros.errors import MapError
 from vpr_ros.place_map import PlaceMap, SessionInfo
 from vpr_ros.place_map import place_map as place_map_module
@@ -344,3 +345,44 @@ def test_similarities_stand_in_the_order_of_the_records(path):
             np.testing.assert_allclose(similarities, expected, rtol=1e-5)
         with pytest.raises(MapError):
             place_map.similarities(query[:-1])
+
+
+def moved(x):
+    return Pose((x, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0), "map")
+
+
+def test_poses_are_corrected_at_once_and_for_good(path):
+    with PlaceMap.create(path, SPEC) as place_map:
+        ids = fill(place_map, range(3))
+        place_map.append(make_keyframe(3))  # not committed yet
+        place_map.correct_poses({ids[0]: moved(7.0), ids[2]: moved(9.0)})
+        poses = [record.pose for record in place_map.records()]
+        assert [poses[0], poses[2]] == [moved(7.0), moved(9.0)]
+    with PlaceMap.open(path, SPEC) as place_map:
+        assert [record.pose for record in place_map.records()] == poses
+
+
+@pytest.mark.parametrize(
+    ("poses", "said"),
+    [
+        ({1: Pose((float("nan"), 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), "map")}, "finite"),
+        ({1: moved(7.0), 99: moved(7.0)}, "there is no keyframe 99"),
+    ],
+)
+def test_poses_that_cannot_be_leave_all_as_they_were(path, poses, said):
+    with PlaceMap.create(path, SPEC) as place_map:
+        fill(place_map, range(2))
+        before = place_map.records()
+        with pytest.raises(MapError, match=said):
+            place_map.correct_poses(poses)
+        assert place_map.records() == before
+
+
+def test_a_reader_corrects_nothing(path):
+    with PlaceMap.create(path, SPEC) as place_map:
+        fill(place_map, range(2))
+    with (
+        PlaceMap.open(path, SPEC) as reader,
+        pytest.raises(MapError, match="opened for reading"),
+    ):
+        reader.correct_poses({1: moved(7.0)})

@@ -6,6 +6,8 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,11 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Pose as PoseMessage
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry
+from nav_msgs.msg import Path as PathMessage
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from vpr_ros.datatypes import Camera, Candidate, ImageArray, Pose, Recognition
+from vpr_ros.datatypes import Camera, Candidate, ImageArray, LoopClosure, Pose, Recognition
 from vpr_ros.errors import ImageError
 from vpr_ros.images import (
     PackedImage,
@@ -25,6 +28,7 @@ from vpr_ros.images import (
     decode_ros_image,
     pack_ros_image,
 )
+from vpr_ros.nodes.interfaces import LoopClosure as LoopClosureMessage
 from vpr_ros.nodes.interfaces import PlaceCandidate, PlaceMatch
 from vpr_ros.poses import checked_pose
 
@@ -75,6 +79,20 @@ def pose_from_message(
     return stamp_to_ns(message.header.stamp), checked
 
 
+def path_from_message(message: PathMessage) -> list[tuple[int, Pose]]:
+    """(stamp in nanoseconds, pose) of every pose of a trajectory, in its order.
+
+    Raises:
+        PoseError: a number is NaN or infinite, or a quaternion is zero.
+    """
+    stamped = (pose_from_message(each) for each in message.poses)
+    # Some stacks name the frame in the path's header alone.
+    return [
+        (stamp, replace(pose, frame_id=message.header.frame_id or pose.frame_id))
+        for stamp, pose in stamped
+    ]
+
+
 def camera_from_message(message: CameraInfo) -> Camera:
     """The camera's intrinsics."""
     return Camera(
@@ -86,24 +104,59 @@ def camera_from_message(message: CameraInfo) -> Camera:
     )
 
 
-def place_match_to_message(recognition: Recognition, header: Header, map_path: str) -> PlaceMatch:
-    """The answer to the image with the given header."""
+Locate = Callable[[int], tuple[Path, int]]  # keyframe id -> file of its map, and its id there
+
+
+def place_match_to_message(
+    recognition: Recognition, header: Header, map_path: str, locate: Locate
+) -> PlaceMatch:
+    """The answer to the image with the given header.
+
+    Args:
+        recognition: the answer.
+        header: of the image.
+        map_path: the map in use.
+        locate: tells where candidates are kept.
+    """
+    candidates = [_candidate_to_message(each, locate) for each in recognition.candidates]
     return PlaceMatch(
         header=header,
-        map=map_path,
+        map=candidates[0].map if candidates else map_path,
         verdict=int(recognition.verdict),
         reason=recognition.reason,
         probability=recognition.probability,
-        candidates=[_candidate_to_message(candidate) for candidate in recognition.candidates],
+        candidates=candidates,
         stages=list(recognition.timings_s),
         stage_seconds=list(recognition.timings_s.values()),
     )
 
 
-def _candidate_to_message(candidate: Candidate) -> PlaceCandidate:
+def loop_closure_to_message(
+    closure: LoopClosure, header: Header, locate: Locate
+) -> LoopClosureMessage:
+    """A loop closure without transform: two images alike say where, not how far apart."""
+    match = closure.match
+    query_map, query_id = locate(closure.keyframe_id)
+    match_map, match_id = locate(match.keyframe.keyframe_id)
+    return LoopClosureMessage(
+        header=header,
+        query_stamp=ns_to_stamp(closure.stamp_ns),
+        match_stamp=ns_to_stamp(match.keyframe.stamp_ns),
+        query_keyframe_id=query_id,
+        match_keyframe_id=match_id,
+        query_map=str(query_map),
+        match_map=str(match_map),
+        score=closure.probability,
+        inliers=match.rerank.inliers if match.rerank else -1,
+    )
+
+
+def _candidate_to_message(candidate: Candidate, locate: Locate) -> PlaceCandidate:
     keyframe, rerank = candidate.keyframe, candidate.rerank
+    map_path, number = locate(keyframe.keyframe_id)
     message = PlaceCandidate(
-        keyframe_id=keyframe.keyframe_id,
+        map=str(map_path),
+        keyframe_id=number,
         session=keyframe.session,
         stamp=ns_to_stamp(keyframe.stamp_ns),
         similarity=candidate.similarity,

@@ -18,11 +18,10 @@ from rclpy.lifecycle import State, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 
-from vpr_ros import pipeline
 from vpr_ros.backends.options import Hooks
 from vpr_ros.config import NodeConfig
 from vpr_ros.datatypes import ImageArray
-from vpr_ros.errors import MapError, VprError
+from vpr_ros.errors import ConfigError, MapError, VprError
 from vpr_ros.nodes.conversions import image_from_message, stamp_to_ns
 from vpr_ros.nodes.diagnostics import Health, InputState
 from vpr_ros.nodes.interfaces import GetMapInfo
@@ -30,7 +29,7 @@ from vpr_ros.nodes.parameters import declare_parameters, read_parameters
 from vpr_ros.nodes.slam import SlamAdapters, connect
 from vpr_ros.nodes.statistics import FrameStatistics
 from vpr_ros.nodes.worker import FrameWorker
-from vpr_ros.pipeline import Pipeline
+from vpr_ros.pipeline import Pipeline, build
 from vpr_ros.place_map import PlaceMap
 
 R = TypeVar("R")
@@ -40,7 +39,7 @@ R = TypeVar("R")
 _QUEUE_DEPTH = 5
 
 # Stages that are the pipeline's or spent waiting; what is left of a frame's time is "overhead".
-_NOT_OVERHEAD = {"wait", "pose", "extract", "retrieve", "rerank", "map"}
+_NOT_OVERHEAD = {"wait", "pose", "extract", "retrieve", "rerank", "sequence", "map"}
 
 
 @dataclass(frozen=True)
@@ -66,10 +65,10 @@ class PlaceNode(LifecycleNode):
     def __init__(self, name: str, defaults: NodeConfig) -> None:
         super().__init__(name)
         self._defaults = defaults
-        self._config = defaults
+        self.config = defaults
         self._pipeline: Pipeline | None = None
         self._map: PlaceMap | None = None
-        self._slam = SlamAdapters()
+        self.slam = SlamAdapters()
         self._worker: FrameWorker[ImageFrame] | None = None
         self._inputs: list[Any] = []
         self._statistics = FrameStatistics()
@@ -107,7 +106,7 @@ class PlaceNode(LifecycleNode):
     def on_activate(self, state: State) -> TransitionCallbackReturn:
         """Start the worker and listen."""
         self._worker = FrameWorker(self._handle, self._failed)
-        self._slam.activate()
+        self.slam.activate()
         self.subscribe()
         return super().on_activate(state)
 
@@ -128,24 +127,24 @@ class PlaceNode(LifecycleNode):
     def configure(self) -> None:
         """Build the pipeline that the parameters describe and open its map."""
         self._statistics = FrameStatistics()
-        self._config = read_parameters(self, self._defaults)
+        self.config = read_parameters(self, self._defaults)
         with ExitStack() as undo:
-            self._slam = undo.enter_context(closing(connect(self, self._config)))
+            self.slam = undo.enter_context(closing(connect(self, self.config)))
             # Building a TensorRT engine takes minutes on some robots.
-            self._pipeline = pipeline.build(self._config, Hooks(stop=self.ending.is_set))
-            self._map = self.open_map(Path(self._config.map_path).expanduser())
+            self._pipeline = build(self.config, Hooks(stop=self.ending.is_set))
+            self._map = self.open_map(Path(self.config.map_path).expanduser())
             undo.pop_all()
         keyframes = len(self._map)
-        self.get_logger().info(f"{self._config.map_path}: {keyframes} keyframes, {self._backend()}")
+        self.get_logger().info(f"{self.config.map_path}: {keyframes} keyframes, {self._backend()}")
 
     def subscribe(self) -> None:
         """Start to listen to the image topic."""
-        kind = CompressedImage if self._config.image_transport == "compressed" else Image
+        kind = CompressedImage if self.config.image_transport == "compressed" else Image
         self.listen(kind, "image", self._take)
 
     def listen(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
         """Subscribe for as long as the node is active."""
-        reliability = QoSReliabilityPolicy[self._config.reliability.upper()]
+        reliability = QoSReliabilityPolicy[self.config.reliability.upper()]
         qos = QoSProfile(depth=_QUEUE_DEPTH, reliability=reliability)
         self._inputs.append(self.create_subscription(kind, topic, callback, qos))
 
@@ -160,7 +159,7 @@ class PlaceNode(LifecycleNode):
     def close(self) -> None:
         """Stop, and close the map."""
         self.stop()
-        self._slam.close()
+        self.slam.close()
         if self._map is not None:
             self._map.close()
         self._map, self._pipeline = None, None
@@ -217,8 +216,8 @@ class PlaceNode(LifecycleNode):
             active=self._worker is not None,
             refused=self._refused,
         )
-        facts = {"backend": self._backend(), "map": self._config.map_path}
-        facts.update({**self.facts(), **self._slam.facts()})
+        facts = {"backend": self._backend(), "map": self.config.map_path}
+        facts.update({**self.facts(), **self.slam.facts()})
         status = self._health.report(self._statistics, source, facts, time.monotonic())
         array = DiagnosticArray(status=[status])
         array.header.stamp = self.get_clock().now().to_msg()
@@ -238,6 +237,17 @@ class PlaceNode(LifecycleNode):
         response.keyframes_with_pose = info.keyframes_with_pose
         response.size_bytes = info.size_bytes
         return response
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The model in use.
+
+        Raises:
+            ConfigError: the node is not configured.
+        """
+        if self._pipeline is None:
+            raise ConfigError(f"{self.get_name()} has no model loaded: configure it first")
+        return self._pipeline
 
     def opened_map(self) -> PlaceMap:
         """The map in use.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import count
 
 from vpr_ros.datatypes import FloatArray, KeyframeRecord
@@ -88,6 +89,10 @@ class Catalog:
         if self._index is not None:
             self._index.add([record.keyframe_id], descriptor[None])
         self._records[record.keyframe_id] = record
+
+    def replace(self, records: Iterable[KeyframeRecord]) -> None:
+        """Know better what is known of keyframes besides their descriptors."""
+        self._records.update({record.keyframe_id: record for record in records})
 
     def truncate(self, size: int) -> None:
         """Forget everything but the first ``size`` keyframes."""

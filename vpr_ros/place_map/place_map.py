@@ -4,18 +4,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from vpr_ros.datatypes import Camera, Features, FloatArray, Keyframe, KeyframeRecord, ModelSpec
+from vpr_ros.datatypes import (
+    Camera,
+    Features,
+    FloatArray,
+    Keyframe,
+    KeyframeRecord,
+    ModelSpec,
+    Pose,
+)
 from vpr_ros.errors import MapError
 from vpr_ros.place_map.catalog import Catalog
 from vpr_ros.place_map.database import Database
 from vpr_ros.place_map.feature_cache import FeatureCache
 from vpr_ros.place_map.info import MapInfo, summarize_sessions
-from vpr_ros.place_map.rows import check_global, encode_keyframe
+from vpr_ros.place_map.rows import check_global, encode_keyframe, pose_columns
 from vpr_ros.place_map.store import Store
 
 CACHE_BYTES = 64 * 2**20  # some 200 keyframes of 600 local descriptors [128]
@@ -109,6 +118,11 @@ class PlaceMap:
     def __len__(self) -> int:
         return len(self._catalog)
 
+    @property
+    def session(self) -> str:
+        """Name of the drive that appended keyframes belong to; empty before there is one."""
+        return self._session
+
     def begin_session(self, name: str = "") -> str:
         """Begin a drive, to which later keyframes belong; return its name, unique in this map.
 
@@ -137,6 +151,25 @@ class PlaceMap:
         record = KeyframeRecord(keyframe_id, session, row.stamp_ns, keyframe.pose)
         self._catalog.add(record, keyframe.features.global_descriptor)
         return keyframe_id
+
+    def correct_poses(self, poses: Mapping[int, Pose]) -> None:
+        """Replace the poses of keyframes, and commit.
+
+        Args:
+            poses: Keyframe id -> its new pose.
+
+        Raises:
+            MapError: There is no such keyframe, a pose is not finite, or the disk refuses. Where
+                the disk refuses, the poses stay what they were.
+        """
+        self._refuse_reader()
+        changed = [replace(self.record(number), pose=pose) for number, pose in poses.items()]
+        columns = {each.keyframe_id: pose_columns(each.pose) for each in changed}
+        self.commit()
+        with self._undone_on_failure():
+            self._store.correct_poses(columns)
+            self._database.commit()
+        self._catalog.replace(changed)
 
     def commit(self) -> None:
         """Make everything appended durable, even if the power fails right after.
@@ -220,6 +253,10 @@ class PlaceMap:
             MapError: There is no such keyframe.
         """
         return self._store.camera(self.record(keyframe_id).keyframe_id)
+
+    def locate(self, keyframe_id: int) -> tuple[Path, int]:
+        """Return this map's file and the keyframe's id in it, as ``MapSet`` tells of several."""
+        return self._store.path, keyframe_id
 
     def info(self) -> MapInfo:
         """Return what the map holds, in numbers, with what is not committed yet."""

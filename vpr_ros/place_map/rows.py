@@ -42,7 +42,7 @@ def encode_keyframe(keyframe: Keyframe, spec: ModelSpec, codec: str) -> Keyframe
     _check_local(keyframe.features.local, spec)
     return KeyframeRow(
         stamp_ns=_check_stamp(keyframe.stamp_ns),
-        pose=_pose_columns(keyframe.pose),
+        pose=pose_columns(keyframe.pose),
         camera=None if keyframe.camera is None else _camera_json(keyframe.camera),
         thumbnail=bytes(keyframe.thumbnail_jpeg),
         global_blob=encode_global(keyframe.features.global_descriptor),
@@ -92,7 +92,12 @@ def _check_stamp(stamp_ns: int) -> int:
     return stamp_ns
 
 
-def _pose_columns(pose: Pose | None) -> PoseColumns:
+def pose_columns(pose: Pose | None) -> PoseColumns:
+    """Return the eight pose columns of a keyframe.
+
+    Raises:
+        MapError: The pose is not finite.
+    """
     if pose is None:
         return NO_POSE
     numbers = tuple(float(value) for value in (*pose.position, *pose.orientation))

@@ -6,7 +6,7 @@ Everything here raises ``MapError`` and nothing else where the file or the disk 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -16,11 +16,13 @@ from vpr_ros.place_map.codec import codec_of, decode_global, decode_local
 from vpr_ros.place_map.database import Database
 from vpr_ros.place_map.rows import (
     KeyframeRow,
+    PoseColumns,
     camera_from_json,
     pose_from_columns,
     spec_from_json,
 )
 
+_POSE = ("x", "y", "z", "qx", "qy", "qz", "qw", "frame_id")
 BATCH = 256  # global descriptors that are read at a time
 
 
@@ -127,6 +129,17 @@ class Store:
         if row.thumbnail:
             insert("thumbnails", number, row.thumbnail)
         return number
+
+    def correct_poses(self, poses: Mapping[int, PoseColumns]) -> None:
+        """Overwrite the poses of keyframes, by their ids.
+
+        Raises:
+            MapError: The disk refuses; a rollback is then due.
+        """
+        self._database.begin()
+        names = ", ".join(f"{name} = ?" for name in _POSE)
+        for number, columns in poses.items():
+            self._database.execute(f"UPDATE keyframes SET {names} WHERE id = ?", (*columns, number))
 
     def _meta(self, key: str) -> str:
         rows = self._database.execute("SELECT value FROM meta WHERE key = ?", (key,))

@@ -147,6 +147,7 @@ def make_importable():
 
 
 def _build(folder, files):
+    sys.stderr.write("setup: messages of SLAM stacks, for the tests (a minute or two)\n")
     shutil.rmtree(folder / "src", ignore_errors=True)
     for path, text in files.items():
         (folder / "src" / path).parent.mkdir(parents=True, exist_ok=True)
@@ -178,3 +179,7 @@ def _load(install, names):
                 failed = str(error)
         assert len(waiting) < len(libraries), failed
         libraries = waiting
+
+
+if __name__ == "__main__":
+    make_importable()
