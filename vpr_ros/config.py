@@ -52,11 +52,12 @@ class Setting:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
+    live: bool = False  # whether a node that runs takes a change over
 
 
-def _setting(default: T, description: str, **limits: Any) -> T:
+def _setting(default: T, description: str, **others: Any) -> T:
     """A dataclass field that knows its description and its range."""
-    made: T = field(default=default, metadata={"setting": Setting(description, **limits)})
+    made: T = field(default=default, metadata={"setting": Setting(description, **others)})
     return made
 
 
@@ -223,15 +224,17 @@ class DecisionConfig:
         "Keyframes retrieved for each query and reranked; published: 100",
         minimum=1,
         maximum=1000,
+        live=True,
     )
     accept_probability: float = _setting(
-        0.9, "Least probability of an accepted match", minimum=0.0, maximum=1.0
+        0.9, "Least probability of an accepted match", minimum=0.0, maximum=1.0, live=True
     )
     rival_ratio: float = _setting(
         0.7,
         "Ambiguous when another place reaches this part of the best rerank score",
         minimum=0.0,
         maximum=1.0,
+        live=True,
     )
     place_radius: float = _setting(
         10.0, "Metres within which two keyframes show one place", minimum=0.0
@@ -245,6 +248,7 @@ class DecisionConfig:
         1.25,
         "Ambiguous when the scene appears larger or smaller by more than this factor",
         minimum=1.0,
+        live=True,
     )
 
 
@@ -252,12 +256,17 @@ class DecisionConfig:
 class LoopConfig:
     """Places that a drive comes back to while it is mapped."""
 
-    close: bool = _setting(True, "Look for each new keyframe's place among the earlier ones")
+    close: bool = _setting(
+        True, "Look for each new keyframe's place among the earlier ones", live=True
+    )
     min_seconds: float = _setting(
-        20.0, "Keyframes of this drive's last seconds are no loops", minimum=0.0
+        20.0, "Keyframes of this drive's last seconds are no loops", minimum=0.0, live=True
     )
     min_distance: float = _setting(
-        20.0, "Keyframes of this drive's last meters are no loops, if they have poses", minimum=0.0
+        20.0,
+        "Keyframes of this drive's last meters are no loops, if they have poses",
+        minimum=0.0,
+        live=True,
     )
 
 
@@ -449,6 +458,12 @@ class NodeConfig(PipelineConfig):
 
     mode: str = _setting("map", _MODE, choices=MODES)
     map_path: str = _setting("route.vprmap", "The map's file; ~ is the home folder")
+    answer: str = _setting(
+        "every",
+        "every: each image is answered; on_request: the next one after a call of ~/trigger",
+        choices=("every", "on_request"),
+        live=True,
+    )
     more_maps: tuple[str, ...] = _setting((), "Files of other maps to search, made alike")
     image_transport: str = _setting(
         "raw",

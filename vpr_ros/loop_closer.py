@@ -28,7 +28,7 @@ class LoopCloser:
     """Tells the way just driven from places that the drive came back to."""
 
     def __init__(self, config: LoopConfig) -> None:
-        self._config = config
+        self.config = config  # may be exchanged at any time
         self._recent: deque[_Step] = deque()
         self._travelled = 0.0
         self._last: Pose | None = None
@@ -53,8 +53,8 @@ class LoopCloser:
             pose: of the robot then.
         """
         step = self._step(pose)
-        oldest_ns = stamp_ns - self._config.min_seconds * 1e9
-        limit = inf if step is None else self._travelled + step - self._config.min_distance
+        oldest_ns = stamp_ns - self.config.min_seconds * 1e9
+        limit = inf if step is None else self._travelled + step - self.config.min_distance
         while self._recent and self._recent[0].is_past(oldest_ns, limit):
             self._recent.popleft()
         return [each.keyframe_id for each in self._recent]

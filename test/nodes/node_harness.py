@@ -48,6 +48,7 @@ def set_parameter(process, name, value):
     """Ask a node to change a parameter; returns the answer, with ``successful`` and ``reason``."""
     types = {str: ("STRING", "string_value"), float: ("DOUBLE", "double_value")}
     types[int] = ("INTEGER", "integer_value")
+    types[bool] = ("BOOL", "bool_value")
     kind, field = types[type(value)]
     number = getattr(ParameterType, f"PARAMETER_{kind}")
     wanted = Parameter(name=name, value=ParameterValue(type=number, **{field: value}))

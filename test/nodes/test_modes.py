@@ -15,9 +15,11 @@ from node_harness import (
     pattern,
     pose_message,
     raw_message,
+    set_parameter,
     stamped,
 )
 from sensor_msgs.msg import Image
+from std_srvs.srv import Trigger
 
 from vpr_ros import pipeline
 from vpr_ros.config import PipelineConfig
@@ -158,3 +160,54 @@ def test_several_maps_are_searched(ear, tmp_path):
             found.append((match.map, match.candidates[0].keyframe_id))
         ear.silence(camera)
     assert found == [(str(paths[1]), 2), (str(paths[0]), 3)]
+
+
+@pytest.fixture
+def localizer(ear, tmp_path):
+    """A localizer that runs on a map of three places."""
+    path = tmp_path / "places.vprmap"
+    mapped(path, range(3))
+    with node_process("localizer", tmp_path / "log", path) as process:
+        process.configure()
+        process.activate()
+        yield process
+
+
+def test_thresholds_change_while_it_runs(ear, localizer):
+    camera = ear.publisher(Image, "/image")
+
+    def answer(second):
+        camera.publish(raw_message(pattern(1), stamp(second)))
+        return ear.wait_for_match(stamp(second))
+
+    assert len(answer(50).candidates) == 3
+    assert set_parameter(localizer, "decision.candidates", 1).successful
+    assert len(answer(51).candidates) == 1
+    refused = set_parameter(localizer, "keyframes.distance", 5.0)
+    assert not refused.successful
+    assert refused.reason == (
+        "keyframes.distance is read when the node is configured: clean it up first"
+    )
+    wrong = set_parameter(localizer, "answer", "sometimes")
+    assert "answer = 'sometimes': choose one of every, on_request" in wrong.reason
+    assert len(answer(52).candidates) == 1
+    ear.silence(camera)
+
+
+def test_an_answer_on_request(ear, localizer):
+    assert set_parameter(localizer, "answer", "on_request").successful
+    camera = ear.publisher(Image, "/image")
+    camera.publish(raw_message(pattern(1), stamp(50)))
+    ear.spin_for(1.0)
+    assert ear.matches == []
+    answer = localizer.request(Trigger, "trigger", Trigger.Request())
+    assert (answer.success, answer.message) == (
+        True,
+        "the next image is answered; 1 publish /image",
+    )
+    for second in (51, 52):
+        camera.publish(raw_message(pattern(1), stamp(second)))
+    ear.wait_for_match(stamp(51))
+    ear.spin_for(1.0)
+    assert len(ear.matches) == 1
+    ear.silence(camera)

@@ -33,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--map", type=Path, required=True, metavar="FILE", help="the map to search (*.vprmap)"
     )
     parser.add_argument(
+        "--odometry-topic",
+        default="",
+        metavar="TOPIC",
+        help="odometry of a bag that has several poses, for sequence.mode=filter",
+    )
+    parser.add_argument(
         "--json",
         metavar="FILE",
         help="write one JSON object per frame and line to FILE, or '-' for the standard output",
@@ -48,11 +54,14 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.json and Path(args.json).resolve() == args.map.resolve():
         raise ConfigError(f"--json {args.json} would overwrite the map: name another file")
-    pipeline = build(configured(args.settings))
+    config = configured(args.settings)
+    pipeline = build(config)
+    # Only a sequence filter asks for odometry.
+    odometry = args.odometry_topic if config.sequence.mode != "off" else None
     skipped = Skipped()
     with (
         pipeline.open_map(args.map) as place_map,
-        open_source(args.source, args.image_topic, None, args.rate) as source,
+        open_source(args.source, args.image_topic, odometry, args.rate) as source,
         _writer(args.json) as write,
     ):
         recognizer = pipeline.recognizer(place_map)
@@ -74,7 +83,7 @@ def _answer_all(
     with progress(source.count, "localizing") as step:
         for frame in source.frames(skipped):
             try:
-                recognition = recognizer.recognize(frame.image, frame.stamp_ns)
+                recognition = recognizer.recognize(frame.image, frame.stamp_ns, frame.pose)
             except ImageError as error:
                 skipped(located(error, f"{frame.name} at {frame.stamp_ns} ns"))
             else:

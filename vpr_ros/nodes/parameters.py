@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
@@ -45,6 +46,26 @@ def read_parameters(node: Node, defaults: C) -> C:
     values = {name: node.get_parameter(name).value for name, _, _ in settings_of(defaults)}
     lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     return with_settings(defaults, {**values, **lists})
+
+
+def changed_parameters(config: C, parameters: Sequence[Parameter], running: bool) -> C:
+    """The configuration after a change of parameters; those that are no settings are left alone.
+
+    Args:
+        config: the configuration so far.
+        parameters: the changes.
+        running: whether a model and a map are open, made for the configuration so far.
+
+    Raises:
+        ConfigError: a value cannot work, or cannot change while the node runs.
+    """
+    known = {name: setting for name, _, setting in settings_of(config)}
+    values = {each.name: each.value for each in parameters if each.name in known}
+    for name in values:
+        if running and not known[name].live:
+            raise ConfigError(f"{name} is read when the node is configured: clean it up first")
+    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return with_settings(config, {**values, **lists})
 
 
 def _declare_list(

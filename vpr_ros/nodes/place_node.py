@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import Node as LifecycleNode
 from rclpy.lifecycle import State, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -25,7 +27,7 @@ from vpr_ros.errors import ConfigError, MapError, VprError
 from vpr_ros.nodes.conversions import image_from_message, stamp_to_ns
 from vpr_ros.nodes.diagnostics import Health, InputState
 from vpr_ros.nodes.interfaces import GetMapInfo
-from vpr_ros.nodes.parameters import declare_parameters, read_parameters
+from vpr_ros.nodes.parameters import changed_parameters, declare_parameters, read_parameters
 from vpr_ros.nodes.slam import SlamAdapters, connect
 from vpr_ros.nodes.statistics import FrameStatistics
 from vpr_ros.nodes.worker import FrameWorker
@@ -77,6 +79,7 @@ class PlaceNode(LifecycleNode):
         # The name as started: two localizers must not speak for each other in /diagnostics.
         self._health = Health(f"vpr_ros: {self.get_fully_qualified_name().lstrip('/')}")
         declare_parameters(self, defaults)
+        self.add_on_set_parameters_callback(self._change_parameters)
         self.create_service(GetMapInfo, "~/get_map_info", self._get_map_info)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         # A clock that always runs: a stopped /clock is a thing diagnostics must be able to tell.
@@ -92,6 +95,9 @@ class PlaceNode(LifecycleNode):
     def process(self, image: ImageArray, frame: ImageFrame) -> dict[str, float]:
         """Do the node's job with one image; returns the seconds of each stage."""
         raise NotImplementedError
+
+    def reconfigure(self, config: NodeConfig) -> None:
+        """Take over settings that may change while the node runs."""
 
     def facts(self) -> dict[str, str]:
         """What else diagnostics should show."""
@@ -168,6 +174,18 @@ class PlaceNode(LifecycleNode):
         """Run something that touches the map: between two frames, or now if there are none."""
         return self._worker.call(function) if self._worker is not None else function()
 
+    def _change_parameters(self, parameters: Sequence[Parameter]) -> SetParametersResult:
+        """Refuse what cannot work, and take over the rest at once, between two frames."""
+        try:
+            running = self._pipeline is not None
+            config = changed_parameters(self.config, parameters, running)
+            if running:
+                self.on_worker(lambda: self.reconfigure(config))
+        except VprError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        self.config = config
+        return SetParametersResult(successful=True)
+
     def _attempt(self, what: str, step: Callable[[], None]) -> TransitionCallbackReturn:
         self._refused = ""
         try:
@@ -180,7 +198,13 @@ class PlaceNode(LifecycleNode):
 
     # Frames.
 
+    def wants(self) -> bool:
+        """Whether the image that just came should be handled at all."""
+        return True
+
     def _take(self, message: Image | CompressedImage) -> None:
+        if not self.wants():
+            return
         frame = ImageFrame(message, time.monotonic())
         if not self._statistics.arrive(frame.stamp_ns, frame.arrival):
             return

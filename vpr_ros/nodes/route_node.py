@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nav_msgs.msg import Path as PathMessage
 from sensor_msgs.msg import CameraInfo
+from std_srvs.srv import Trigger
 
 from vpr_ros.config import NodeConfig
 from vpr_ros.datatypes import Camera, Features, ImageArray, Pose, Recognition
@@ -49,6 +50,8 @@ class RouteNode(PlaceNode):
         self._matches = self.create_lifecycle_publisher(PlaceMatch, "~/place_match", 10)
         self._closures = self.create_lifecycle_publisher(LoopClosure, "~/loop_closure", 10)
         self._map_services = MapServices(self)
+        self._asked = False  # whether the next image is to be answered, if not every image is
+        self.create_service(Trigger, "~/trigger", self._trigger)
 
     @property
     def learns(self) -> bool:
@@ -184,6 +187,19 @@ class RouteNode(PlaceNode):
             raise MapError(f"{self.get_name()} has no map open: configure it first")
         return self._recognizer, self._searched
 
+    def reconfigure(self, config: NodeConfig) -> None:
+        """Answer by other thresholds from now on; what a sequence filter believed is forgotten."""
+        line = replace(self.pipeline, config=config)
+        self._recognizer = line.recognizer(self.in_use()[1])
+        self._loops.config = config.loops
+
+    def wants(self) -> bool:
+        """Every image, or in mode localize those that were asked for, if so set."""
+        if self.learns or self.config.answer == "every":
+            return True
+        asked, self._asked = self._asked, False
+        return asked
+
     def replace_map(self, path: str) -> None:
         """Use another map: if it is refused, the old one stays in use.
 
@@ -212,6 +228,16 @@ class RouteNode(PlaceNode):
 
     def _count(self, name: str, happened: bool = True) -> None:
         self._counts[name] = self._counts.get(name, 0) + happened
+
+    def _trigger(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Answer the next image."""
+        self._asked = True
+        topic = self.resolve_topic_name("image")
+        response.success = self.count_publishers(topic) > 0
+        response.message = (
+            f"the next image is answered; {self.count_publishers(topic)} publish {topic}"
+        )
+        return response
 
     def _take_camera(self, message: CameraInfo) -> None:
         self._camera = camera_from_message(message)
