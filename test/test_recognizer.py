@@ -19,7 +19,15 @@ from vpr_ros.config import (
     PipelineConfig,
     with_settings,
 )
-from vpr_ros.datatypes import Candidate, Keyframe, KeyframeRecord, Pose, RerankScore, Verdict
+from vpr_ros.datatypes import (
+    Candidate,
+    Cause,
+    Keyframe,
+    KeyframeRecord,
+    Pose,
+    RerankScore,
+    Verdict,
+)
 from vpr_ros.recognizer import decide, same_place
 
 S = 10**9
@@ -40,7 +48,7 @@ def candidate(score, zoom=1.0, **place):
 
 
 def judged(candidates, config=CONFIG, calibration=INLIERS):
-    return decide(candidates, config, calibration)
+    return decide(candidates, config, calibration)[:3]
 
 
 def learned(score, **place):
@@ -157,6 +165,19 @@ def test_a_rival_behind_neighbors_is_found():
 def test_only_the_best_rival_is_asked():
     far = [candidate(s, number=n, x=500.0) for n, s in ((2, 60), (3, 59))]
     assert "keyframe 2 (60 inliers)" in judged([candidate(80, x=0.0), *far])[1]
+
+
+@pytest.mark.parametrize(("candidates", "cause"), [
+    ([], Cause.EMPTY_MAP),
+    ([candidate(9)], Cause.TOO_LITTLE),
+    ([candidate(80, zoom=2.0)], Cause.ZOOM),
+    ([candidate(80, number=1, x=0.0), candidate(70, number=2, x=500.0)], Cause.LOOK_ALIKE),
+    ([candidate(80)], Cause.NONE),
+], ids=lambda given: given.name if isinstance(given, Cause) else "")  # fmt: skip
+def test_every_answer_names_what_kept_it_from_being_accepted(candidates, cause):
+    judgment = decide(candidates, CONFIG, INLIERS)
+    assert judgment.cause is cause
+    assert (judgment.verdict is Verdict.ACCEPTED) == (cause is Cause.NONE)
 
 
 @pytest.mark.parametrize(("left", "right", "same"), [
@@ -287,6 +308,23 @@ def test_with_a_filter_images_are_answered_in_a_row(line, town, scene):
     assert answer.candidates[0].keyframe == town.records()[5]
     stages = ["extract", "retrieve", "load", "rerank", "sequence", "decide"]
     assert list(answer.timings_s) == stages
+    (likeliest, probability), *others = answer.believed
+    assert likeliest == town.records()[5].keyframe_id
+    assert probability >= max([0.01, *(share for _, share in others)])
+
+
+def test_without_a_filter_nothing_is_believed(line, town, scene):
+    assert line.recognizer(town).recognize(scene(3), 0).believed == ()
+
+
+def test_the_matches_of_a_keyframe_are_as_many_as_its_inliers(line, town, scene):
+    recognizer, image = line.recognizer(town), seen_again(scene(3), np.random.default_rng(3))
+    query = line.extractor.extract(image)
+    best = recognizer.answer(query, 0).candidates[0]
+    matches = recognizer.matches(query, best.keyframe.keyframe_id)
+    assert matches.query.shape == matches.candidate.shape == (best.rerank.inliers, 2)
+    moved = np.median(matches.query - matches.candidate, axis=0) * (320, 240)
+    np.testing.assert_allclose(moved, [5, -3], atol=0.3)
 
 
 def test_a_believed_place_leads_though_it_was_not_retrieved(line, town, scene):

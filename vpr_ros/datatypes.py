@@ -11,7 +11,8 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field
-from enum import IntEnum
+from enum import Enum, IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,6 +114,29 @@ class Verdict(IntEnum):
     UNKNOWN = 3
 
 
+class Cause(Enum):
+    """Why an answer was not accepted, in the words that diagnostics count it under."""
+
+    NONE = "accepted"
+    EMPTY_MAP = "the map is empty"
+    TOO_LITTLE = "too little agreement"
+    ZOOM = "seen from closer or farther"
+    LOOK_ALIKE = "another place looks alike"
+    OFF_MAP = "off the map"
+    UNSURE = "no place likely enough"
+    STALE = "too long without a match"
+    CONTRARY = "the image contradicts those before"
+
+
+class Judgment(NamedTuple):
+    """What is made of an image, or of a sequence of them."""
+
+    verdict: Verdict
+    reason: str
+    probability: float  # that the first candidate shows the query's place
+    cause: Cause = Cause.NONE
+
+
 @dataclass(frozen=True)
 class RerankScore:
     """How well the local features of one candidate agree with the query's."""
@@ -157,3 +181,7 @@ class Recognition:
     probability: float  # that the first candidate shows the query's place
     candidates: tuple[Candidate, ...]  # best first
     timings_s: dict[str, float]  # stage name -> seconds, in the order the stages ran
+    cause: Cause = Cause.NONE
+    # (keyframe id, probability) of the likeliest keyframes, best first; none without a sequence
+    # filter. The whole belief would be a number for each keyframe of the map, in every answer.
+    believed: tuple[tuple[int, float], ...] = ()

@@ -12,8 +12,10 @@ import numpy as np
 from vpr_ros.config import CalibrationConfig, DecisionConfig
 from vpr_ros.datatypes import (
     Candidate,
+    Cause,
     Features,
     ImageArray,
+    Judgment,
     KeyframeRecord,
     Pose,
     Recognition,
@@ -23,8 +25,11 @@ from vpr_ros.datatypes import (
 from vpr_ros.extractor import FeatureExtractor
 from vpr_ros.place_map import MapSet, PlaceMap
 from vpr_ros.poses import distance
-from vpr_ros.rerankers.base import Reranker
+from vpr_ros.rerankers.base import Matches, Reranker
 from vpr_ros.sequence import Belief, Look, SequenceTracker
+
+_BELIEVED = 20  # keyframes that an answer names with their probability
+_MATTERS = 0.01  # probability from which it does
 
 
 class PlaceRecognizer:
@@ -106,11 +111,12 @@ class PlaceRecognizer:
         if self._tracker.needs_similarities:
             similarities = self._map.similarities(query.global_descriptor)
         look = Look(candidates, query.global_descriptor, similarities)
-        belief, (verdict, reason, probability) = self._tracker.decide(stamp_ns, odometry, look)
+        belief, judgment = self._tracker.decide(stamp_ns, odometry, look)
         clock.lap("sequence")
         candidates = self._led_by(belief, candidates, query)
+        believed = _likeliest(belief, self._map.records())
         clock.lap("decide")
-        return Recognition(stamp_ns, verdict, reason, probability, candidates, clock.laps)
+        return _answer(stamp_ns, judgment, candidates, clock.laps, believed)
 
     def recognize_alone(self, image: ImageArray, stamp_ns: int) -> Recognition:
         """Where the map shows this image's place, whatever was seen before; nothing is kept.
@@ -128,9 +134,26 @@ class PlaceRecognizer:
         self, query: Features, stamp_ns: int, exclude: Collection[int], clock: _StageClock
     ) -> Recognition:
         candidates = self._compare(query, exclude, clock)
-        verdict, reason, probability = decide(candidates, self._config, self._calibration)
+        judgment = decide(candidates, self._config, self._calibration)
         clock.lap("decide")
-        return Recognition(stamp_ns, verdict, reason, probability, candidates, clock.laps)
+        return _answer(stamp_ns, judgment, candidates, clock.laps)
+
+    def matches(self, query: Features, keyframe_id: int) -> Matches:
+        """The matched points of an image and a keyframe, for people to look at.
+
+        Returns:
+            Points as parts of the width and height of their images, [M, 2] each: what people see
+            of a keyframe is a smaller picture than the one its points were found in.
+
+        Raises:
+            MapError: there is no such keyframe, or it is damaged.
+        """
+        (features,) = self._map.features_of([keyframe_id])
+        points, others = self._reranker.matches(query, features)
+        size, other_size = (
+            np.asarray(each.local.image_size, np.float32) for each in (query, features)
+        )
+        return Matches(points / size, others / other_size)
 
     def _compare(
         self, query: Features, exclude: Collection[int], clock: _StageClock
@@ -175,29 +198,32 @@ class PlaceRecognizer:
 
 def decide(
     candidates: Sequence[Candidate], config: DecisionConfig, calibration: CalibrationConfig
-) -> tuple[Verdict, str, float]:
+) -> Judgment:
     """The verdict on reranked candidates, best first.
 
     Returns:
         The verdict, its reason in words, and the probability that the first candidate shows the
-        query's place: a logistic function of its rerank score, set by the calibration.
+        query's place: a logistic function of its rerank score, set by the calibration; and what
+        kept it from being accepted.
     """
     if not candidates or candidates[0].rerank is None:
-        return Verdict.UNKNOWN, "the map holds no keyframes", 0.0
+        return Judgment(Verdict.UNKNOWN, "the map holds no keyframes", 0.0, Cause.EMPTY_MAP)
     best, rerank = candidates[0], candidates[0].rerank
     name = f"keyframe {best.keyframe.keyframe_id} of {best.keyframe.session}"
     probability = _probability(rerank.score, calibration)
     if probability < config.accept_probability:
         shortage = _shortage(rerank, _needed_score(config, calibration))
-        return Verdict.UNKNOWN, f"{name} fits best, but {shortage}", probability
+        reason = f"{name} fits best, but {shortage}"
+        return Judgment(Verdict.UNKNOWN, reason, probability, Cause.TOO_LITTLE)
     if rerank.is_zoomed(config.max_zoom):
-        return Verdict.AMBIGUOUS, f"near {name}, {_zoom_in_words(rerank.zoom)}", probability
+        reason = f"near {name}, {_zoom_in_words(rerank.zoom)}"
+        return Judgment(Verdict.AMBIGUOUS, reason, probability, Cause.ZOOM)
     rival = _rival(candidates, config)
     if rival is not None and rival.rerank is not None:
         reason = f"{name} ({_in_words(rerank)}) and keyframe {rival.keyframe.keyframe_id}"
         reason += f" ({_in_words(rival.rerank)}) are different places that look alike"
-        return Verdict.AMBIGUOUS, reason, probability
-    return Verdict.ACCEPTED, f"{name} agrees in {_in_words(rerank)}", probability
+        return Judgment(Verdict.AMBIGUOUS, reason, probability, Cause.LOOK_ALIKE)
+    return Judgment(Verdict.ACCEPTED, f"{name} agrees in {_in_words(rerank)}", probability)
 
 
 def same_place(left: KeyframeRecord, right: KeyframeRecord, config: DecisionConfig) -> bool:
@@ -211,6 +237,26 @@ def same_place(left: KeyframeRecord, right: KeyframeRecord, config: DecisionConf
     if left.pose and right.pose and left.pose.frame_id == right.pose.frame_id:
         return distance(left.pose, right.pose) <= config.place_radius
     return abs(left.stamp_ns - right.stamp_ns) <= config.place_seconds * 1e9
+
+
+def _answer(
+    stamp_ns: int,
+    judgment: Judgment,
+    candidates: tuple[Candidate, ...],
+    timings_s: dict[str, float],
+    believed: tuple[tuple[int, float], ...] = (),
+) -> Recognition:
+    verdict, reason, probability, cause = judgment
+    return Recognition(
+        stamp_ns, verdict, reason, probability, candidates, timings_s, cause, believed
+    )
+
+
+def _likeliest(belief: Belief, records: Sequence[KeyframeRecord]) -> tuple[tuple[int, float], ...]:
+    """The keyframes that the belief is about, the likeliest first."""
+    rows = np.flatnonzero(belief.keyframes >= _MATTERS)
+    rows = rows[np.argsort(-belief.keyframes[rows], kind="stable")][:_BELIEVED]
+    return tuple((records[row].keyframe_id, float(belief.keyframes[row])) for row in rows.tolist())
 
 
 def _ranked(

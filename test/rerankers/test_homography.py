@@ -147,3 +147,19 @@ def test_candidates_without_keypoints_do_not_shift_their_neighbors(reranker, des
     results = reranker.score(query, [empty, query, empty, empty, describe(scene(2)), empty])
     assert [result.inliers > 100 for result in results] == [False, True, False, False, False, False]
     assert [result.inliers for result in results][::5] == [0, 0]
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.2])
+def test_matches_are_the_inliers_that_the_score_counts(reranker, describe, scene, factor):
+    query, candidate = describe(zoomed(scene(1), factor)), describe(scene(1))
+    (result,) = reranker.score(query, [candidate])
+    points, others = reranker.matches(query, candidate)
+    assert len(points) == len(others) == result.inliers
+    center = np.array([160.0, 120.0])
+    distances = np.linalg.norm((points - center) - factor * (others - center), axis=1)
+    assert np.percentile(distances, 90) < 3.0
+
+
+def test_nothing_matches_where_there_is_too_little(reranker):
+    points, others = reranker.matches(points_only([[1, 1], [2, 2]]), points_only([[1, 1], [2, 2]]))
+    assert points.shape == others.shape == (0, 2)

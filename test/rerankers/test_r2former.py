@@ -96,3 +96,24 @@ def test_published_scores():
     expected = golden()
     found = [scores[tuple(pair)] for pair in expected["synth_pairs"].tolist()]
     np.testing.assert_allclose(found, expected["synth_prob"], rtol=0, atol=1e-4)
+
+
+def test_matches_for_the_eye_are_mutual_and_those_of_most_attention():
+    random = np.random.default_rng(2)
+    rows = random.normal(size=(90, 131)).astype(np.float32)
+    rows[:, 2] = random.uniform(0, 1, 90)
+    moved = rows.copy()
+    moved[:, :2] += 0.25
+    order = random.permutation(90)
+    found = R2FormerReranker(SumOfAttention(), INPUT).matches(
+        features(rows, INPUT), features(moved[order], INPUT)
+    )
+    assert found.query.shape == found.candidate.shape == (40, 2)
+    np.testing.assert_allclose(found.candidate - found.query, 0.25 * 640, rtol=1e-4)
+    shown = np.argsort(-rows[:, 2])[:40]
+    np.testing.assert_allclose(found.query, rows[shown, :2] * 640, rtol=1e-5)
+
+
+def test_images_without_features_match_nowhere():
+    found = R2FormerReranker(SumOfAttention(), INPUT).matches(image(0), image(5))
+    assert found.query.shape == found.candidate.shape == (0, 2)

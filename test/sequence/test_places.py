@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated import DECISION, SEQUENCE, along, straight
 
-from vpr_ros.datatypes import Verdict
+from vpr_ros.datatypes import Cause, Verdict
 from vpr_ros.sequence import Belief
 from vpr_ros.sequence.keyframe_table import KeyframeTable
 from vpr_ros.sequence.places import summarized
@@ -80,31 +80,33 @@ def judged(mass, off_map, **known):
 
 
 def test_an_accepted_place_says_since_when_nothing_was_seen_of_it():
-    assert judged(0.97, 0.03) == (
-        Verdict.ACCEPTED, "keyframe 7 agrees with this image and those before (0.97)", 0.97,
-    )  # fmt: skip
-    verdict, reason, _ = judged(0.93, 0.03, unsupported=1.2)
+    words = "keyframe 7 agrees with this image and those before (0.97)"
+    assert judged(0.97, 0.03) == (Verdict.ACCEPTED, words, 0.97, Cause.NONE)
+    verdict, reason, *_ = judged(0.93, 0.03, unsupported=1.2)
     assert verdict is Verdict.ACCEPTED
     assert reason.endswith("follows from the images before (0.93), 1.2 looks after the last match")
 
 
-@pytest.mark.parametrize(("about", "verdict", "words"), [
-    ({"mass": 0.95, "off_map": 0.01, "unsupported": 5.0}, Verdict.UNKNOWN, "5 looks without"),
-    ({"mass": 0.95, "off_map": 0.01, "contrary": 40}, Verdict.AMBIGUOUS, "agrees with keyframe 40"),
+@pytest.mark.parametrize(("about", "verdict", "cause", "words"), [
+    ({"mass": 0.95, "off_map": 0.01, "unsupported": 5.0}, Verdict.UNKNOWN, Cause.STALE,
+     "5 looks without"),
+    ({"mass": 0.95, "off_map": 0.01, "contrary": 40}, Verdict.AMBIGUOUS, Cause.CONTRARY,
+     "agrees with keyframe 40"),
     ({"mass": 0.6, "off_map": 0.05, "rival": 30, "rival_mass": 0.35}, Verdict.AMBIGUOUS,
-     "either keyframe 7 (0.60) or keyframe 30 (0.35)"),
+     Cause.LOOK_ALIKE, "either keyframe 7 (0.60) or keyframe 30 (0.35)"),
     ({"mass": 0.85, "off_map": 0.1, "rival": 30, "rival_mass": 0.05}, Verdict.UNKNOWN,
-     "probability 0.85 is too low: 0.90 needed"),
-    ({"mass": 0.2, "off_map": 0.7}, Verdict.UNKNOWN, "off the map (0.70), or keyframe 7 (0.20)"),
+     Cause.UNSURE, "probability 0.85 is too low: 0.90 needed"),
+    ({"mass": 0.2, "off_map": 0.7}, Verdict.UNKNOWN, Cause.OFF_MAP,
+     "off the map (0.70), or keyframe 7 (0.20)"),
 ])  # fmt: skip
-def test_every_other_verdict_has_its_reason_and_numbers(about, verdict, words):
-    found, reason, probability = judged(**about)
-    assert found is verdict
+def test_every_other_verdict_has_its_reason_cause_and_numbers(about, verdict, cause, words):
+    found, reason, probability, why = judged(**about)
+    assert (found, why) == (verdict, cause)
     assert words in reason
     assert probability == about["mass"]
 
 
 def test_nowhere_at_all_is_said():
     assert judge(Belief(NOTHING, 1.0), DECISION, SEQUENCE) == (
-        Verdict.UNKNOWN, "off the map (1.00)", 0.0,
+        Verdict.UNKNOWN, "off the map (1.00)", 0.0, Cause.OFF_MAP,
     )  # fmt: skip

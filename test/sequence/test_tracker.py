@@ -6,7 +6,7 @@ import pytest
 from simulated import INLIERS, UPRIGHT, S, seen, straight, view
 
 from vpr_ros.config import PipelineConfig, with_settings
-from vpr_ros.datatypes import Pose, Verdict
+from vpr_ros.datatypes import Cause, Pose, Verdict
 from vpr_ros.sequence import BayesFilter, Look, SeqSlam, SequenceTracker, open_tracker
 
 MAP = straight(100)
@@ -38,7 +38,7 @@ def test_images_with_odometry_become_verdicts(mode):
         similarities[here - 1] = 0.95
         pose = Pose((float(count), 0.0, 0.0), UPRIGHT, "odom")
         look = Look(seen(MAP, (here, 100)), view(float(count)), similarities)
-        belief, (verdict, reason, probability) = made.decide(count * S, pose, look)
+        belief, (verdict, reason, probability, _) = made.decide(count * S, pose, look)
         if count == 8:
             made.reload()
     assert abs(belief.best - here) <= 1
@@ -53,8 +53,11 @@ def test_an_image_that_contradicts_makes_the_place_ambiguous():
         pose = Pose((float(count), 0.0, 0.0), UPRIGHT, "odom")
         made.decide(count * S, pose, Look(seen(MAP, (30 + count, 100)), view(float(count))))
     pose = Pose((8.0, 0.0, 0.0), UPRIGHT, "odom")
-    belief, (verdict, reason, _) = made.decide(8 * S, pose, Look(seen(MAP, (80, 100)), view(8.0)))
+    belief, (verdict, reason, _, cause) = made.decide(
+        8 * S, pose, Look(seen(MAP, (80, 100)), view(8.0))
+    )
     assert belief.mass > 0.9
     assert belief.contrary == 80
     assert verdict is Verdict.AMBIGUOUS
     assert "agrees with keyframe 80" in reason
+    assert cause is Cause.CONTRARY

@@ -18,6 +18,7 @@ from threadpoolctl import ThreadpoolController
 from vpr_ros.config import HomographyConfig
 from vpr_ros.datatypes import Features, FloatArray, LocalFeatures, RerankScore
 from vpr_ros.errors import ConfigError
+from vpr_ros.rerankers.base import Matches
 
 _NONE = RerankScore(score=0.0, inliers=0)
 _CONFIDENCE = 0.99
@@ -93,14 +94,28 @@ class HomographyReranker:
             score = partial(self._score, query.local)
             return list(self._pool.map(score, candidates) if self._pool else map(score, candidates))
 
+    def matches(self, query: Features, candidate: Features) -> Matches:
+        """The points that agree with the homography: as many as the score counts."""
+        with self._blas.limit(limits=1, user_api="blas"):
+            left, right = self._pairs(query.local, candidate.local)
+        agree = _agreeing(self._task(query.local, candidate.local, (left, right)))
+        points, others = query.local.keypoints[left], candidate.local.keypoints[right]
+        return Matches(points[agree], others[agree])
+
     def _score(self, query: LocalFeatures, candidate: Features) -> RerankScore:
         # Both halves of this let go of the interpreter, so that threads do gain something.
-        return _agreement(self._task(query, candidate.local))
+        pairs = self._pairs(query, candidate.local)
+        return _agreement(self._task(query, candidate.local, pairs))
 
-    def _task(self, query: LocalFeatures, candidate: LocalFeatures) -> _Task:
+    def _pairs(self, query: LocalFeatures, candidate: LocalFeatures) -> Pairs:
         if self._grid is not None and self._config.rule == "reference":
-            return _reference_task(query, candidate, self._grid)
-        left, right = mutual_nearest(query.descriptors @ candidate.descriptors.T)
+            return reference_pairs(query, candidate, self._grid.min_score)
+        return mutual_nearest(query.descriptors @ candidate.descriptors.T)
+
+    def _task(self, query: LocalFeatures, candidate: LocalFeatures, pairs: Pairs) -> _Task:
+        left, right = pairs
+        if self._grid is not None and self._config.rule == "reference":
+            return _reference_task(query, candidate, pairs, self._grid)
         tolerance = self._config.ransac_threshold
         if self._grid is not None:
             longer = max(self._grid.width, self._grid.height)
@@ -155,8 +170,10 @@ def _silenced(local: LocalFeatures, min_score: float) -> FloatArray:
     return np.where(rejected[:, None], np.float32(0.0), local.descriptors)
 
 
-def _reference_task(query: LocalFeatures, candidate: LocalFeatures, grid: PatchGrid) -> _Task:
-    left, right = reference_pairs(query, candidate, grid.min_score)
+def _reference_task(
+    query: LocalFeatures, candidate: LocalFeatures, pairs: Pairs, grid: PatchGrid
+) -> _Task:
+    left, right = pairs
     return _Task(
         _input_pixels(query, grid)[left],
         _input_pixels(candidate, grid)[right],
@@ -175,8 +192,20 @@ def _input_pixels(local: LocalFeatures, grid: PatchGrid) -> FloatArray:
 
 def _agreement(task: _Task) -> RerankScore:
     """How many of the matched points agree with one homography."""
-    if len(task.points) < 4:
+    agree = _agreeing(task)
+    inliers = int(agree.sum())
+    if not inliers:
         return _NONE
+    # Cameras of another resolution see the scene at the same part of their image.
+    zoom = _zoom(task.points[agree], task.others[agree]) / task.resolution
+    return RerankScore(float(inliers), inliers, zoom)
+
+
+def _agreeing(task: _Task) -> NDArray[np.bool_]:
+    """Which of the matched points agree with one homography, [P]."""
+    nothing = np.zeros(len(task.points), np.bool_)
+    if len(task.points) < 4:
+        return nothing
     found, mask = cv2.findHomography(
         task.points,
         task.others,
@@ -186,12 +215,8 @@ def _agreement(task: _Task) -> RerankScore:
         confidence=task.confidence,
     )
     if found is None or mask is None:
-        return _NONE
-    agree = np.asarray(mask).ravel().astype(bool)
-    inliers = int(agree.sum())
-    # Cameras of another resolution see the scene at the same part of their image.
-    zoom = _zoom(task.points[agree], task.others[agree]) / task.resolution
-    return RerankScore(float(inliers), inliers, zoom)
+        return nothing
+    return np.asarray(mask).ravel().astype(np.bool_)
 
 
 def _zoom(points: FloatArray, others: FloatArray) -> float:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from vpr_ros.config import DecisionConfig, SequenceConfig
-from vpr_ros.datatypes import Pose, Verdict
+from vpr_ros.datatypes import Judgment, Pose
 from vpr_ros.sequence.base import Belief, Look, SequenceFilter
 from vpr_ros.sequence.motion import Odometer
 from vpr_ros.sequence.verdict import judge
@@ -26,9 +26,7 @@ class SequenceTracker:
         """Whether looks must carry the similarities to all keyframes."""
         return self._filter.needs_similarities
 
-    def decide(
-        self, stamp_ns: int, odometry: Pose | None, look: Look
-    ) -> tuple[Belief, tuple[Verdict, str, float]]:
+    def decide(self, stamp_ns: int, odometry: Pose | None, look: Look) -> tuple[Belief, Judgment]:
         """What is believed after an image, and the verdict with its reason and probability.
 
         Args:

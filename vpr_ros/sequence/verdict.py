@@ -4,42 +4,42 @@
 from __future__ import annotations
 
 from vpr_ros.config import DecisionConfig, SequenceConfig
-from vpr_ros.datatypes import Verdict
+from vpr_ros.datatypes import Cause, Judgment, Verdict
 from vpr_ros.sequence.base import Belief
 
 
-def judge(
-    belief: Belief, decision: DecisionConfig, sequence: SequenceConfig
-) -> tuple[Verdict, str, float]:
+def judge(belief: Belief, decision: DecisionConfig, sequence: SequenceConfig) -> Judgment:
     """The verdict on a belief.
 
     Returns:
-        The verdict, its reason in words, and the probability of the likeliest place.
+        The verdict, its reason in words, and the probability of the likeliest place; and what kept
+        it from being accepted.
     """
     if belief.best is None:
-        return Verdict.UNKNOWN, f"off the map ({belief.off_map:.2f})", 0.0
+        reason = f"off the map ({belief.off_map:.2f})"
+        return Judgment(Verdict.UNKNOWN, reason, 0.0, Cause.OFF_MAP)
     name, mass = f"keyframe {belief.best}", belief.mass
     needed = decision.accept_probability
     if mass >= needed and belief.contrary is not None:
         this = f"this image by itself agrees with keyframe {belief.contrary}"
-        return (
-            Verdict.AMBIGUOUS,
-            f"{name} follows from the images before ({mass:.2f}), but {this}",
-            mass,
-        )
+        reason = f"{name} follows from the images before ({mass:.2f}), but {this}"
+        return Judgment(Verdict.AMBIGUOUS, reason, mass, Cause.CONTRARY)
     if mass >= needed and belief.unsupported < sequence.patience:
-        return Verdict.ACCEPTED, _accepted(belief), mass
+        return Judgment(Verdict.ACCEPTED, _accepted(belief), mass)
     if mass >= needed:
         stale = f"{belief.unsupported:.0f} looks without a match are too many"
-        return Verdict.UNKNOWN, f"{name} is likeliest ({mass:.2f}), but {stale}", mass
+        reason = f"{name} is likeliest ({mass:.2f}), but {stale}"
+        return Judgment(Verdict.UNKNOWN, reason, mass, Cause.STALE)
     # Surely one of two, and the other is likelier than neither.
     if mass + belief.rival_mass >= needed and belief.rival_mass >= belief.off_map:
         rival = f"keyframe {belief.rival} ({belief.rival_mass:.2f})"
-        return Verdict.AMBIGUOUS, f"either {name} ({mass:.2f}) or {rival}", mass
+        reason = f"either {name} ({mass:.2f}) or {rival}"
+        return Judgment(Verdict.AMBIGUOUS, reason, mass, Cause.LOOK_ALIKE)
     if belief.off_map >= mass:
-        return Verdict.UNKNOWN, f"off the map ({belief.off_map:.2f}), or {name} ({mass:.2f})", mass
+        reason = f"off the map ({belief.off_map:.2f}), or {name} ({mass:.2f})"
+        return Judgment(Verdict.UNKNOWN, reason, mass, Cause.OFF_MAP)
     shortage = f"its probability {mass:.2f} is too low: {needed:.2f} needed"
-    return Verdict.UNKNOWN, f"{name} is likeliest, but {shortage}", mass
+    return Judgment(Verdict.UNKNOWN, f"{name} is likeliest, but {shortage}", mass, Cause.UNSURE)
 
 
 def _accepted(belief: Belief) -> str:
