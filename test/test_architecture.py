@@ -15,9 +15,9 @@ PACKAGE = Path(__file__).parents[1] / "vpr_ros"
 LAYERS = (
     {"errors"},
     {"datatypes", "config"},
-    {"images", "poses", "models", "backends", "place_map"},
+    {"images", "poses", "models", "backends", "place_map", "recognition_json"},
     {"extractor", "hog_sift", "rerankers", "sequence", "pose_correction"},
-    {"recognizer", "map_builder", "loop_closer"},
+    {"recognizer", "map_builder", "loop_closer", "pictures", "records"},
     {"pipeline"},
     {"evaluation"},
     {"training"},

@@ -16,9 +16,11 @@ from vpr_ros.images import (
     decode_compressed,
     decode_ros_image,
     encode_jpeg,
+    encode_png,
     pack_ros_image,
     read_image,
     shrink,
+    suffix_of,
 )
 
 HEIGHT, WIDTH = 12, 16
@@ -350,3 +352,17 @@ def test_jpeg_keeps_red_red():
 def test_jpeg_of_nothing_is_refused():
     with pytest.raises(ImageError):
         encode_jpeg(np.zeros((0, 0, 3), np.uint8))
+
+
+def test_png_loses_nothing():
+    image = np.random.default_rng(1).integers(0, 256, (20, 30, 3), np.uint8)
+    assert np.array_equal(decode_compressed(encode_png(image)), image)
+    with pytest.raises(ImageError):
+        encode_png(np.zeros((0, 0, 3), np.uint8))
+
+
+@pytest.mark.parametrize(("data", "suffix"), [
+    (JPEG, ".jpg"), (PNG, ".png"), (b"RIFF....WEBP", ""), (b"", ""),
+])  # fmt: skip
+def test_files_in_memory_are_told_by_their_first_bytes(data, suffix):
+    assert suffix_of(data) == suffix
