@@ -9,7 +9,6 @@ import pytest
 from vpr_ros.datatypes import Pose, Verdict
 from vpr_ros.errors import ConfigError
 from vpr_ros.evaluation.judge import Answer, Truth
-from vpr_ros.nodes.demo.canvas import shortened, text_width
 from vpr_ros.nodes.demo.options import parse_options
 from vpr_ros.nodes.demo.outcome import conclude
 from vpr_ros.nodes.demo.pairs import Pair, choose
@@ -17,6 +16,7 @@ from vpr_ros.nodes.demo.picture import Scene, draw, headline, pair_count
 from vpr_ros.nodes.demo.picture_laps import color_of
 from vpr_ros.nodes.demo.report import table, write_json
 from vpr_ros.nodes.demo.sightings import LiveLines, Sighting
+from vpr_ros.pictures.canvas import shortened, text_width
 
 SECOND_NS = 10**9
 DAY_NS = 86400 * SECOND_NS

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from vpr_ros.datatypes import ImageArray
 from vpr_ros.evaluation.judge import Truth
-from vpr_ros.nodes.demo.canvas import FAINT, INK, SOFT, Canvas, Point, shortened
 from vpr_ros.nodes.demo.outcome import Outcome
 from vpr_ros.nodes.demo.pairs import Pair
 from vpr_ros.nodes.demo.picture_laps import color_of, draw_laps, draw_legend, draw_times
 from vpr_ros.nodes.demo.sightings import Sighting, error_m, is_right
+from vpr_ros.pictures.canvas import FAINT, INK, SOFT, Canvas, Point, shortened
 
 _WIDTH, _HEIGHT = 1800, 1000
 _MARGIN = 36

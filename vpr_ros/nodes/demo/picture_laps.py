@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from vpr_ros.datatypes import Verdict
 from vpr_ros.evaluation.judge import Truth
-from vpr_ros.nodes.demo.canvas import (
+from vpr_ros.nodes.demo.sightings import Sighting, is_right
+from vpr_ros.pictures.canvas import (
     BLUE,
     FAINT,
     GRAY,
@@ -28,7 +29,6 @@ from vpr_ros.nodes.demo.canvas import (
     Point,
     text_width,
 )
-from vpr_ros.nodes.demo.sightings import Sighting, is_right
 
 _LIFT = 0.16  # height of the upper lap over the lower one, as a part of the drawing's height
 _TILT = 0.7  # how much the tilted view shortens what lies along the line of sight

@@ -30,10 +30,10 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 class Canvas:
-    """A white picture; coordinates and sizes are pixels of the finished one."""
+    """A picture of one color; coordinates and sizes are pixels of the finished one."""
 
-    def __init__(self, width: int, height: int) -> None:
-        self._pixels = np.full((height * _SCALE, width * _SCALE, 3), 255, np.uint8)
+    def __init__(self, width: int, height: int, color: Color = WHITE) -> None:
+        self._pixels = np.full((height * _SCALE, width * _SCALE, 3), color, np.uint8)
 
     def line(self, points: Sequence[Point], color: Color, width: float = 1.5) -> None:
         """Connected straight lines."""

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A camera image beside the keyframe it was matched with, the matched points joined by lines."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from vpr_ros.datatypes import Candidate, FloatArray, ImageArray, Recognition, Verdict
+from vpr_ros.images import shrink
+from vpr_ros.pictures.canvas import Canvas, Color, Point, shortened, text_width
+from vpr_ros.rerankers.base import Matches
+
+# A dark frame, and colors that stand out from photographs: this is seen on a robot's screen.
+GROUND: Color = (24, 27, 33)
+EMPTY: Color = (44, 48, 56)
+BRIGHT: Color = (236, 238, 242)
+DIM: Color = (160, 166, 176)
+COLORS: dict[Verdict, Color] = {
+    Verdict.ACCEPTED: (72, 214, 124),
+    Verdict.AMBIGUOUS: (255, 178, 44),
+    Verdict.UNKNOWN: (196, 202, 214),
+}
+
+GAP = 4  # pixels between the images
+STRIP = 54  # height of the text below them
+_BAR = 4  # height of the line in the verdict's color
+_MARGIN = 10
+_MOST_LINES = 30  # more hide the images
+_WIDEST = 6.0  # widths of a picture over its height from which it is squeezed
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Everything that the picture shows."""
+
+    query: ImageArray  # RGB, uint8 [H, W, 3]
+    match: ImageArray | None  # a picture of the first candidate, of any size; None if there is none
+    points: Matches | None  # as parts of width and height; None if there is no candidate
+    recognition: Recognition
+
+
+def draw(sight: Sight, max_side: int) -> ImageArray:
+    """The picture, RGB uint8.
+
+    Args:
+        sight: what to draw.
+        max_side: longer side in pixels of the query in it; smaller images stay as they are.
+    """
+    query = shrink(sight.query, max_side)
+    match = _fitted(sight.match, query)
+    height, left, right = query.shape[0], query.shape[1], match.shape[1]
+    picture = np.full((height + STRIP, left + GAP + right, 3), GROUND, np.uint8)
+    picture[:height, :left], picture[:height, left + GAP :] = query, match
+    if sight.points is not None and sight.match is not None:
+        starts = sight.points.query * (left, height)
+        ends = sight.points.candidate * (right, height) + (left + GAP, 0)
+        _join(picture[:height], starts, ends, COLORS[sight.recognition.verdict])
+    picture[height:] = _strip(sight.recognition, left + GAP, picture.shape[1])
+    return picture
+
+
+def _fitted(match: ImageArray | None, query: ImageArray) -> ImageArray:
+    """The keyframe's picture at the query's height; an empty one of the query's size for none."""
+    height = query.shape[0]
+    if match is None:
+        return np.full_like(query, EMPTY)
+    aspect = min(match.shape[1] / match.shape[0], _WIDEST)
+    size = (max(1, round(height * aspect)), height)
+    smaller = height < match.shape[0]
+    method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(match, size, interpolation=method), np.uint8)
+
+
+def _join(picture: ImageArray, starts: FloatArray, ends: FloatArray, color: Color) -> None:
+    """Dots at all points, lines between some of them: thin, see-through, on a dark edge."""
+    lined = picture.copy()
+    for number in _spread(len(starts)):
+        start, end = _fixed(starts[number]), _fixed(ends[number])
+        cv2.line(lined, start, end, color, 1, cv2.LINE_AA, 4)
+    picture[:] = cv2.addWeighted(lined, 0.55, picture, 0.45, 0.0)
+    points = [_fixed(point) for point in (*starts, *ends)]
+    for radius, paint in ((3, GROUND), (2, color)):  # no dot's edge may lie on another dot
+        for point in points:
+            cv2.circle(picture, point, radius << 4, paint, -1, cv2.LINE_AA, 4)
+
+
+def _spread(count: int) -> list[int]:
+    """Some of so many numbers, evenly far apart."""
+    shown = min(count, _MOST_LINES)
+    return [(2 * i + 1) * count // (2 * shown) for i in range(shown)]
+
+
+def _strip(recognition: Recognition, middle: int, width: int) -> ImageArray:
+    """What was made of it, in words: under the query the verdict, under the keyframe its name."""
+    color = COLORS[recognition.verdict]
+    canvas = Canvas(width, STRIP, GROUND)
+    canvas.box((0, 0), (width, _BAR), color)
+    verdict = shortened(recognition.verdict.name, 15, middle - 2 * _MARGIN)
+    canvas.text((_MARGIN, 24), verdict, 15, color, bold=True)
+    after = _MARGIN + 1.1 * text_width(verdict, 15) + 10
+    _write(canvas, (after, 24), f"p = {recognition.probability:.2f}", 13, DIM, middle - _MARGIN)
+    _write(canvas, (middle + _MARGIN, 24), _of_match(recognition), 13, BRIGHT, width - _MARGIN)
+    _write(canvas, (_MARGIN, 45), recognition.reason, 13, DIM, width - _MARGIN)
+    return canvas.finished()
+
+
+def _write(canvas: Canvas, corner: Point, text: str, size: float, color: Color, end: float) -> None:
+    """A line of text that ends before the pixel ``end``."""
+    canvas.text(corner, shortened(text, size, max(0.0, end - corner[0])), size, color)
+
+
+def _of_match(recognition: Recognition) -> str:
+    if not recognition.candidates:
+        return "no keyframe"
+    return _in_words(recognition.candidates[0])
+
+
+def _in_words(candidate: Candidate) -> str:
+    keyframe, rerank = candidate.keyframe, candidate.rerank
+    text = f"keyframe {keyframe.keyframe_id} of {keyframe.session}"
+    text += f", similarity {candidate.similarity:.2f}"
+    if rerank is None or math.isnan(rerank.score):
+        return text
+    return text + (
+        f", {rerank.inliers} inliers" if rerank.inliers >= 0 else f", score {rerank.score:.2f}"
+    )
+
+
+def _fixed(point: Point | FloatArray) -> tuple[int, int]:
+    """Coordinates in sixteenths of a pixel, as OpenCV takes them."""
+    return round(float(point[0]) * 16), round(float(point[1]) * 16)
