@@ -445,6 +445,42 @@ class SlamConfig:
     swarm_slam: SwarmSlamConfig = field(default_factory=SwarmSlamConfig)
 
 
+@dataclass(frozen=True)
+class PicturesConfig:
+    """What people see in ``~/match_image``."""
+
+    max_side: int = _setting(
+        640, "Longer side in pixels of the query in match_image", minimum=64, maximum=4096
+    )
+    attention: bool = _setting(
+        False, "Lay the scores of local features over the query: a network's attention"
+    )
+
+
+@dataclass(frozen=True)
+class RecordsConfig:
+    """Answered images that are kept for later."""
+
+    on: str = _setting(
+        "request",
+        "request: the last answer, by the service save_record; not_accepted: also every answer "
+        "that is not accepted",
+        choices=("request", "not_accepted"),
+    )
+    folder: str = _setting(
+        "~/.ros/vpr_records", "The folder, of one localizer alone; ~ is the home folder"
+    )
+    max_count: int = _setting(
+        200, "Records kept at most; the oldest make room", minimum=1, maximum=100_000
+    )
+    max_megabytes: float = _setting(
+        200.0, "Size of all records at most; the oldest make room", minimum=0.1, maximum=1e6
+    )
+    period: float = _setting(
+        1.0, "Least seconds between two records that nobody asked for", minimum=0.0, maximum=3600.0
+    )
+
+
 MODES = ("map", "localize", "slam")
 _MODE = (
     "map: images become keyframes, which close loops; localize: images are answered; slam: both, "
@@ -498,6 +534,8 @@ class NodeConfig(PipelineConfig):
         maximum=600.0,
     )
     slam: SlamConfig = field(default_factory=SlamConfig)
+    pictures: PicturesConfig = field(default_factory=PicturesConfig)
+    records: RecordsConfig = field(default_factory=RecordsConfig)
 
 
 @dataclass(frozen=True)

@@ -86,3 +86,10 @@ def test_threads_lose_no_count():
         list(pool.map(work, range(4)))
     counted = (statistics.received, statistics.dropped, statistics.failed, statistics.processed)
     assert counted == (2000,) * 4
+
+
+def test_work_beside_the_answers_is_timed_and_counts_no_frame():
+    statistics = FrameStatistics()
+    statistics.note("match image", 0.004)
+    assert statistics.latencies_ms() == {"match image": (4.0, 4.0)}
+    assert statistics.processed == 0

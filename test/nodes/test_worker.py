@@ -195,3 +195,15 @@ def test_calls_that_race_with_stop_are_answered_or_refused():
             for call in calls:
                 refused = call.exception(LONG)
                 assert isinstance(refused, RuntimeError) or call.result() == "answered"
+
+
+def test_what_is_submitted_is_not_waited_for():
+    go_on = threading.Event()
+    worker = FrameWorker(lambda _: None, lambda *_: None)
+    answers = [worker.submit(lambda: go_on.wait(LONG)), worker.submit(lambda: "second")]
+    assert not any(answer.done() for answer in answers)
+    go_on.set()
+    assert [answer.result(LONG) for answer in answers] == [True, "second"]
+    worker.stop()
+    with pytest.raises(RuntimeError, match="stopped"):
+        worker.submit(lambda: None)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,16 +14,18 @@ from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
 
 from vpr_ros.config import NodeConfig
-from vpr_ros.datatypes import Camera, Features, ImageArray, Pose, Recognition
+from vpr_ros.datatypes import Camera, Cause, Features, ImageArray, Pose, Recognition
 from vpr_ros.errors import MapError, VprError
 from vpr_ros.loop_closer import LoopCloser, loop_closure
 from vpr_ros.map_builder import Frame, Kept, MapBuilder
+from vpr_ros.nodes.answered import Answered
 from vpr_ros.nodes.conversions import (
     camera_from_message,
     loop_closure_to_message,
     path_from_message,
     place_match_to_message,
 )
+from vpr_ros.nodes.display import Display
 from vpr_ros.nodes.interfaces import LoopClosure, PlaceMatch
 from vpr_ros.nodes.map_services import MapServices
 from vpr_ros.nodes.place_node import ImageFrame, PlaceNode
@@ -50,6 +53,7 @@ class RouteNode(PlaceNode):
         self._matches = self.create_lifecycle_publisher(PlaceMatch, "~/place_match", 10)
         self._closures = self.create_lifecycle_publisher(LoopClosure, "~/loop_closure", 10)
         self._map_services = MapServices(self)
+        self._display = Display(self, lambda what, took: self._statistics.note(what, took))
         self._asked = False  # whether the next image is to be answered, if not every image is
         self.create_service(Trigger, "~/trigger", self._trigger)
 
@@ -81,10 +85,12 @@ class RouteNode(PlaceNode):
         self._loops = LoopCloser(self.config.loops)
         self._poses = PoseFeed(self.config.pose_gap)
         self._counts = {}
+        self._display.open(self.config, line, place_map, self._searched, self._recognizer)
         return place_map
 
     def subscribe(self) -> None:
         """Images, and what the mode wants to know of the robot."""
+        self._display.start()
         if self._hears_poses:
             topic, kind = POSE_SOURCES[self.config.pose_type]
             self.listen(kind, topic, self._poses.take)
@@ -96,6 +102,7 @@ class RouteNode(PlaceNode):
     def stop(self) -> None:
         """Finish the frame in hand and make everything durable."""
         super().stop()
+        self._display.stop()
         if self._builder is not None:
             self._builder.finish()
 
@@ -104,6 +111,7 @@ class RouteNode(PlaceNode):
         try:
             super().close()
         finally:
+            self._display.close()
             self._more.close()
             self._builder, self._recognizer, self._searched = None, None, None
 
@@ -116,14 +124,16 @@ class RouteNode(PlaceNode):
             self._count("frames without pose", pose is None)
         timings = {"pose": time.monotonic() - start} if self._hears_poses else {}
         work = {LOCALIZE: self._localize, SLAM: self._slam_step}.get(self.config.mode, self._learn)
-        return {**timings, **work(image, frame, pose)}
+        timings.update(work(image, frame, pose))
+        self._display.follow_map()
+        return timings
 
     def _localize(
         self, image: ImageArray, frame: ImageFrame, pose: Pose | None
     ) -> dict[str, float]:
-        recognition = self.in_use()[0].recognize(image, frame.stamp_ns, pose)
-        self._tell(recognition, frame)
-        return recognition.timings_s
+        answered = self._answered(image, frame, pose, ())
+        self._tell(answered)
+        return answered.recognition.timings_s
 
     def _learn(self, image: ImageArray, frame: ImageFrame, pose: Pose | None) -> dict[str, float]:
         start = time.monotonic()
@@ -140,18 +150,25 @@ class RouteNode(PlaceNode):
     def _slam_step(
         self, image: ImageArray, frame: ImageFrame, pose: Pose | None
     ) -> dict[str, float]:
+        recent = self._loops.recent(frame.stamp_ns, pose)
+        answered = self._answered(image, frame, pose, recent)
+        self._tell(answered)
+        start = time.monotonic()
+        kept = self._keep(Frame(frame.stamp_ns, image, pose, self._camera), answered.query)
+        if kept is not None and self.config.loops.close:
+            self._close_loop(kept, answered.recognition, frame)
+        return {**answered.recognition.timings_s, "map": time.monotonic() - start}
+
+    def _answered(
+        self, image: ImageArray, frame: ImageFrame, pose: Pose | None, exclude: Collection[int]
+    ) -> Answered:
+        """The answer, with the features that keyframes and pictures need again."""
         start = time.monotonic()
         features = self.pipeline.extractor.extract(image)
-        described = time.monotonic()
-        recent = self._loops.recent(frame.stamp_ns, pose)
-        recognition = self.in_use()[0].answer(features, frame.stamp_ns, pose, recent)
-        self._tell(recognition, frame)
-        answered = time.monotonic()
-        kept = self._keep(Frame(frame.stamp_ns, image, pose, self._camera), features)
-        if kept is not None and self.config.loops.close:
-            self._close_loop(kept, recognition, frame)
-        timings = {"extract": described - start, **recognition.timings_s}
-        return {**timings, "map": time.monotonic() - answered}
+        timings = {"extract": time.monotonic() - start}
+        found = self.in_use()[0].answer(features, frame.stamp_ns, pose, exclude)
+        recognition = replace(found, timings_s={**timings, **found.timings_s})
+        return Answered(frame.message, image, features, recognition)
 
     def _keep(self, frame: Frame, features: Features | None) -> Kept | None:
         assert self._builder is not None
@@ -160,12 +177,16 @@ class RouteNode(PlaceNode):
             self._loops.add(kept.keyframe_id, frame.stamp_ns, frame.pose)
         return kept
 
-    def _tell(self, recognition: Recognition, frame: ImageFrame) -> None:
-        header, locate = frame.message.header, self.in_use()[1].locate
+    def _tell(self, answered: Answered) -> None:
+        recognition, header = answered.recognition, answered.message.header
+        locate = self.in_use()[1].locate
         match = place_match_to_message(recognition, header, self.config.map_path, locate)
         self._matches.publish(match)
         self.slam.localized(match)
         self._count(recognition.verdict.name)
+        if recognition.cause is not Cause.NONE:
+            self._count(f"not localized: {recognition.cause.value}")
+        self._display.show(answered)
 
     def _close_loop(self, kept: Kept, recognition: Recognition, frame: ImageFrame) -> None:
         closure = loop_closure(kept.keyframe_id, recognition)
@@ -224,7 +245,8 @@ class RouteNode(PlaceNode):
                 "last pose error": self._poses.last_error,
             }
             self._counts.setdefault("frames without pose", 0)
-        return {**known, **{name: str(count) for name, count in self._counts.items()}}
+        counts = {name: str(count) for name, count in self._counts.items()}
+        return {**known, **counts, **self._display.facts()}
 
     def _count(self, name: str, happened: bool = True) -> None:
         self._counts[name] = self._counts.get(name, 0) + happened
@@ -256,6 +278,7 @@ class RouteNode(PlaceNode):
         poses = corrections(records, path, self.config.correction_gap)
         place_map.correct_poses(poses)
         self.in_use()[0].reload()
+        self._display.map_corrected()
         self._counts["poses corrected"] = len(poses)
 
     def _other_paths(self, main: Path) -> list[Path]:

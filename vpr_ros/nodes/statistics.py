@@ -60,6 +60,11 @@ class FrameStatistics:
             for stage, seconds in timings_s.items():
                 self._stages.setdefault(stage, deque(maxlen=_WINDOW)).append(seconds)
 
+    def note(self, stage: str, seconds: float) -> None:
+        """Add the seconds of work that is not part of an answer."""
+        with self._lock:
+            self._stages.setdefault(stage, deque(maxlen=_WINDOW)).append(seconds)
+
     def latencies_ms(self) -> dict[str, tuple[float, float]]:
         """Stage -> (median, largest) milliseconds over the last frames."""
         with self._lock:

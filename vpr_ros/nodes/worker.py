@@ -53,13 +53,21 @@ class FrameWorker(Generic[F]):
         Raises:
             RuntimeError: the worker was stopped.
         """
+        return self.submit(function).result()
+
+    def submit(self, function: Callable[[], R]) -> Future[R]:
+        """As ``call``, without waiting for the result.
+
+        Raises:
+            RuntimeError: the worker was stopped.
+        """
         future: Future[R] = Future()
         with self._changed:
             if self._stopping:
                 raise RuntimeError("the worker is stopped")
             self._calls.append(lambda: _resolve(future, function))
             self._changed.notify()
-        return future.result()
+        return future
 
     def stop(self) -> None:
         """Finish what waits, then end the thread."""
