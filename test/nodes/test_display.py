@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="the nodes need ROS 2")
 
+from geometry_msgs.msg import PoseStamped
 from node_harness import (
     KEEP_ALL,
     START_NS,
@@ -16,6 +17,7 @@ from node_harness import (
     Observer,
     node_process,
     pattern,
+    pose_message,
     raw_message,
 )
 from sensor_msgs.msg import Image
@@ -255,3 +257,32 @@ def test_a_record_that_cannot_be_written_costs_nothing_else(ear, seen, tmp_path)
     assert "no record" in asked.message
     assert log.read_text("utf-8").count("no record in") == 1
     assert in_the_way.read_text() == "no folder"
+
+
+def test_a_map_that_grows_is_seen_to_grow(ear, tmp_path):
+    inputs = {"image": "/image3", "pose": "/pose3"}
+    settings = {"pose_type": "pose", "keyframes__commit_period": 0.0}
+    path, log = tmp_path / "new.vprmap", tmp_path / "log"
+    with node_process("mapper", log, path, None, inputs, **settings) as process:
+        process.configure()
+        process.activate()
+        made, heard = listener(ear, MarkerArray, "/mapper/markers")
+        camera, poses = ear.publisher(Image, "/image3"), ear.publisher(PoseStamped, "/pose3")
+
+        def drive(number):
+            """Publish a frame 2 m farther on; returns how many keyframes the last map has."""
+            stamp = START_NS + number * 2 * STEP_NS
+            poses.publish(pose_message(2.0 * number, stamp))
+            camera.publish(raw_message(pattern(number), stamp))
+            ear.spin_for(0.3)
+            found = markers_of(heard, "keyframes")
+            return len(found[-1].points) if found else 0
+
+        numbers = iter(range(100))
+        first = ear.wait_for(lambda: drive(next(numbers)), "the first keyframes")
+        ear.wait_for(lambda: drive(next(numbers)) > first, "more keyframes")
+        for publisher in (camera, poses):
+            ear.silence(publisher)
+        ear.node.destroy_subscription(made)
+    ids = {marker.id for marker in markers_of(heard, "keyframes")}
+    assert ids == {0}  # one marker that grows
