@@ -76,7 +76,7 @@ def test_the_oldest_is_the_one_written_first_whatever_its_stamp(path):
     assert numbers(path) == [10, 20]
 
 
-@settings(max_examples=25)  # each record is forced to the disk
+@settings(max_examples=10)  # each record is forced to the disk
 @given(sizes=st.lists(st.integers(0, 6000), min_size=1, max_size=12))
 def test_the_files_together_are_never_larger_than_allowed(tmp_path_factory, sizes):
     path = tmp_path_factory.mktemp("bounded") / "records"
