@@ -244,9 +244,7 @@ def test_a_record_that_cannot_be_written_costs_nothing_else(ear, seen, tmp_path)
         camera = ear.publisher(Image, "/image2")
         for number in range(1, 4):
             camera.publish(raw_message(pattern(ELSEWHERE), number * STEP_NS))
-            status = ear.wait_for_status(
-                "full", lambda s, n=number: s.count("frames processed") == n, f"frame {number}"
-            )
+            ear.spin_for(0.2)
         status = ear.wait_for_status("full", lambda s: "records failed" in s.values, "a failure")
         asked = process.request(Trigger, "save_record", Trigger.Request())
         ear.silence(camera)

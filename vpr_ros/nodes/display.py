@@ -77,6 +77,7 @@ class Display:
         self._worker: FrameWorker[_Job] | None = None
         self._node = node
         self._audience: frozenset[bytes] = frozenset()  # subscribers that were sent the map
+        self._connected = 0  # how many of them can hear this node
         self._is_corrected = False  # whether poses of keyframes are others than were sent
         self._next_map = 0.0  # seconds, monotonic clock
         self._failed = 0
@@ -101,11 +102,12 @@ class Display:
         recorder = Recorder(config.records, about)
         markers = MapMarkers(searched.records())
         self._scene = _Scene(config, searched, recognizer, recorder, markers, len(searched))
-        self._last, self._audience = None, frozenset()
+        self._last = None
+        self._forget_audience()
 
     def start(self) -> None:
         """The node begins to answer."""
-        self._audience = frozenset()
+        self._forget_audience()
         self._worker = FrameWorker(self._make, self._fail)
 
     def stop(self) -> None:
@@ -215,14 +217,16 @@ class Display:
         """Show the map to who came since the last look; a map that was replaced, to all."""
         if self._scene is None or self._worker is None:
             return
-        scene, audience = self._scene, self._listeners()
-        # A subscriber that the graph shows may not be connected yet, and would miss the map.
-        if self._markers.get_subscription_count() < len(audience):
-            return
-        if not audience <= self._audience:
+        scene, known, connected = self._scene, self._audience, self._connected
+        self._audience, self._connected = self._listeners(), self._markers.get_subscription_count()
+        # Whom the graph shows may be connected a little later: then the number grows.
+        if not self._audience <= known or self._connected > connected:
             # Not waited for: a large map takes a while.
             self._worker.submit(lambda: self._publish_map(scene, clear=True))
-        self._audience = audience
+
+    def _forget_audience(self) -> None:
+        """Show the map again to all who are there."""
+        self._audience, self._connected = frozenset(), 0
 
     def _listeners(self) -> frozenset[bytes]:
         """Who subscribes to the markers: a number would not tell one who left and one who came."""
