@@ -450,10 +450,14 @@ class PicturesConfig:
     """What people see in ``~/match_image``."""
 
     max_side: int = _setting(
-        640, "Longer side in pixels of the query in match_image", minimum=64, maximum=4096
+        640,
+        "Longer side in pixels of the query in match_image",
+        minimum=64,
+        maximum=4096,
+        live=True,
     )
     attention: bool = _setting(
-        False, "Lay the scores of local features over the query: a network's attention"
+        False, "Lay the scores of local features over the query: a network's attention", live=True
     )
 
 
@@ -466,18 +470,27 @@ class RecordsConfig:
         "request: the last answer, by the service save_record; not_accepted: also every answer "
         "that is not accepted",
         choices=("request", "not_accepted"),
+        live=True,
     )
     folder: str = _setting(
-        "~/.ros/vpr_records", "The folder, of one localizer alone; ~ is the home folder"
+        "~/.ros/vpr_records", "The folder, of one node alone; ~ is the home folder", live=True
     )
     max_count: int = _setting(
-        200, "Records kept at most; the oldest make room", minimum=1, maximum=100_000
+        200, "Records kept at most; the oldest make room", minimum=1, maximum=100_000, live=True
     )
     max_megabytes: float = _setting(
-        200.0, "Size of all records at most; the oldest make room", minimum=0.1, maximum=1e6
+        200.0,
+        "Size of all records at most; the oldest make room",
+        minimum=0.1,
+        maximum=1e6,
+        live=True,
     )
     period: float = _setting(
-        1.0, "Least seconds between two records that nobody asked for", minimum=0.0, maximum=3600.0
+        1.0,
+        "Least seconds between two records that nobody asked for",
+        minimum=0.0,
+        maximum=3600.0,
+        live=True,
     )
 
 

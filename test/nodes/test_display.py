@@ -19,6 +19,7 @@ from node_harness import (
     pattern,
     pose_message,
     raw_message,
+    set_parameter,
 )
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
@@ -142,6 +143,25 @@ def test_a_subscriber_gets_the_picture_of_every_answer(ear, seen):
     ear.node.destroy_subscription(made)
     status = ear.wait_for_status("localizer", lambda s: "match image max [ms]" in s.values, "cost")
     assert float(status.values["match image median [ms]"]) > 0.0
+
+
+def test_pictures_and_records_change_while_the_node_runs(ear, seen, folder):
+    made, pictures = listener(ear, Image, "/localizer/match_image")
+    answers = [set_parameter(seen.process, "pictures.max_side", 160)]
+    answers += [set_parameter(seen.process, "records.folder", str(folder / "elsewhere"))]
+    assert all(answer.successful for answer in answers)
+
+    def is_small():
+        show(ear, seen, 2)
+        ear.spin_for(0.1)
+        return pictures and pictures[-1].height == 120 + STRIP
+
+    ear.wait_for(is_small, "a smaller picture")
+    ear.node.destroy_subscription(made)
+    answer = save_record(seen)
+    assert answer.message.startswith(str(folder / "elsewhere"))
+    assert set_parameter(seen.process, "records.folder", str(seen.records)).successful
+    assert set_parameter(seen.process, "pictures.max_side", 640).successful
 
 
 def markers_of(heard, namespace):

@@ -125,7 +125,7 @@ class RouteNode(PlaceNode):
         timings = {"pose": time.monotonic() - start} if self._hears_poses else {}
         work = {LOCALIZE: self._localize, SLAM: self._slam_step}.get(self.config.mode, self._learn)
         timings.update(work(image, frame, pose))
-        self._display.follow_map()
+        self._display.markers.follow_map()
         return timings
 
     def _localize(
@@ -213,6 +213,7 @@ class RouteNode(PlaceNode):
         line = replace(self.pipeline, config=config)
         self._recognizer = line.recognizer(self.in_use()[1])
         self._loops.config = config.loops
+        self._display.reconfigure(config, self._recognizer)
 
     def wants(self) -> bool:
         """Every image, or in mode localize those that were asked for, if so set."""
@@ -278,7 +279,7 @@ class RouteNode(PlaceNode):
         poses = corrections(records, path, self.config.correction_gap)
         place_map.correct_poses(poses)
         self.in_use()[0].reload()
-        self._display.map_corrected()
+        self._display.markers.map_corrected()
         self._counts["poses corrected"] = len(poses)
 
     def _other_paths(self, main: Path) -> list[Path]:
