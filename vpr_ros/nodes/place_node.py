@@ -136,6 +136,7 @@ class PlaceNode(LifecycleNode):
         self.config = read_parameters(self, self._defaults)
         with ExitStack() as undo:
             self.slam = undo.enter_context(closing(connect(self, self.config)))
+            undo.callback(self._forget)
             # Building a TensorRT engine takes minutes on some robots.
             self._pipeline = build(self.config, Hooks(stop=self.ending.is_set))
             self._map = self.open_map(Path(self.config.map_path).expanduser())
@@ -168,6 +169,10 @@ class PlaceNode(LifecycleNode):
         self.slam.close()
         if self._map is not None:
             self._map.close()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Without model and map, the node is not configured."""
         self._map, self._pipeline = None, None
 
     def on_worker(self, function: Callable[[], R]) -> R:
