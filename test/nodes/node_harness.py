@@ -149,7 +149,7 @@ class Status:
         return self.values["last error"]
 
     def count(self, name):
-        return int(self.values[name])
+        return int(self.values[name] or 0)  # empty before the node is configured
 
     def __repr__(self):
         return f"{self.node} [{self.level}] {self.message} {self.values}"

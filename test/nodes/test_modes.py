@@ -25,7 +25,7 @@ from vpr_ros import pipeline
 from vpr_ros.config import PipelineConfig
 from vpr_ros.map_builder import Frame
 from vpr_ros.nodes.conversions import stamp_to_ns
-from vpr_ros.nodes.interfaces import LoopClosure, PlaceMatch
+from vpr_ros.nodes.interfaces import LoadMap, LoopClosure, PlaceMatch
 from vpr_ros.place_map import PlaceMap
 
 S = 10**9
@@ -141,6 +141,32 @@ def mapped(path, seeds):
             builder.offer(Frame(stamp(second), pattern(seed)))
         builder.finish()
         return place_map.records()
+
+
+def test_a_mapper_goes_on_in_another_map(ear, tmp_path):
+    first, second = tmp_path / "first.vprmap", tmp_path / "second.vprmap"
+    with node_process("mapper", tmp_path / "log", first, **RULES) as process:
+        process.configure()
+        process.activate()
+        camera, poses = ear.publisher(Image, "/image"), ear.publisher(PoseStamped, "/pose")
+
+        def show(place, keyframes):
+            poses.publish(pose_message(10.0 * place, stamp(place)))
+            camera.publish(raw_message(pattern(place), stamp(place)))
+            fits = lambda s: s.count("keyframes") == keyframes  # noqa: E731
+            return ear.wait_for_status("mapper", fits, f"{keyframes} keyframes")
+
+        show(0, 1)
+        show(1, 2)
+        answer = process.request(LoadMap, "load_map", LoadMap.Request(path=str(second)))
+        assert answer.success, answer.message
+        assert show(2, 1).count("frames without pose") == 0
+        ear.silence(camera)
+        ear.silence(poses)
+    for path, count in ((first, 2), (second, 1)):
+        with PlaceMap.open(path) as place_map:
+            assert len(place_map) == count
+            assert all(record.pose is not None for record in place_map.records())
 
 
 def test_several_maps_are_searched(ear, tmp_path):

@@ -29,16 +29,16 @@ class MapServices:
         node, header = self._node, request.image.header
         try:
             image = image_from_message(request.image)
-            recognizer, searched = node.in_use()
+            opened = node.in_use()
             stamp_ns = stamp_to_ns(header.stamp)
             # Alone: the image need not be one of the drive that a sequence filter follows.
-            answer = node.on_worker(lambda: recognizer.recognize_alone(image, stamp_ns))
+            answer = node.on_worker(lambda: opened.recognizer.recognize_alone(image, stamp_ns))
         except VprError as error:
             response.message = str(error)
             return response
         response.success = True
         path = node.config.map_path
-        response.match = place_match_to_message(answer, header, path, searched.locate)
+        response.match = place_match_to_message(answer, header, path, opened.searched.locate)
         return response
 
     def _load_map(self, request: LoadMap.Request, response: LoadMap.Response) -> LoadMap.Response:

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A map in use: what answers from it and, in modes that learn, what appends to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from vpr_ros.config import NodeConfig
+from vpr_ros.datatypes import Features, Pose
+from vpr_ros.loop_closer import LoopCloser
+from vpr_ros.map_builder import Frame, Kept, MapBuilder
+from vpr_ros.nodes.pose_feed import PoseFeed
+from vpr_ros.pipeline import Pipeline
+from vpr_ros.place_map import MapSet, PlaceMap
+from vpr_ros.pose_correction import corrections
+
+LOCALIZE, SLAM = "localize", "slam"
+
+
+class OpenedMap:
+    """One map, those that are searched besides, and this drive through them."""
+
+    place_map: PlaceMap
+    searched: PlaceMap | MapSet
+
+    def __init__(self, pipeline: Pipeline, config: NodeConfig, path: Path) -> None:
+        """Open the map to search it, or continue it, or start it; and the others to search them.
+
+        Raises:
+            MapError: one of them cannot be used.
+        """
+        self._config, self._pipeline = config, pipeline
+        learns = config.mode != LOCALIZE
+        with ExitStack() as opened:
+            more = [opened.enter_context(pipeline.open_map(each)) for each in self._others(path)]
+            self.place_map = pipeline.continue_map(path) if learns else pipeline.open_map(path)
+            opened.callback(self.place_map.close)
+            self.searched = MapSet(self.place_map, more) if more else self.place_map
+            self.recognizer = pipeline.recognizer(self.searched)
+            self._builder: MapBuilder | None = None
+            if learns:
+                self._builder = pipeline.map_builder(self.place_map, config.session)
+            self._close = opened.pop_all().close
+        self.poses = PoseFeed(config.pose_gap)
+        self._loops = LoopCloser(config.loops)
+
+    def recent(self, stamp_ns: int, pose: Pose | None) -> list[int]:
+        """Ids of keyframes that were passed too lately to be an answer."""
+        return self._loops.recent(stamp_ns, pose)
+
+    def keep(self, frame: Frame, features: Features | None) -> Kept | None:
+        """Append the frame if it is worth a keyframe; see ``MapBuilder.offer``."""
+        kept = self._builder.offer(frame, features) if self._builder is not None else None
+        if kept is not None:
+            self._loops.add(kept.keyframe_id, frame.stamp_ns, frame.pose)
+        return kept
+
+    def correct(self, path: Sequence[tuple[int, Pose]]) -> int:
+        """Give this drive's keyframes the poses that a SLAM now knows of them.
+
+        Args:
+            path: (stamp in nanoseconds, pose) in the order of time.
+
+        Returns:
+            How many keyframes got a pose.
+
+        Raises:
+            MapError: the map cannot be written.
+        """
+        session = self.place_map.session
+        records = [each for each in self.place_map.records() if each.session == session]
+        poses = corrections(records, path, self._config.correction_gap)
+        self.place_map.correct_poses(poses)
+        self.recognizer.reload()
+        return len(poses)
+
+    def reconfigure(self, config: NodeConfig) -> None:
+        """Answer by other thresholds from now on; what a sequence filter believed is forgotten."""
+        self._config = config
+        self.recognizer = replace(self._pipeline, config=config).recognizer(self.searched)
+        self._loops.config = config.loops
+
+    def finish(self) -> None:
+        """Make everything durable."""
+        if self._builder is not None:
+            self._builder.finish()
+
+    def close(self) -> None:
+        """Close all maps."""
+        self._close()
+
+    def _others(self, main: Path) -> list[Path]:
+        paths = [Path(each).expanduser() for each in self._config.more_maps]
+        return [each for each in paths if each.resolve() != main.resolve()]
