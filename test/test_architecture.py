@@ -17,6 +17,7 @@ LAYERS = (
     {"datatypes", "config"},
     {"images", "poses", "models", "backends", "place_map", "recognition_json"},
     {"extractor", "hog_sift", "rerankers", "sequence", "pose_correction"},
+    {"calibration"},
     {"recognizer", "map_builder", "loop_closer", "pictures", "records"},
     {"pipeline"},
     {"evaluation"},

@@ -200,3 +200,25 @@ def test_a_bad_image_is_refused_and_the_drive_goes_on(drive, scene):
     with pytest.raises(ImageError):
         drive.offer(np.zeros((0, 0, 3), np.uint8), at(5.0))
     assert drive.offer(scene(1), at(5.0)) is not None
+
+
+class Learner:
+    """Takes note of what a map holds for others when it is asked to calibrate it."""
+
+    def __init__(self, drive):
+        self.drive, self.asked = drive, []
+
+    def keep(self, place_map, seconds):
+        assert place_map is self.drive.map
+        self.asked.append((self.drive.on_disk(), seconds))
+
+
+def test_a_finished_map_is_calibrated_once_it_is_safe_and_a_saved_one_is_not(drive, scene):
+    learner = Learner(drive)
+    builder = MapBuilder(drive.extractor, drive.map, RULES, learner)
+    for i in range(4):
+        builder.offer(Frame(i, scene(1), at(5.0 * i)))
+    builder.save()
+    assert (drive.on_disk(), learner.asked) == (4, [])
+    builder.finish(3.0)
+    assert learner.asked == [(4, 3.0)]

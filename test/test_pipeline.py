@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration's words become the right objects."""
 
+import cv2
+import numpy as np
 import pytest
 
 from vpr_ros import pipeline
@@ -11,7 +13,7 @@ from vpr_ros.config import (
     MapperConfig,
     PipelineConfig,
 )
-from vpr_ros.datatypes import Verdict
+from vpr_ros.datatypes import Pose, Verdict
 from vpr_ros.errors import MapError
 from vpr_ros.map_builder import Frame
 
@@ -81,3 +83,27 @@ def test_a_nodes_configuration_is_one_of_the_pipeline(scene):
     line = pipeline.build(MapperConfig(hog_sift=HogSiftConfig(max_keypoints=20)))
     assert len(line.extractor.extract(scene(1)).local) == 20
     assert "OpenCV" in line.extractor.description
+
+
+def test_the_map_tells_what_scores_are_worth(tmp_path):
+    """With the real extractor and reranker, from the images to the needed score."""
+    line = pipeline.build(PipelineConfig())
+    random = np.random.default_rng(0)
+    wall = cv2.resize(random.integers(0, 255, (30, 600, 3), np.uint8), (4800, 240))
+    path = tmp_path / "wall.vprmap"
+    with line.continue_map(path) as place_map:
+        builder = line.map_builder(place_map, "wall")
+        for number in range(30):
+            image = np.ascontiguousarray(wall[:, 150 * number : 150 * number + 320])
+            pose = Pose((5.0 * number, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), "odom")
+            builder.offer(Frame(number * 10**9, image, pose))
+        builder.finish()
+        record = place_map.calibration()
+    assert record.calibration.of_map
+    assert len(record.beyond) == len(record.right) == 30
+    with line.open_map(path) as place_map:
+        assert line.calibrator.of(place_map) == record
+        image = np.ascontiguousarray(wall[:, 1500:1820])
+        answer = line.recognizer(place_map).recognize(image, 0)
+    assert answer.verdict is Verdict.ACCEPTED
+    assert answer.probability == record.calibration.probability(answer.candidates[0].rerank.score)

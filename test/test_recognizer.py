@@ -12,30 +12,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vpr_ros import pipeline
-from vpr_ros.config import (
-    CalibrationConfig,
-    DecisionConfig,
-    HogSiftConfig,
-    PipelineConfig,
-    with_settings,
-)
+from vpr_ros.config import DecisionConfig, PipelineConfig, with_settings
 from vpr_ros.datatypes import (
+    Calibration,
     Candidate,
     Cause,
     Keyframe,
     KeyframeRecord,
     Pose,
     RerankScore,
+    Tail,
     Verdict,
 )
 from vpr_ros.recognizer import decide, same_place
 
 S = 10**9
 CONFIG = DecisionConfig()
-INLIERS = HogSiftConfig().calibration
-LEARNED = CalibrationConfig(half_score=0.5, score_slope=10.0)
+
+
+def logistic(half, slope, **about):
+    """Odds of 1 at one score, and more with a slope."""
+    return Calibration((Tail(half, 1.0, 1.0 / slope),), 1.0, **about)
+
+
+INLIERS = logistic(20.0, 0.3)
+LEARNED = logistic(0.5, 10.0)
 # A score of 20 is exactly as likely right as wrong.
-EVEN = replace(CONFIG, accept_probability=0.5)
+EVEN = replace(CONFIG, target_precision=0.5)
 
 
 def record(number=1, x=None, session="monday", second=0.0, frame="odom"):
@@ -71,7 +74,7 @@ def test_a_weak_match_is_unknown_with_its_numbers():
     verdict, reason, probability = judged([candidate(9, number=7)])
     assert verdict is Verdict.UNKNOWN
     assert "keyframe 7 of monday" in reason
-    assert "9 inliers are too few" in reason
+    assert "9 inliers < 36 needed for precision 0.99 in this uncalibrated map" in reason
     assert 0.0 < probability < 0.1
 
 
@@ -82,12 +85,12 @@ def test_the_least_probability_is_enough(score, verdict):
     assert judged([candidate(score)], EVEN)[0] is verdict
 
 
-@given(st.integers(0, 200), st.floats(0, 100), st.floats(0.01, 10), st.floats(0.01, 0.99))
-def test_the_needed_inliers_of_the_reason_are_really_needed(score, half, slope, accept):
-    config, calibration = DecisionConfig(accept_probability=accept), CalibrationConfig(half, slope)
+@given(st.integers(0, 200), st.floats(0, 100), st.floats(0.01, 10), st.floats(0.5, 0.9999))
+def test_the_needed_inliers_of_the_reason_are_really_needed(score, half, slope, target):
+    config, calibration = DecisionConfig(target_precision=target), logistic(half, slope)
     verdict, reason, _ = judged([candidate(score)], config, calibration)
     if verdict is Verdict.UNKNOWN:
-        needed = int(re.search(r": (-?\d+) needed", reason)[1])
+        needed = int(re.search(r"< (-?\d+) needed", reason)[1])
         assert score < needed
         assert judged([candidate(needed + 1e-6)], config, calibration)[0] is Verdict.ACCEPTED
 
@@ -99,14 +102,25 @@ def test_probability_grows_with_the_score_and_stays_one(less, more):
     assert 0.0 <= low <= high <= 1.0
 
 
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_unknown(score):
+    verdict, _, probability = judged([learned(score)])
+    assert (verdict, probability) == (Verdict.UNKNOWN, 0.0)
+
+
 def test_a_learned_score_is_judged_on_its_own_scale():
-    verdict, reason, probability = judged([learned(0.93, number=7)], CONFIG, LEARNED)
-    assert (verdict, reason) == (Verdict.ACCEPTED, "keyframe 7 of monday agrees in score 0.93")
-    assert probability > 0.98
+    verdict, reason, probability = judged([learned(0.97, number=7)], CONFIG, LEARNED)
+    assert (verdict, reason) == (Verdict.ACCEPTED, "keyframe 7 of monday agrees in score 0.97")
+    assert probability > 0.99
     verdict, reason, _ = judged([learned(0.6, number=7)], CONFIG, LEARNED)
     assert verdict is Verdict.UNKNOWN
-    assert reason == "keyframe 7 of monday fits best, but score 0.60 is too low: 0.72 needed"
-    rivals = [learned(0.93, number=1, x=0.0), learned(0.9, number=2, x=500.0)]
+    assert reason == (
+        "keyframe 7 of monday fits best, but score 0.60 < 0.96 needed for precision 0.99 "
+        "in this uncalibrated map"
+    )
+    of_map = replace(LEARNED, of_map=True)
+    assert judged([learned(0.6)], CONFIG, of_map)[1].endswith("for precision 0.99 in this map")
+    rivals = [learned(0.97, number=1, x=0.0), learned(0.9, number=2, x=500.0)]
     assert judged(rivals, CONFIG, LEARNED)[0] is Verdict.AMBIGUOUS
 
 

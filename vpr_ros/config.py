@@ -63,10 +63,10 @@ def _setting(default: T, description: str, **others: Any) -> T:
 
 @dataclass(frozen=True)
 class CalibrationConfig:
-    """What a rerank score is worth, which differs from method to method."""
+    """What a rerank score is worth in maps that are too small to tell by themselves."""
 
     half_score: float = _setting(
-        0.5, "Rerank score at which a match is as likely right as wrong", minimum=0.0
+        0.5, "Rerank score from which as many matches are right as wrong", minimum=0.0
     )
     score_slope: float = _setting(
         1.0, "Growth of the log odds of a right match per unit of rerank score", minimum=1e-6
@@ -226,8 +226,18 @@ class DecisionConfig:
         maximum=1000,
         live=True,
     )
-    accept_probability: float = _setting(
-        0.9, "Least probability of an accepted match", minimum=0.0, maximum=1.0, live=True
+    target_precision: float = _setting(
+        0.99,
+        "Part of the accepted matches that must be right; the map tells what score that takes",
+        minimum=0.5,
+        maximum=0.9999,
+        live=True,
+    )
+    prior_mapped: float = _setting(
+        0.5,
+        "Part of the images that are supposed to show a mapped place",
+        minimum=0.01,
+        maximum=1.0,
     )
     rival_ratio: float = _setting(
         0.7,

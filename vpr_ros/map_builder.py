@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vpr_ros.calibration import Calibrator
 from vpr_ros.config import KeyframeConfig
 from vpr_ros.datatypes import Camera, Features, ImageArray, Keyframe, Pose
 from vpr_ros.extractor import FeatureExtractor
 from vpr_ros.images import encode_jpeg, shrink
 from vpr_ros.place_map import PlaceMap
 from vpr_ros.poses import angle, distance
+
+CALIBRATING_S = 10.0  # at the end of a drive
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,17 @@ class MapBuilder:
     """Appends the frames of one drive to a map, as a session of its own."""
 
     def __init__(
-        self, extractor: FeatureExtractor, place_map: PlaceMap, config: KeyframeConfig
+        self,
+        extractor: FeatureExtractor,
+        place_map: PlaceMap,
+        config: KeyframeConfig,
+        calibrator: Calibrator | None = None,
     ) -> None:
+        """Begin; without a calibrator, what scores are worth is left to those who localize."""
         self._extractor = extractor
         self._map = place_map
         self._config = config
+        self._calibrator = calibrator
         self._last: Keyframe | None = None
         self._committed_ns: int | None = None
 
@@ -72,9 +81,28 @@ class MapBuilder:
             return None
         return self._keep(frame, features)
 
-    def finish(self) -> None:
-        """Make everything so far durable."""
+    def save(self) -> None:
+        """Make everything so far durable.
+
+        Raises:
+            MapError: the map cannot be written; what was committed before is safe.
+        """
         self._map.commit()
+
+    def finish(self, seconds: float = CALIBRATING_S) -> None:
+        """Make everything so far durable, then let the map learn what its scores are worth.
+
+        Args:
+            seconds: that learning may take; a map that did not get to it is no worse, only slower
+                to open.
+
+        Raises:
+            MapError: the map cannot be written; what was committed before is safe.
+            BackendError: the device that compares keyframes failed.
+        """
+        self.save()
+        if self._calibrator is not None:
+            self._calibrator.keep(self._map, seconds)
 
     def _moved(self, pose: Pose | None) -> bool | None:
         """Whether the robot moved or turned enough; None where poses cannot tell."""

@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vpr_ros.backends import Backend, BackendOptions, open_backend
 from vpr_ros.backends.choice import choose
 from vpr_ros.backends.exported import is_exported, reranker_path
-from vpr_ros.backends.options import CPU, NO_HOOKS, Hooks
+from vpr_ros.backends.options import CPU, NO_HOOKS, Hooks, Stop
+from vpr_ros.calibration import Calibrator
 from vpr_ros.config import CalibrationConfig, NetworkConfig, PipelineConfig
 from vpr_ros.errors import ConfigError, WeightsError
 from vpr_ros.extractor import MIN_SCORE, FeatureExtractor, NetworkExtractor
@@ -35,7 +36,8 @@ class Pipeline:
     config: PipelineConfig
     extractor: FeatureExtractor
     reranker: Reranker
-    calibration: CalibrationConfig
+    prior: CalibrationConfig  # what scores are worth in maps too small to tell
+    stop: Stop | None = None  # asked by what takes long
 
     @property
     def description(self) -> str:
@@ -59,9 +61,17 @@ class Pipeline:
         return PlaceMap.open_or_create(path, self.extractor.spec, codec=self.config.codec)
 
     def recognizer(self, place_map: PlaceMap | MapSet) -> PlaceRecognizer:
-        """What answers images from a map, or from several."""
-        tracker = open_tracker(place_map, self.config, self.calibration)
-        decision, calibration = self.config.decision, self.calibration
+        """What answers images from a map, or from several.
+
+        Maps that are not calibrated yet, and several at once, take some seconds to be.
+
+        Raises:
+            MapError: the map cannot be read.
+            BackendError: the device that compares keyframes failed.
+        """
+        calibration = self.calibrator.of(place_map).calibration
+        tracker = open_tracker(place_map, self.config, calibration)
+        decision = self.config.decision
         return PlaceRecognizer(
             self.extractor, place_map, self.reranker, decision, calibration, tracker
         )
@@ -69,7 +79,14 @@ class Pipeline:
     def map_builder(self, place_map: PlaceMap, session: str = "") -> MapBuilder:
         """What appends a drive to a map, as a session of the given name or a numbered one."""
         place_map.begin_session(session)
-        return MapBuilder(self.extractor, place_map, self.config.keyframes)
+        return MapBuilder(self.extractor, place_map, self.config.keyframes, self.calibrator)
+
+    @property
+    def calibrator(self) -> Calibrator:
+        """What knows how much scores are worth in a map."""
+        comparison = asdict(self.config.homography)
+        del comparison["threads"]
+        return Calibrator(self.reranker, self.config.decision, self.prior, comparison, self.stop)
 
 
 def build(config: PipelineConfig, hooks: Hooks = NO_HOOKS) -> Pipeline:
@@ -85,10 +102,10 @@ def build(config: PipelineConfig, hooks: Hooks = NO_HOOKS) -> Pipeline:
         WeightsError: the network's weights are missing, or do not fit it.
     """
     if config.method == "hog_sift":
-        return _hog_sift(config)
+        return replace(_hog_sift(config), stop=hooks.stop)
     networks = _Networks(config, hooks)
     make = _transvpr if config.method.startswith("transvpr") else _r2former
-    return make(config, networks)
+    return replace(make(config, networks), stop=hooks.stop)
 
 
 def _hog_sift(config: PipelineConfig) -> Pipeline:

@@ -9,8 +9,9 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from vpr_ros.config import CalibrationConfig, DecisionConfig
+from vpr_ros.config import DecisionConfig
 from vpr_ros.datatypes import (
+    Calibration,
     Candidate,
     Cause,
     Features,
@@ -41,7 +42,7 @@ class PlaceRecognizer:
         place_map: PlaceMap | MapSet,
         reranker: Reranker,
         config: DecisionConfig,
-        calibration: CalibrationConfig,
+        calibration: Calibration,
         tracker: SequenceTracker | None = None,
     ) -> None:
         self._extractor = extractor
@@ -188,7 +189,7 @@ class PlaceRecognizer:
         rerank = candidate.rerank
         if rerank is None or rerank.is_zoomed(self._config.max_zoom):
             return False
-        return rerank.score >= self._calibration.half_score
+        return self._calibration.log_odds(rerank.score) >= 0.0
 
     def _unseen(self, keyframe_id: int, query: Features) -> Candidate:
         (features,) = self._map.features_of([keyframe_id])
@@ -197,22 +198,22 @@ class PlaceRecognizer:
 
 
 def decide(
-    candidates: Sequence[Candidate], config: DecisionConfig, calibration: CalibrationConfig
+    candidates: Sequence[Candidate], config: DecisionConfig, calibration: Calibration
 ) -> Judgment:
     """The verdict on reranked candidates, best first.
 
     Returns:
         The verdict, its reason in words, and the probability that the first candidate shows the
-        query's place: a logistic function of its rerank score, set by the calibration; and what
-        kept it from being accepted.
+        query's place; and what kept it from being accepted.
     """
     if not candidates or candidates[0].rerank is None:
         return Judgment(Verdict.UNKNOWN, "the map holds no keyframes", 0.0, Cause.EMPTY_MAP)
     best, rerank = candidates[0], candidates[0].rerank
     name = f"keyframe {best.keyframe.keyframe_id} of {best.keyframe.session}"
-    probability = _probability(rerank.score, calibration)
-    if probability < config.accept_probability:
-        shortage = _shortage(rerank, _needed_score(config, calibration))
+    # A score that is no number is worth nothing, and must not be compared.
+    probability = calibration.probability(rerank.score) if math.isfinite(rerank.score) else 0.0
+    if probability < config.target_precision:
+        shortage = _shortage(rerank, config.target_precision, calibration)
         reason = f"{name} fits best, but {shortage}"
         return Judgment(Verdict.UNKNOWN, reason, probability, Cause.TOO_LITTLE)
     if rerank.is_zoomed(config.max_zoom):
@@ -270,25 +271,15 @@ def _ranked(
     return tuple(sorted(candidates, key=lambda c: -c.rerank.score if c.rerank else math.inf))
 
 
-def _probability(score: float, calibration: CalibrationConfig) -> float:
-    log_odds = calibration.score_slope * (score - calibration.half_score)
-    return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, log_odds))))
-
-
-def _needed_score(config: DecisionConfig, calibration: CalibrationConfig) -> float:
-    """The least rerank score at which the probability reaches ``accept_probability``."""
-    wanted = min(max(config.accept_probability, 1e-9), 1.0 - 1e-9)
-    return calibration.half_score + math.log(wanted / (1.0 - wanted)) / calibration.score_slope
-
-
 def _in_words(rerank: RerankScore) -> str:
     return f"score {rerank.score:.2f}" if rerank.inliers < 0 else f"{rerank.inliers} inliers"
 
 
-def _shortage(rerank: RerankScore, needed: float) -> str:
-    if rerank.inliers < 0:
-        return f"score {rerank.score:.2f} is too low: {needed:.2f} needed"
-    return f"{rerank.inliers} inliers are too few: {math.ceil(needed)} needed"
+def _shortage(rerank: RerankScore, precision: float, calibration: Calibration) -> str:
+    needed = calibration.needed_score(precision)
+    here = "in this map" if calibration.of_map else "in this uncalibrated map"
+    limit = f"{needed:.2f}" if rerank.inliers < 0 else f"{math.ceil(needed)}"
+    return f"{_in_words(rerank)} < {limit} needed for precision {precision:g} {here}"
 
 
 def _zoom_in_words(zoom: float) -> str:

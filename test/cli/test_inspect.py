@@ -3,8 +3,31 @@
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 
 from vpr_ros.backends import choice
+from vpr_ros.config import HogSiftConfig
+from vpr_ros.datatypes import Calibration, CalibrationRecord, Tail
+from vpr_ros.hog_sift import HogSiftExtractor
+from vpr_ros.place_map import PlaceMap
+
+RECORD = CalibrationRecord(
+    Calibration((Tail(20.0, 0.1, 2.0), Tail(7.0, 0.2, 1.0)), 0.25, of_map=True),
+    keyframes=8,
+    settings="x",
+    made_ns=10**18,
+    right=(50.0, 70.0),
+    beyond=(6.0, 7.0, 9.0),
+    elsewhere=(6.0, 7.0),
+    look_alikes=3,
+)
+
+
+def keep(path, record):
+    spec = HogSiftExtractor(HogSiftConfig()).spec
+    with PlaceMap.open(path, spec, writable=True) as place_map:
+        place_map.keep_calibration(record)
 
 
 def test_table(vpr, drives, street_map, tmp_path):
@@ -64,3 +87,34 @@ def test_a_runtime_that_cannot(vpr, exported):
     result = vpr("inspect", exported("r2former"), "--runtime", "pytorch")
     assert result.code == 2
     assert "'pytorch' does not run r2former_160x224_fp32.onnx" in result.err
+
+
+def test_a_small_map_says_that_it_is_not_calibrated(vpr, street_map):
+    lines = vpr("inspect", street_map).out.splitlines()
+    assert lines[4].startswith("calibrated no, by default: too few keyframes to tell, at 8 keyfr")
+    assert "precision 0.9: 27.32, 0.99: 35.32, 0.999: 43.02" in lines[5]
+    assert lines[6].strip() == "0 right"
+
+
+def test_the_calibration_of_a_map_is_told_with_its_quantiles(vpr, street_map, tmp_path):
+    path = shutil.copy(street_map, tmp_path / "a.vprmap")
+    keep(path, RECORD)
+    lines = vpr("inspect", path).out.splitlines()
+    assert lines[4] == "calibrated by itself, at 8 keyframes, 2001-09-09 01:46:40.000"
+    assert "0.99: 27.36" in lines[5]
+    assert lines[6].strip() == "2 right, 10 %: 52.00, 50 %: 60.00, 90 %: 68.00, 99 %: 69.80"
+    assert lines[9].strip() == "3 keyframes left out: they look like another place"
+    known = json.loads(vpr("inspect", path, "--json").out)["calibration"]
+    assert known["needed_scores"]["0.99"] == RECORD.calibration.needed_score(0.99)
+    assert known["wrong_beyond"] == {
+        "count": 3, "quantiles": {"0.1": 6.2, "0.5": 7.0, "0.9": 8.6, "0.99": 8.96},
+    }  # fmt: skip
+    assert (known["of_map"], known["look_alikes"]) == (True, 3)
+
+
+def test_a_map_without_calibration_says_so(vpr, street_map, tmp_path):
+    path = shutil.copy(street_map, tmp_path / "a.vprmap")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DELETE FROM meta WHERE key = 'calibration'")
+    assert vpr("inspect", path).out.splitlines()[4].startswith("calibrated no: a localizer will")
+    assert json.loads(vpr("inspect", path, "--json").out)["calibration"] is None

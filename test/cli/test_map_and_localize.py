@@ -60,7 +60,7 @@ def test_unknown_places_are_unknown(vpr, drives, street_map, tmp_path):
     vpr("localize", drives / "elsewhere", "--map", street_map, "--json", output)
     answers = lines_of(output)
     assert {answer["verdict"] for answer in answers} == {"UNKNOWN"}
-    assert "too few" in answers[0]["reason"]
+    assert "36 needed for precision 0.99" in answers[0]["reason"]
 
 
 def test_form_of_the_json(vpr, drives, street_map):

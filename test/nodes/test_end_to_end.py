@@ -227,7 +227,7 @@ def test_the_detour_is_unknown_with_a_reason(answered, truth):
         nearest = distance_to_route(stamp_to_ns(match.header.stamp), truth, answered)
         if nearest > 12.0:
             assert match.verdict == Verdict.UNKNOWN
-            assert "inliers are too few" in match.reason
+            assert "needed for precision 0.99" in match.reason
             assert match.probability < 0.9
     far = [s for s in answered.sent if distance_to_route(s, truth, answered) > 12.0]
     assert len(far) >= 5
@@ -329,7 +329,7 @@ def test_asking_for_a_broken_image(localizer, seen):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("decision.candidates", 0), ("decision.accept_probability", 1.5), ("map_path", 3)],
+    [("decision.candidates", 0), ("decision.target_precision", 1.5), ("map_path", 3)],
 )
 def test_parameters_out_of_range_are_refused(localizer, name, value):
     answer = set_parameter(localizer, name, value)

@@ -6,14 +6,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vpr_ros.config import CalibrationConfig, DecisionConfig, KeyframeConfig, SequenceConfig
-from vpr_ros.datatypes import Candidate, KeyframeRecord, Pose, RerankScore
+from vpr_ros.config import DecisionConfig, KeyframeConfig, SequenceConfig
+from vpr_ros.datatypes import (
+    Calibration,
+    Candidate,
+    KeyframeRecord,
+    Pose,
+    RerankScore,
+    Tail,
+)
 from vpr_ros.sequence import BayesFilter, Look, OdometryStep
 
 S = 10**9
 UPRIGHT = (0.0, 0.0, 0.0, 1.0)
-DECISION, STEPS = DecisionConfig(), KeyframeConfig()
-INLIERS = CalibrationConfig(half_score=20.0, score_slope=0.3)
+DECISION, STEPS = DecisionConfig(target_precision=0.9), KeyframeConfig()
+INLIERS = Calibration((Tail(20.0, 1.0, 1.0 / 0.3),), 1.0)
 SEQUENCE = SequenceConfig(mode="filter")
 
 

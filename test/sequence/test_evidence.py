@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated import DECISION, INLIERS, SEQUENCE, STEPS, seen, straight, view
 
-from vpr_ros.config import CalibrationConfig
+from vpr_ros.datatypes import Calibration, Tail
 from vpr_ros.sequence import OdometryStep
 from vpr_ros.sequence.evidence import Evidence
 from vpr_ros.sequence.freshness import Freshness
@@ -85,7 +85,7 @@ def test_what_is_no_number_says_nothing(score):
 
 @given(st.lists(st.tuples(st.integers(1, 100), st.integers(-5, 10**6)), max_size=10))
 def test_ratios_are_finite_and_never_below_a_miss(matches):
-    learned = CalibrationConfig(half_score=0.5, score_slope=10.0)
+    learned = Calibration((Tail(0.5, 0.2, 0.1),), 0.25)
     for calibration in (INLIERS, learned):
         found = ratios(*matches, calibration=calibration)
         assert np.isfinite(found).all()

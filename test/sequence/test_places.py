@@ -95,7 +95,7 @@ def test_an_accepted_place_says_since_when_nothing_was_seen_of_it():
     ({"mass": 0.6, "off_map": 0.05, "rival": 30, "rival_mass": 0.35}, Verdict.AMBIGUOUS,
      Cause.LOOK_ALIKE, "either keyframe 7 (0.60) or keyframe 30 (0.35)"),
     ({"mass": 0.85, "off_map": 0.1, "rival": 30, "rival_mass": 0.05}, Verdict.UNKNOWN,
-     Cause.UNSURE, "probability 0.85 is too low: 0.90 needed"),
+     Cause.UNSURE, "probability 0.85 < 0.9 needed"),
     ({"mass": 0.2, "off_map": 0.7}, Verdict.UNKNOWN, Cause.OFF_MAP,
      "off the map (0.70), or keyframe 7 (0.20)"),
 ])  # fmt: skip

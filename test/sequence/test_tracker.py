@@ -13,7 +13,8 @@ MAP = straight(100)
 
 
 def tracker(mode):
-    config = with_settings(PipelineConfig(), {"sequence.mode": mode})
+    settings = {"sequence.mode": mode, "decision.target_precision": 0.9}
+    config = with_settings(PipelineConfig(), settings)
     return open_tracker(MAP, config, INLIERS)
 
 

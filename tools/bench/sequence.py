@@ -21,8 +21,17 @@ from pathlib import Path
 import numpy as np
 from sequence_drives import Drive, corridor, kitti, kitti_halves, picture, walk
 
-from vpr_ros.config import CalibrationConfig, PipelineConfig, with_settings
-from vpr_ros.datatypes import Candidate, KeyframeRecord, Pose, Recognition, RerankScore, Verdict
+from vpr_ros.config import PipelineConfig, with_settings
+from vpr_ros.datatypes import (
+    Calibration,
+    Candidate,
+    KeyframeRecord,
+    Pose,
+    Recognition,
+    RerankScore,
+    Tail,
+    Verdict,
+)
 from vpr_ros.pipeline import build
 from vpr_ros.sequence import Belief, Look, SequenceTracker, open_tracker
 
@@ -51,7 +60,8 @@ def run(drive: Drive, mode: str, use_odometry: bool) -> list[Judged]:
     """All answers to a drive."""
     pipeline = build(drive.config(**{"sequence.mode": mode}))
     with pipeline.open_map(drive.map_path) as place_map:
-        tracker = open_tracker(place_map, pipeline.config, pipeline.calibration)
+        worth = pipeline.calibrator.of(place_map).calibration
+        tracker = open_tracker(place_map, pipeline.config, worth)
         recognizer = drive.recognizer(place_map, pipeline, tracker)
         answers = []
         for number, stamp_ns in enumerate(drive.stamps_ns):
@@ -144,7 +154,8 @@ def jumping(
     numbers = [*range(start, start + BEFORE), *range(goal, goal + AFTER)]
     period = drive.stamps_ns[1] - drive.stamps_ns[0]
     with pipeline.open_map(drive.map_path) as place_map:
-        watched = Watched(open_tracker(place_map, pipeline.config, pipeline.calibration))
+        worth = pipeline.calibrator.of(place_map).calibration
+        watched = Watched(open_tracker(place_map, pipeline.config, worth))
         recognizer = drive.recognizer(place_map, pipeline, watched)
         stamps = np.array([record.stamp_ns for record in place_map.records()])
         old = slice(*np.searchsorted(stamps, [drive.stamps_ns[start], stamp_after(drive, start)]))
@@ -198,7 +209,7 @@ def measure(mode: str, use_odometry: bool) -> None:
     records = long.records()
     config = with_settings(PipelineConfig(), {"sequence.mode": mode})
     started = time.perf_counter()
-    tracker = open_tracker(long, config, CalibrationConfig(20.0, 0.3))
+    tracker = open_tracker(long, config, Calibration((Tail(20.0, 1.0, 3.0),), 1.0))
     opened = time.perf_counter() - started
     views = np.eye(8, dtype=np.float32)
     random = np.random.default_rng(1)

@@ -52,8 +52,8 @@ class Drive:
     ) -> PlaceRecognizer:
         """The recognizer itself, with a memory in place of the slow stages."""
         known = _Known(self, pipeline)
-        decision = pipeline.config.decision
-        return PlaceRecognizer(known, place_map, known, decision, pipeline.calibration, tracker)
+        decision, worth = pipeline.config.decision, pipeline.calibrator.of(place_map).calibration
+        return PlaceRecognizer(known, place_map, known, decision, worth, tracker)
 
 
 class _Known:

@@ -10,16 +10,20 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vpr_ros.backends import SUFFIXES, BackendOptions, open_backend
 from vpr_ros.backends.sidecar import spec_to_json
 from vpr_ros.cli.terminal import say
 from vpr_ros.config import RUNTIMES
-from vpr_ros.datatypes import ModelSpec
+from vpr_ros.datatypes import CalibrationRecord, ModelSpec
 from vpr_ros.place_map import MapInfo, PlaceMap, SessionInfo
 
 SUMMARY = "show what a map holds, or a model and what runs it here"
 
 _YEAR_2000_NS = 946_684_800 * 10**9
+_PRECISIONS = (0.9, 0.99, 0.999)
+_QUANTILES = (0.1, 0.5, 0.9, 0.99)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,8 +103,36 @@ def as_json(info: MapInfo) -> dict[str, Any]:
         "codec": info.codec,
         "keyframes": info.keyframes,
         "keyframes_with_pose": info.keyframes_with_pose,
+        "calibration": _calibration_as_json(info.calibration) if info.calibration else None,
         "sessions": sessions,
     }
+
+
+def _calibration_as_json(record: CalibrationRecord) -> dict[str, Any]:
+    curve = record.calibration
+    return {
+        "made_ns": record.made_ns,
+        "keyframes": record.keyframes,
+        "of_map": curve.of_map,
+        "needed_scores": {f"{each:g}": curve.needed_score(each) for each in _PRECISIONS},
+        "look_alikes": record.look_alikes,
+        **{
+            kind: {"count": len(scores), "quantiles": _quantiles(scores)}
+            for kind, scores in _surveyed(record).items()
+        },
+    }
+
+
+def _surveyed(record: CalibrationRecord) -> dict[str, tuple[float, ...]]:
+    return {
+        "right": record.right,
+        "wrong_beyond": record.beyond,
+        "wrong_elsewhere": record.elsewhere,
+    }
+
+
+def _quantiles(scores: tuple[float, ...]) -> dict[str, float]:
+    return {f"{q:g}": float(np.quantile(scores, q)) for q in _QUANTILES if scores}
 
 
 def table(info: MapInfo) -> Iterator[str]:
@@ -109,11 +141,30 @@ def table(info: MapInfo) -> Iterator[str]:
     yield f"model      {info.spec.method} ({info.fingerprint}), {info.spec.precision}"
     yield f"codec      {info.codec} of local features"
     yield f"keyframes  {info.keyframes}, {info.keyframes_with_pose} with pose"
+    yield from _calibration_table(info.calibration)
     yield ""
     width = max([len("session"), *(len(each.name) for each in info.sessions)])
     yield f"{'session':{width}}  keyframes  {'first':23}  {'last':23}  seconds"
     for each in info.sessions:
         yield _row(each, width)
+
+
+def _calibration_table(record: CalibrationRecord | None) -> Iterator[str]:
+    """What scores are worth in the map, and the scores that tell it."""
+    if record is None:
+        yield "calibrated no: a localizer will do it each time it opens the map"
+        return
+    curve = record.calibration
+    needed = ", ".join(f"{each:g}: {curve.needed_score(each):.2f}" for each in _PRECISIONS)
+    basis = "by itself" if curve.of_map else "no, by default: too few keyframes to tell"
+    yield f"calibrated {basis}, at {record.keyframes} keyframes, {_when(record.made_ns)}"
+    yield f"           rerank scores needed for precision {needed}"
+    for kind, scores in _surveyed(record).items():
+        parts = [f"{100 * float(q):g} %: {value:.2f}" for q, value in _quantiles(scores).items()]
+        counted = f"{len(scores)} {kind.replace('_', ' ')}"
+        yield f"           {', '.join([counted, *parts])}"
+    if record.look_alikes:
+        yield f"           {record.look_alikes} keyframes left out: they look like another place"
 
 
 def _row(session: SessionInfo, width: int) -> str:

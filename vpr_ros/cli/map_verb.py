@@ -20,6 +20,7 @@ from vpr_ros.place_map import PlaceMap
 SUMMARY = "build a map from a drive, or add a drive to a map"
 
 _NO_POSES = "none"
+_CALIBRATING_S = 60.0  # time enough for networks on a CPU
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,12 +62,17 @@ def run(args: argparse.Namespace) -> int:
             builder = pipeline.map_builder(place_map, args.session)
             kept = _offer_all(builder, chain([first], frames), source.count, skipped)
             say(_summary(place_map, source, kept, skipped))
+            say(_worth(place_map, pipeline.config.decision.target_precision))
             say(pipeline.description)
     return 0
 
 
 def _offer_all(builder: MapBuilder, frames: Iterable[Frame], total: int, skipped: Skipped) -> int:
-    """Offer every frame; whatever ends the work, what was kept until then is committed."""
+    """Offer every frame; whatever ends the work, what was kept until then is committed.
+
+    A map that is finished learns what its scores are worth; an interrupted one must not take
+    seconds for that.
+    """
     kept = 0
     try:
         with progress(total, "mapping") as step:
@@ -77,7 +83,8 @@ def _offer_all(builder: MapBuilder, frames: Iterable[Frame], total: int, skipped
                     skipped(located(error, f"{frame.name} at {frame.stamp_ns} ns"))
                 step()
     finally:
-        builder.finish()
+        builder.save()
+    builder.finish(_CALIBRATING_S)
     return kept
 
 
@@ -89,3 +96,13 @@ def _summary(place_map: PlaceMap, source: Source, kept: int, skipped: Skipped) -
         f"{info.path}: {session}: {kept} keyframes of {source.count} frames{skipped.in_words()}; "
         f"{source.images}, {poses}; the map holds {info.keyframes} keyframes"
     )
+
+
+def _worth(place_map: PlaceMap, precision: float) -> str:
+    """The score that an answer needs in the map."""
+    record = place_map.calibration()
+    if record is None:
+        return "not calibrated: there was no time for it"
+    needed = f"{record.calibration.needed_score(precision):.2f}"
+    basis = "" if record.calibration.of_map else " by default: too few keyframes to calibrate"
+    return f"precision {precision:g} needs a rerank score of {needed}{basis}"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -25,6 +26,7 @@ ParameterValue: TypeAlias = bool | int | float | str | tuple[str, ...]
 
 _TAIL_LINES = 15  # of the node's output, in error messages
 _SLICE = 0.1  # seconds between two looks whether the process still lives
+_LOST_S = 20.0  # seconds of silence after which a request may have been lost
 # How the process is asked to end, and the seconds it gets for it; then it is killed.
 _PATIENCE = ((signal.SIGINT, 10.0), (signal.SIGTERM, 3.0))
 _SHUTDOWN = {
@@ -136,11 +138,11 @@ class LifecycleProcess:
 
     def state_id(self) -> int:
         """The primary state, a number of lifecycle_msgs/State. Raises NodeProcessError."""
-        return int(self.call(self._get, GetState.Request(), "tell its state").current_state.id)
+        return int(self._state().id)
 
     def state(self) -> str:
         """The primary state's label, as in "inactive". Raises NodeProcessError."""
-        return str(self.call(self._get, GetState.Request(), "tell its state").current_state.label)
+        return str(self._state().label)
 
     def request(self, kind: Any, service: str, request: Any) -> Any:
         """Call one of the node's own services, as in ``request(GetMapInfo, "get_map_info", ...)``.
@@ -157,23 +159,52 @@ class LifecycleProcess:
     def call(self, client: Any, request: Any, what: str) -> Any:
         """Wait for the service and its answer; ``what`` names the deed in error messages."""
         end = time.monotonic() + self._timeout
+        answer = self._answer(client, request, what, end)
+        if answer is None:
+            self._check(0.0, what)
+        return answer
+
+    def _answer(self, client: Any, request: Any, what: str, end: float) -> Any:
+        """The service's answer, or None if there was none by then."""
         while not client.wait_for_service(timeout_sec=_SLICE):
             self._check(end, what)
         future = client.call_async(request)
-        while not future.done():
+        while not future.done() and time.monotonic() < end:
             self._executor.spin_until_future_complete(future, timeout_sec=_SLICE)
             if not future.done():
-                self._check(end, what)
-        return future.result()
+                self._check(math.inf, what)
+        return future.result() if future.done() else None
 
     def tail(self) -> str:
         """The last lines that the process wrote."""
         lines = self.log.read_text("utf-8", errors="replace").splitlines()
         return "\n".join(lines[-_TAIL_LINES:])
 
+    def _state(self) -> State:
+        """Asked again and again: it does no harm, and a request may be lost."""
+        end, what = time.monotonic() + self._timeout, "tell its state"
+        answer = None
+        while answer is None:
+            self._check(end, what)
+            until = time.monotonic() + _LOST_S
+            answer = self._answer(self._get, GetState.Request(), what, until)
+        return answer.current_state
+
     def _transition(self, number: int, what: str) -> None:
-        request = ChangeState.Request(transition=Transition(id=number))
-        if not self.call(self._change, request, what).success:
+        """Ask for a transition; once more if the middleware lost the request.
+
+        A service is there as soon as DDS tells of it, and may yet miss a request that comes in the
+        same instant. Its state, which a busy node tells when it is done, says whether it did.
+        """
+        request, before = ChangeState.Request(transition=Transition(id=number)), self.state_id()
+        end = time.monotonic() + self._timeout
+        answer = None
+        while answer is None:
+            self._check(end, what)
+            answer = self._answer(self._change, request, what, time.monotonic() + _LOST_S)
+            if answer is None and self.state_id() != before:
+                return  # it was the answer that was lost
+        if not answer.success:
             raise NodeProcessError(self._explained(f"{self.name} did not {what}"))
 
     def _check(self, end: float, what: str) -> None:

@@ -18,6 +18,8 @@ from vpr_ros.place_map import MapSet, PlaceMap
 from vpr_ros.pose_correction import corrections
 
 LOCALIZE, SLAM = "localize", "slam"
+# Launch files give a process five seconds from being asked to end until it is killed.
+_CALIBRATING_S = 3.0
 
 
 class OpenedMap:
@@ -84,9 +86,9 @@ class OpenedMap:
         self._loops.config = config.loops
 
     def finish(self) -> None:
-        """Make everything durable."""
+        """Make everything durable, and learn from the map what its scores are worth."""
         if self._builder is not None:
-            self._builder.finish()
+            self._builder.finish(_CALIBRATING_S)
 
     def close(self) -> None:
         """Close all maps."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vpr_ros.datatypes import KeyframeRecord, ModelSpec
+from vpr_ros.datatypes import CalibrationRecord, KeyframeRecord, ModelSpec
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class MapInfo:
     keyframes: int
     keyframes_with_pose: int
     size_bytes: int
+    calibration: CalibrationRecord | None  # what scores are worth, None if not known
 
 
 def summarize_sessions(records: Iterable[KeyframeRecord]) -> tuple[SessionInfo, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from vpr_ros.datatypes import (
+    CalibrationRecord,
     Camera,
     Features,
     FloatArray,
@@ -254,6 +255,25 @@ class PlaceMap:
         """
         return self._store.camera(self.record(keyframe_id).keyframe_id)
 
+    def calibration(self) -> CalibrationRecord | None:
+        """Return what rerank scores are worth in this map, None where that is not known.
+
+        Raises:
+            MapError: It is damaged.
+        """
+        return self._store.calibration()
+
+    def keep_calibration(self, record: CalibrationRecord) -> None:
+        """Keep what rerank scores are worth in this map, in place of what was kept, and commit.
+
+        Raises:
+            MapError: The map is open for reading, or the disk refuses.
+        """
+        self._refuse_reader()
+        with self._undone_on_failure():
+            self._store.keep_calibration(record)
+        self.commit()
+
     def locate(self, keyframe_id: int) -> tuple[Path, int]:
         """Return this map's file and the keyframe's id in it, as ``MapSet`` tells of several."""
         return self._store.path, keyframe_id
@@ -270,6 +290,7 @@ class PlaceMap:
             keyframes=len(records),
             keyframes_with_pose=sum(record.pose is not None for record in records),
             size_bytes=self._database.size_bytes,
+            calibration=self.calibration(),
         )
 
     def save_copy(self, path: Path) -> None:

@@ -10,7 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from vpr_ros.datatypes import Camera, FloatArray, Keyframe, LocalFeatures, ModelSpec, Pose
+from vpr_ros.datatypes import (
+    Calibration,
+    CalibrationRecord,
+    Camera,
+    FloatArray,
+    Keyframe,
+    LocalFeatures,
+    ModelSpec,
+    Pose,
+    Tail,
+)
 from vpr_ros.errors import MapError
 from vpr_ros.place_map.codec import encode_global, encode_local
 
@@ -148,11 +158,39 @@ def spec_from_json(text: str) -> ModelSpec:
     return ModelSpec(**_fields_from_json(text, ModelSpec))
 
 
-def _fields_from_json(text: str, kind: type[Camera] | type[ModelSpec]) -> dict[str, Any]:
+def calibration_to_json(record: CalibrationRecord) -> str:
+    """Return every field of a calibration as JSON."""
+    return json.dumps(asdict(record), sort_keys=True)
+
+
+def calibration_from_json(text: str) -> CalibrationRecord | None:
+    """Return the calibration of a map, None for one with the fields of another version.
+
+    Such a one is no damage: a calibration can always be made again.
+
+    Raises:
+        MapError: The text is no JSON.
+    """
+    content = _parsed(text, CalibrationRecord)
     try:
-        content = json.loads(text)
+        curve = content["calibration"]
+        curve["tails"] = tuple(Tail(**tail) for tail in curve["tails"])
+        content["calibration"] = Calibration(**curve)
+        content.update({name: tuple(content[name]) for name in ("right", "beyond", "elsewhere")})
+        return CalibrationRecord(**content)
+    except (AttributeError, KeyError, TypeError):
+        return None
+
+
+def _parsed(text: str, kind: type) -> Any:
+    try:
+        return json.loads(text)
     except ValueError as error:
         raise MapError(f"damaged {kind.__name__}: {error}") from error
+
+
+def _fields_from_json(text: str, kind: type[Camera] | type[ModelSpec]) -> dict[str, Any]:
+    content = _parsed(text, kind)
     names = {field.name for field in fields(kind)}
     if not isinstance(content, dict) or set(content) != names:
         raise MapError(f"damaged {kind.__name__}: expected the fields {', '.join(sorted(names))}")

@@ -6,7 +6,9 @@ A map is one SQLite database. Its header carries ``application_id`` 0x5650524D (
 
 =================== ================================================================================
 meta                key -> value: ``model_spec`` (JSON of every field of ``ModelSpec``),
-                    ``fingerprint`` (of that spec), ``codec`` (that new keyframes are written with)
+                    ``fingerprint`` (of that spec), ``codec`` (that new keyframes are written with),
+                    ``calibration`` (JSON of ``CalibrationRecord``; maps need not have one, and
+                    versions that do not know it leave it alone)
 sessions            one drive each; ``name`` is unique
 cameras             one row for each distinct camera; ``description`` is JSON with the fields of
                     ``Camera``

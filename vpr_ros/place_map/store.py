@@ -10,13 +10,15 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from vpr_ros.datatypes import Camera, Features, FloatArray, KeyframeRecord
+from vpr_ros.datatypes import CalibrationRecord, Camera, Features, FloatArray, KeyframeRecord
 from vpr_ros.errors import MapError
 from vpr_ros.place_map.codec import codec_of, decode_global, decode_local
 from vpr_ros.place_map.database import Database
 from vpr_ros.place_map.rows import (
     KeyframeRow,
     PoseColumns,
+    calibration_from_json,
+    calibration_to_json,
     camera_from_json,
     pose_from_columns,
     spec_from_json,
@@ -110,6 +112,31 @@ class Store:
         if codec != self.codec:
             self._database.execute("UPDATE meta SET value = ? WHERE key = 'codec'", (codec,))
             self.codec = codec
+
+    def calibration(self) -> CalibrationRecord | None:
+        """Return what the map's scores are worth, None where that is not known.
+
+        Raises:
+            MapError: It is damaged.
+        """
+        rows = self._database.execute("SELECT value FROM meta WHERE key = 'calibration'")
+        try:
+            return calibration_from_json(rows[0][0]) if rows else None
+        except MapError as error:
+            raise MapError(f"{self.path}: {error}") from error
+
+    def keep_calibration(self, record: CalibrationRecord) -> None:
+        """Write down what the map's scores are worth, durable after a commit.
+
+        Raises:
+            MapError: The disk refuses; a rollback is then due.
+        """
+        self._database.begin()
+        self._database.execute(
+            "INSERT INTO meta (key, value) VALUES ('calibration', ?) "
+            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (calibration_to_json(record),),
+        )
 
     def append(self, row: KeyframeRow, session: str) -> int:
         """Write a keyframe, visible to others and durable after a commit; return its id.

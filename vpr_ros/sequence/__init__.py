@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from vpr_ros.config import CalibrationConfig, PipelineConfig
+from vpr_ros.config import PipelineConfig
+from vpr_ros.datatypes import Calibration
 from vpr_ros.sequence.base import Belief, Keyframes, Look, SequenceFilter
 from vpr_ros.sequence.bayes import BayesFilter
 from vpr_ros.sequence.motion import Odometer, OdometryStep
@@ -25,7 +26,7 @@ __all__ = [
 
 
 def open_tracker(
-    keyframes: Keyframes, config: PipelineConfig, calibration: CalibrationConfig
+    keyframes: Keyframes, config: PipelineConfig, calibration: Calibration
 ) -> SequenceTracker | None:
     """What the configuration asks for, None if every image is to be answered by itself.
 

@@ -13,12 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from vpr_ros.config import (
-    CalibrationConfig,
-    DecisionConfig,
-    KeyframeConfig,
-    SequenceConfig,
-)
+from vpr_ros.config import DecisionConfig, KeyframeConfig, SequenceConfig
+from vpr_ros.datatypes import Calibration
 from vpr_ros.sequence.base import Belief, Keyframes, Look
 from vpr_ros.sequence.crossings import find_crossings
 from vpr_ros.sequence.evidence import Evidence
@@ -44,7 +40,7 @@ class BayesFilter:
         keyframes: Keyframes,
         config: SequenceConfig,
         decision: DecisionConfig,
-        calibration: CalibrationConfig,
+        calibration: Calibration,
         steps: KeyframeConfig,
     ) -> None:
         self._keyframes = keyframes

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vpr_ros.config import CalibrationConfig, DecisionConfig, SequenceConfig
-from vpr_ros.datatypes import Candidate, RerankScore
+from vpr_ros.config import DecisionConfig, SequenceConfig
+from vpr_ros.datatypes import Calibration, Candidate, RerankScore
 from vpr_ros.sequence.keyframe_table import Numbers, Reals
 from vpr_ros.sequence.route import Leg, Route
 
@@ -35,11 +35,11 @@ class Evidence:
     """Weighs what images say by themselves."""
 
     def __init__(
-        self, config: SequenceConfig, decision: DecisionConfig, calibration: CalibrationConfig
+        self, config: SequenceConfig, decision: DecisionConfig, calibration: Calibration
     ) -> None:
-        self._miss, self._trust = config.miss, config.trust
+        self._miss = config.miss
         self._place = (decision.place_seconds, decision.place_radius)
-        self._accept = decision.accept_probability
+        self._accept = min(decision.target_precision, config.trust)
         self._max_log_odds = math.log(config.trust / (1.0 - config.trust))
         self._max_zoom = decision.max_zoom
         self._calibration = calibration
@@ -69,8 +69,7 @@ class Evidence:
         rerank = candidate.rerank
         if rerank is None or not self._is_usable(rerank):
             return False
-        odds = self._odds(rerank)
-        return odds / (1.0 + odds) >= min(self._accept, self._trust)
+        return self._calibration.probability(rerank.score) >= self._accept
 
     def _named(self, candidates: Sequence[Candidate], route: Route) -> dict[int, float]:
         """Weights of the cells that candidates stand in or next to."""
@@ -113,6 +112,6 @@ class Evidence:
         return math.isfinite(rerank.score) and not rerank.is_zoomed(self._max_zoom)
 
     def _odds(self, rerank: RerankScore) -> float:
-        log_odds = self._calibration.score_slope * (rerank.score - self._calibration.half_score)
+        log_odds = self._calibration.log_odds(rerank.score)
         log_odds *= _DOUBT if log_odds < 0.0 else 1.0
         return math.exp(max(-60.0, min(self._max_log_odds, log_odds)))

@@ -19,7 +19,7 @@ def judge(belief: Belief, decision: DecisionConfig, sequence: SequenceConfig) ->
         reason = f"off the map ({belief.off_map:.2f})"
         return Judgment(Verdict.UNKNOWN, reason, 0.0, Cause.OFF_MAP)
     name, mass = f"keyframe {belief.best}", belief.mass
-    needed = decision.accept_probability
+    needed = decision.target_precision
     if mass >= needed and belief.contrary is not None:
         this = f"this image by itself agrees with keyframe {belief.contrary}"
         reason = f"{name} follows from the images before ({mass:.2f}), but {this}"
@@ -38,7 +38,7 @@ def judge(belief: Belief, decision: DecisionConfig, sequence: SequenceConfig) ->
     if belief.off_map >= mass:
         reason = f"off the map ({belief.off_map:.2f}), or {name} ({mass:.2f})"
         return Judgment(Verdict.UNKNOWN, reason, mass, Cause.OFF_MAP)
-    shortage = f"its probability {mass:.2f} is too low: {needed:.2f} needed"
+    shortage = f"its probability {mass:.2f} < {needed:g} needed"
     return Judgment(Verdict.UNKNOWN, f"{name} is likeliest, but {shortage}", mass, Cause.UNSURE)
 
 

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Maps without images: how much two keyframes look alike is a function of where they stand."""
+
+import numpy as np
+
+from vpr_ros.datatypes import Features, KeyframeRecord, Pose, RerankScore
+
+S = 10**9
+UPRIGHT = (0.0, 0.0, 0.0, 1.0)
+
+
+class Town:
+    """A map and a reranker in one; keyframe ``n + 1`` stands at ``places[n]`` meters."""
+
+    def __init__(self, places, likeness, poses=True, sessions=None, period=1.0, zoomed=False):
+        self.places, self.likeness, self.zoomed = list(places), likeness, zoomed
+        self.compared, self.kept = 0, None
+        names = sessions or ["monday"] * len(self.places)
+        self.list = [
+            KeyframeRecord(
+                number + 1,
+                names[number],
+                round(number * period * S),
+                Pose((float(x), 0.0, 0.0), UPRIGHT, "odom") if poses else None,
+            )
+            for number, x in enumerate(self.places)
+        ]
+
+    def __len__(self):
+        return len(self.list)
+
+    def records(self):
+        return list(self.list)
+
+    def features_of(self, ids):
+        return [Features(np.array([number], np.float32), None) for number in ids]
+
+    def search(self, descriptor, k, exclude=()):
+        """The nearest by likeness."""
+        allowed = [each for each in self.list if each.keyframe_id not in set(exclude)]
+        query = int(descriptor[0])
+        scored = [(each, self.worth(query, each.keyframe_id)) for each in allowed]
+        return sorted(scored, key=lambda pair: -pair[1])[:k]
+
+    def worth(self, query, other):
+        return self.likeness(self.places[query - 1], self.places[other - 1])
+
+    def score(self, query, candidates):
+        """As a reranker."""
+        self.compared += len(candidates)
+        ids = [int(each.global_descriptor[0]) for each in candidates]
+        here = int(query.global_descriptor[0])
+        return [RerankScore(self.worth(here, n), -1, self.zoom(here, n)) for n in ids]
+
+    def zoom(self, query, other):
+        """Twice as large for what is ahead by more than a place, if that is wanted."""
+        ahead = self.places[other - 1] - self.places[query - 1]
+        return 2.0 if self.zoomed and abs(ahead) > 10.0 else 1.0
+
+    def calibration(self):
+        return self.kept
+
+    def keep_calibration(self, record):
+        self.kept = record

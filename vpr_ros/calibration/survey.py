@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asks a map for its own keyframes: what would right answers score, and what would wrong ones?
+
+Wrong answers: a keyframe is the query, its place is hidden, and the real retrieval and reranking
+look for it in the rest. Whatever comes out best is wrong, and it is the best of all that the map
+can offer, as a false match always is; scores of random pairs would promise far too much.
+
+There are two kinds. If all keyframes of the place are hidden, and keyframes stand close, the best
+answer mostly comes from just *beyond* the border of the place and shows nearly the same view. It is
+wrong all the same, and the hardest to tell, but robots are rarely just there. If the surroundings
+are hidden, too, the answer comes from truly *elsewhere*: this is what a robot off the map gets.
+Answers that see the scene from clearly nearer or farther count as 0: they are refused anyway.
+
+Right answers: a keyframe half a place to a whole place away, which is not almost the same image.
+Light, weather and cars are those of the same drive, so these are easier than a later visit is.
+Hence nothing may rest on how high they score: ``fit.py`` only asks if they beat the wrong ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vpr_ros.config import DecisionConfig
+from vpr_ros.datatypes import RerankScore
+from vpr_ros.place_map import MapSet, PlaceMap
+from vpr_ros.rerankers.base import Reranker
+from vpr_ros.sequence.keyframe_table import Flags, KeyframeTable, Numbers
+
+SAMPLES = 100  # keyframes asked for: with 10 candidates, some 2300 comparisons
+SURROUNDINGS = 4.0  # radii of a place beyond which nothing of it is in view any more
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Scores of the answers to a map's own keyframes."""
+
+    right: tuple[float, ...] = ()  # ascending
+    beyond: tuple[float, ...] = ()  # ascending; wrong, from the place's surroundings or farther
+    elsewhere: tuple[float, ...] = ()  # ascending; wrong, from farther than the surroundings
+    misled: float = 0.5  # part of the keyframes for which ``beyond`` beats ``right``
+    look_alikes: int = 0  # keyframes left out: elsewhere is as good as their nearest neighbors
+    reach: float = 1.0  # the map's keyframes for each that a wrong answer could come from
+    complete: bool = True  # whether all samples were asked for
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The best scores for one keyframe, minus infinity where there are none."""
+
+    right: float
+    beyond: float
+    elsewhere: float
+    neighbor: float  # of a keyframe next to it
+    choice: int  # keyframes that the wrong answer was the best of
+
+
+def surveyed(
+    place_map: PlaceMap | MapSet,
+    reranker: Reranker,
+    decision: DecisionConfig,
+    clear_score: float,
+    stop: Callable[[], bool],
+) -> Survey:
+    """Ask a map for up to ``SAMPLES`` of its keyframes, the same ones every time.
+
+    Args:
+        place_map: the map.
+        reranker: the one whose scores are asked for.
+        decision: what makes a place, and how many candidates are reranked.
+        clear_score: rerank score of a match that is no accident, roughly.
+        stop: asked before each keyframe; what was found until then is returned.
+
+    Raises:
+        MapError: the map cannot be read.
+        BackendError: the reranker's device failed.
+    """
+    asker = _Asker(place_map, reranker, decision)
+    # In random order: a survey that is cut short has still seen all of the map.
+    rows = np.random.default_rng(0).permutation(len(place_map))[:SAMPLES]
+    samples = []
+    for row in rows:
+        if stop():
+            break
+        samples.append(asker.ask(int(row)))
+    survey = _summed(samples, clear_score, len(place_map))
+    return replace(survey, complete=len(samples) == len(rows))
+
+
+class _Asker:
+    """Asks for one keyframe at a time."""
+
+    def __init__(
+        self, place_map: PlaceMap | MapSet, reranker: Reranker, decision: DecisionConfig
+    ) -> None:
+        self._map, self._reranker, self._decision = place_map, reranker, decision
+        self._table = KeyframeTable(place_map.records())
+
+    def ask(self, row: int) -> _Sample:
+        """The answers to the keyframe in a row of the table."""
+        drive = next(rows for rows in self._table.drives if row < rows.stop)
+        ids, here = self._table.ids[drive], row - drive.start
+        place = self._near(row, drive)
+        apart = place & ~self._near(row, drive, 0.5)
+        others = place.copy()
+        others[here] = False
+        wanted = [
+            ids[_beside(apart, here)].tolist(),
+            self._candidates(row, ids[~place]),
+            self._candidates(row, ids[~self._near(row, drive, SURROUNDINGS)]),
+            ids[_beside(others, here)].tolist(),
+        ]
+        right, beyond, elsewhere, neighbor = self._scores(row, wanted)
+        return _Sample(
+            right=_best(right),
+            beyond=self._answer(beyond),
+            elsewhere=self._answer(elsewhere),
+            neighbor=_best(neighbor),
+            choice=int((~place).sum()),
+        )
+
+    def _near(self, row: int, drive: slice, radii: float = 1.0) -> Flags:
+        """Which keyframes of the drive are so many radii of a place away at most."""
+        meters, seconds = self._decision.place_radius, self._decision.place_seconds
+        wider = replace(self._decision, place_radius=radii * meters, place_seconds=radii * seconds)
+        return self._table.near(row, drive, wider)
+
+    def _candidates(self, row: int, allowed: Numbers) -> list[int]:
+        """Ids of the candidates that the map offers among the allowed ones.
+
+        Only within the keyframe's own drive: whether another drive shows its place, nobody knows.
+        """
+        descriptor = self._map.features_of([int(self._table.ids[row])])[0].global_descriptor
+        hidden = np.setdiff1d(self._table.ids, allowed, assume_unique=True).tolist()
+        found = self._map.search(descriptor, self._decision.candidates, hidden)
+        return [record.keyframe_id for record, _ in found]
+
+    def _scores(self, row: int, wanted: Sequence[Sequence[int]]) -> list[list[RerankScore]]:
+        """The scores of each group of keyframes; each keyframe is compared once."""
+        every = list(dict.fromkeys(number for group in wanted for number in group))
+        query, *candidates = self._map.features_of([int(self._table.ids[row]), *every])
+        scores = self._reranker.score(query, candidates)
+        known = dict(zip(every, scores, strict=True))
+        finite = {number for number, each in known.items() if math.isfinite(each.score)}
+        return [[known[number] for number in group if number in finite] for group in wanted]
+
+    def _answer(self, scores: Sequence[RerankScore]) -> float:
+        """The score of the best candidate, 0 if it would be refused whatever its score."""
+        best = max(scores, key=lambda each: each.score, default=None)
+        if best is not None and best.is_zoomed(self._decision.max_zoom):
+            return 0.0
+        return _best(scores)
+
+
+def _beside(flags: Flags, here: int) -> Numbers:
+    """The nearest marked positions before and behind a position, [0] to [2]."""
+    marked = np.flatnonzero(flags)
+    cut = int(np.searchsorted(marked, here))
+    return np.concatenate([marked[:cut][-1:], marked[cut:][:1]])
+
+
+def _best(scores: Iterable[RerankScore]) -> float:
+    return max((each.score for each in scores), default=-math.inf)
+
+
+def _summed(samples: Sequence[_Sample], clear_score: float, keyframes: int) -> Survey:
+    """The scores of all samples that can be told from their neighbors."""
+    kept = [each for each in samples if not _has_twin(each, clear_score)]
+    paired = [each for each in kept if min(each.right, each.beyond) > -math.inf]
+    misled = sum(each.beyond > each.right for each in paired)
+    choices = [each.choice for each in kept if each.choice]
+    return Survey(
+        right=_known(each.right for each in kept),
+        beyond=_known(each.beyond for each in kept),
+        elsewhere=_known(each.elsewhere for each in kept),
+        misled=(misled + 1) / (len(paired) + 2),  # Laplace's rule
+        look_alikes=len(samples) - len(kept),
+        reach=keyframes / float(np.mean(choices)) if choices else 1.0,
+    )
+
+
+def _has_twin(sample: _Sample, clear_score: float) -> bool:
+    """Whether a keyframe elsewhere is as good a match as the one next door, and that a clear one.
+
+    It is most likely the same place again: the drive came back, and no pose tells it, or a drifted
+    one. If it is a twin instead, no score can tell the two apart; the rule against rivals can.
+    Either way it says nothing of where wrong answers end, and a few of them would drive the needed
+    score beyond reach.
+    """
+    wrong = sample.elsewhere if sample.elsewhere > -math.inf else sample.beyond
+    return wrong >= sample.neighbor >= clear_score
+
+
+def _known(scores: Iterable[float]) -> tuple[float, ...]:
+    return tuple(sorted(score for score in scores if score > -math.inf))
