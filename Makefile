@@ -43,7 +43,7 @@ demo: setup
 
 test: setup-networks
 	@$(RUN) python test/nodes/slam/stack_interfaces.py
-	@$(RUN_ALONE) python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(RUN_ALONE) python -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
 
 lint: setup-networks
 	@$(RUN) ruff check .
