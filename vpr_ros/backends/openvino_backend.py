@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""OpenVINO: runs exported networks on x86 CPUs, in fp32 faster than ONNX Runtime does."""
+"""OpenVINO: runs exported networks on x86 CPUs, R2Former in fp32 faster than ONNX Runtime does."""
 
 from __future__ import annotations
 
