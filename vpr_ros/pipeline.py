@@ -14,6 +14,7 @@ from vpr_ros.backends.exported import is_exported, reranker_path
 from vpr_ros.backends.options import CPU, NO_HOOKS, Hooks, Stop
 from vpr_ros.calibration import Calibrator
 from vpr_ros.config import CalibrationConfig, NetworkConfig, PipelineConfig
+from vpr_ros.datatypes import CalibrationRecord
 from vpr_ros.errors import ConfigError, WeightsError
 from vpr_ros.extractor import MIN_SCORE, FeatureExtractor, NetworkExtractor
 from vpr_ros.hog_sift import HogSiftExtractor
@@ -60,16 +61,22 @@ class Pipeline:
         """
         return PlaceMap.open_or_create(path, self.extractor.spec, codec=self.config.codec)
 
-    def recognizer(self, place_map: PlaceMap | MapSet) -> PlaceRecognizer:
+    def recognizer(
+        self, place_map: PlaceMap | MapSet, record: CalibrationRecord | None = None
+    ) -> PlaceRecognizer:
         """What answers images from a map, or from several.
 
         Maps that are not calibrated yet, and several at once, take some seconds to be.
+
+        Args:
+            place_map: the map.
+            record: its calibration, if the calibrator was asked for it already.
 
         Raises:
             MapError: the map cannot be read.
             BackendError: the device that compares keyframes failed.
         """
-        calibration = self.calibrator.of(place_map).calibration
+        calibration = (record or self.calibrator.of(place_map)).calibration
         tracker = open_tracker(place_map, self.config, calibration)
         decision = self.config.decision
         return PlaceRecognizer(

@@ -49,6 +49,19 @@ def test_what_was_kept_is_used_and_nothing_compared_again():
     assert place.compared == compared
 
 
+def test_what_was_made_before_is_not_made_again_for_a_map_that_keeps_nothing():
+    place = town()
+    record = calibrator(place).of(place)
+    compared = place.compared
+    assert calibrator(place).of(place, earlier=record) is record
+    other = replace(DECISION, target_precision=0.9)
+    assert calibrator(place, other).of(place, earlier=record) is record
+    assert place.compared == compared
+    wider = calibrator(place, replace(DECISION, max_zoom=2.0)).of(place, earlier=record)
+    assert wider is not record
+    assert place.compared > compared
+
+
 @pytest.mark.parametrize(("changed", "kept"), [
     ({"target_precision": 0.9}, True),
     ({"rival_ratio": 0.5}, True),

@@ -53,20 +53,26 @@ class Calibrator:
         text = json.dumps(every, sort_keys=True)
         self._settings = hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def of(self, place_map: PlaceMap | MapSet, seconds: float = SECONDS) -> CalibrationRecord:
+    def of(
+        self,
+        place_map: PlaceMap | MapSet,
+        seconds: float = SECONDS,
+        earlier: CalibrationRecord | None = None,
+    ) -> CalibrationRecord:
         """The calibration that the map keeps, or a new one if that does not hold any more.
 
         Args:
             place_map: the map; it is only read.
             seconds: that making one may take.
+            earlier: one that was made of this map and need not be made again if it still holds.
 
         Raises:
             MapError: the map cannot be read.
             BackendError: the reranker's device failed.
         """
-        known = place_map.calibration()
-        if known is not None and self._holds(known, len(place_map)):
-            return known
+        for known in (place_map.calibration(), earlier):
+            if known is not None and self._holds(known, len(place_map)):
+                return known
         return self._made(place_map, seconds, self._stop)[0]
 
     def keep(self, place_map: PlaceMap, seconds: float = SECONDS) -> None:

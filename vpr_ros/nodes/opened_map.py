@@ -41,7 +41,8 @@ class OpenedMap:
             self.place_map = pipeline.continue_map(path) if learns else pipeline.open_map(path)
             opened.callback(self.place_map.close)
             self.searched = MapSet(self.place_map, more) if more else self.place_map
-            self.recognizer = pipeline.recognizer(self.searched)
+            self._record = pipeline.calibrator.of(self.searched)
+            self.recognizer = pipeline.recognizer(self.searched, self._record)
             self._builder: MapBuilder | None = None
             if learns:
                 self._builder = pipeline.map_builder(self.place_map, config.session)
@@ -80,9 +81,15 @@ class OpenedMap:
         return len(poses)
 
     def reconfigure(self, config: NodeConfig) -> None:
-        """Answer by other thresholds from now on; what a sequence filter believed is forgotten."""
+        """Answer by other thresholds from now on.
+
+        If those of decisions changed, what a sequence filter believed is forgotten.
+        """
+        if config.decision != self._config.decision:
+            line = replace(self._pipeline, config=config)
+            self._record = line.calibrator.of(self.searched, earlier=self._record)
+            self.recognizer = line.recognizer(self.searched, self._record)
         self._config = config
-        self.recognizer = replace(self._pipeline, config=config).recognizer(self.searched)
         self._loops.config = config.loops
 
     def finish(self) -> None:
