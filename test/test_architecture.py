@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "vpr_ros"
 LAYERS = (
     {"errors"},
     {"datatypes", "config"},
-    {"images", "poses", "models", "backends", "place_map", "recognition_json"},
+    {"images", "poses", "transforms", "models", "backends", "place_map", "recognition_json"},
     {"extractor", "hog_sift", "rerankers", "sequence", "pose_correction"},
     {"calibration"},
     {"recognizer", "map_builder", "loop_closer", "pictures", "records"},

@@ -15,14 +15,12 @@ from slam_harness import loop_closure
 
 from vpr_ros.nodes.slam.relative_pose import (
     RelativePose,
-    RigidTransform,
-    cross,
     measured_pose,
-    quaternion,
     rigid_transform,
     transform_message,
 )
 from vpr_ros.poses import PoseError
+from vpr_ros.transforms import RigidTransform, cross, quaternion
 
 SMALL = 1e-6
 

@@ -9,8 +9,9 @@ import numpy as np
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 
 from vpr_ros.nodes.slam.base import StackAdapter, interface
-from vpr_ros.nodes.slam.relative_pose import RigidTransform, rigid_transform
+from vpr_ros.nodes.slam.relative_pose import rigid_transform
 from vpr_ros.poses import PoseError
+from vpr_ros.transforms import RigidTransform
 
 
 class CameraMounts:

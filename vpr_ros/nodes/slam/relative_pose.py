@@ -8,39 +8,18 @@ translation t and the rotation R.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from geometry_msgs.msg import Pose as PoseMessage
 from geometry_msgs.msg import Transform
-from numpy.typing import NDArray
 
-from vpr_ros.datatypes import Pose
 from vpr_ros.nodes.conversions import pose_to_message
 from vpr_ros.nodes.interfaces import LoopClosure
 from vpr_ros.poses import PoseError, checked_pose
-
-Matrix = NDArray[np.float64]
+from vpr_ros.transforms import Matrix, RigidTransform, cross
 
 _LEAST_VARIANCE = 1e-12  # m^2 or rad^2; below, it was not measured, and has no finite inverse
-
-
-@dataclass(frozen=True)
-class RigidTransform:
-    """``target_T_source``."""
-
-    rotation: Matrix  # [3, 3]
-    translation: Matrix  # [3] metres
-
-    def __matmul__(self, other: RigidTransform) -> RigidTransform:
-        return RigidTransform(
-            self.rotation @ other.rotation, self.rotation @ other.translation + self.translation
-        )
-
-    def inverse(self) -> RigidTransform:
-        """``source_T_target``."""
-        return RigidTransform(self.rotation.T, -self.rotation.T @ self.translation)
 
 
 @dataclass(frozen=True)
@@ -94,10 +73,7 @@ def rigid_transform(message: Transform) -> RigidTransform:
     """
     t, q = message.translation, message.rotation
     pose = checked_pose((t.x, t.y, t.z), (q.x, q.y, q.z, q.w), "a transform")
-    axis, w = np.array(pose.orientation[:3]), pose.orientation[3]
-    turn = cross(axis)
-    rotation = np.eye(3) + 2.0 * w * turn + 2.0 * turn @ turn
-    return RigidTransform(rotation, np.array(pose.position))
+    return RigidTransform.of_pose(pose)
 
 
 def transform_message(transform: RigidTransform) -> Transform:
@@ -112,30 +88,4 @@ def transform_message(transform: RigidTransform) -> Transform:
 
 def transform_pose(transform: RigidTransform) -> PoseMessage:
     """The same as the pose of the source in the target frame."""
-    x, y, z = (float(value) for value in transform.translation)
-    return pose_to_message(Pose((x, y, z), quaternion(transform.rotation), ""))
-
-
-def quaternion(rotation: Matrix) -> tuple[float, float, float, float]:
-    """Unit quaternion x, y, z, w of a rotation matrix.
-
-    Of the four ways to divide, the one whose divisor is largest (Shepperd, 1978).
-    """
-    r = rotation
-    squares = np.array([r[0, 0], r[1, 1], r[2, 2], r.trace()])  # each 4 * component^2 + a constant
-    largest = int(np.argmax(squares))
-    if largest == 3:
-        values = [r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], 1.0 + r.trace()]
-    else:
-        i, j, k = largest, (largest + 1) % 3, (largest + 2) % 3
-        values = [0.0, 0.0, 0.0, r[k, j] - r[j, k]]
-        values[i] = 1.0 + r[i, i] - r[j, j] - r[k, k]
-        values[j], values[k] = r[j, i] + r[i, j], r[k, i] + r[i, k]
-    norm = math.hypot(*values)
-    return (values[0] / norm, values[1] / norm, values[2] / norm, values[3] / norm)
-
-
-def cross(vector: Matrix) -> Matrix:
-    """The matrix [3, 3] that multiplies by a vector as the cross product from the left."""
-    x, y, z = vector
-    return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return pose_to_message(transform.as_pose(""))
