@@ -16,7 +16,7 @@ LAYERS = (
     {"errors"},
     {"datatypes", "config"},
     {"images", "poses", "transforms", "models", "backends", "place_map", "recognition_json"},
-    {"extractor", "hog_sift", "rerankers", "sequence", "pose_correction"},
+    {"extractor", "hog_sift", "rerankers", "sequence", "pose_correction", "mounts"},
     {"calibration"},
     {"recognizer", "map_builder", "loop_closer", "pictures", "records"},
     {"pipeline"},

@@ -62,6 +62,12 @@ def test_a_bag_that_starts_over_is_another_drive():
     assert closer.recent(1 * S, at(1)) == [21]
 
 
+def test_an_image_that_another_camera_overtook_is_of_the_same_drive():
+    closer = driven([at(number) for number in range(20)])
+    closer.add(21, 19 * S - S // 2, at(19))
+    assert closer.recent(20 * S, at(20)) == list(range(2, 22))
+
+
 def recognition(verdict):
     record = KeyframeRecord(3, "monday", 5 * S, None)
     candidates = (Candidate(record, 0.9, RerankScore(50.0, 50)),)

@@ -43,9 +43,10 @@ class Drive:
         self.builder = MapBuilder(self.extractor, self.map, rules)
         self.second = 0.0
 
-    def offer(self, image, pose=None, second=None, camera=None):
+    def offer(self, image, pose=None, second=None, camera=None, source=""):
         self.second = self.second + 0.1 if second is None else second
-        kept = self.builder.offer(Frame(round(self.second * S), image, pose, camera))
+        frame = Frame(round(self.second * S), image, pose, camera, source=source)
+        kept = self.builder.offer(frame)
         return None if kept is None else kept.keyframe_id
 
     def on_disk(self):
@@ -71,6 +72,16 @@ def test_the_first_frame_is_kept_with_everything_known_of_it(drive, scene):
     record = drive.map.record(keyframe_id)
     assert (record.stamp_ns, record.pose) == (12_500_000_000, at(3.0))
     assert drive.map.camera_of(keyframe_id) == camera
+
+
+@pytest.mark.parametrize("poses", [(at(0.0), at(0.5), at(1.2)), (None, None, None)])
+def test_each_camera_keeps_its_own_distance_between_keyframes(drive, scene, poses):
+    kept = []
+    for number, pose in enumerate(poses):
+        view = max(number - 1, 0)  # the first two frames of a camera look alike
+        for source, seed in (("front", 1 + view), ("rear", 3 + view)):
+            kept.append(drive.offer(scene(seed), pose, source=source) is not None)
+    assert kept == [True, True, False, False, True, True]
 
 
 @pytest.mark.parametrize(("first", "second", "kept"), [

@@ -20,6 +20,10 @@ from numpy.typing import NDArray
 ImageArray = NDArray[np.uint8]  # [H, W, 3] RGB
 FloatArray = NDArray[np.float32]
 
+# A stamp so much before the last one begins another drive: a bag that starts over. Images of
+# several cameras overtake each other by less.
+RESTART_NS = 1_000_000_000
+
 
 @dataclass(frozen=True)
 class LocalFeatures:
@@ -53,13 +57,14 @@ class Pose:
 
 @dataclass(frozen=True)
 class Camera:
-    """Pinhole intrinsics as ``sensor_msgs/CameraInfo`` gives them."""
+    """A camera: its pinhole intrinsics as ``sensor_msgs/CameraInfo`` gives them, and its place."""
 
-    width: int
-    height: int
-    intrinsics: tuple[float, ...]  # row-major 3 x 3, pixels
-    distortion_model: str
-    distortion: tuple[float, ...]
+    width: int = 0
+    height: int = 0
+    intrinsics: tuple[float, ...] = ()  # row-major 3 x 3, pixels; empty where they are not known
+    distortion_model: str = ""
+    distortion: tuple[float, ...] = ()
+    mount: Pose | None = None  # base_T_camera, the camera's x axis pointing where it looks
 
 
 @dataclass(frozen=True)

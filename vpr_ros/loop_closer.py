@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import inf
 
 from vpr_ros.config import LoopConfig
-from vpr_ros.datatypes import LoopClosure, Pose, Recognition, Verdict
+from vpr_ros.datatypes import RESTART_NS, LoopClosure, Pose, Recognition, Verdict
 from vpr_ros.poses import distance
 
 
@@ -35,7 +35,7 @@ class LoopCloser:
 
     def add(self, keyframe_id: int, stamp_ns: int, pose: Pose | None) -> None:
         """Take note of a new keyframe of this drive; a stamp that jumps back begins another."""
-        if self._recent and stamp_ns < self._recent[-1].stamp_ns:
+        if self._recent and stamp_ns < self._recent[-1].stamp_ns - RESTART_NS:
             self._recent.clear()
         self._travelled += self._step(pose) or 0.0
         self._last = pose

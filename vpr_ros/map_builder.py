@@ -27,6 +27,7 @@ class Frame:
     pose: Pose | None = None
     camera: Camera | None = None
     name: str = ""  # where it was found: the file of the image, or the topic of the bag
+    source: str = ""  # which of several cameras took it
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,10 @@ class Kept:
 
 
 class MapBuilder:
-    """Appends the frames of one drive to a map, as a session of its own."""
+    """Appends the frames of one drive to a map, as a session of its own.
+
+    Each of several cameras keeps its own distance between keyframes: they look different ways.
+    """
 
     def __init__(
         self,
@@ -52,7 +56,7 @@ class MapBuilder:
         self._map = place_map
         self._config = config
         self._calibrator = calibrator
-        self._last: Keyframe | None = None
+        self._last: dict[str, Keyframe] = {}  # of each camera
         self._committed_ns: int | None = None
 
     def offer(self, frame: Frame, features: Features | None = None) -> Kept | None:
@@ -71,12 +75,12 @@ class MapBuilder:
             ImageError: the image cannot be described.
             MapError: the map cannot be written; what was committed is safe.
         """
-        moved = self._moved(frame.pose)
+        moved = self._moved(frame)
         if moved is False:
             self._commit_when_due(frame.stamp_ns)
             return None
         features = features or self._extractor.extract(frame.image)
-        if moved is None and not self._looks_new(features):
+        if moved is None and not self._looks_new(features, frame.source):
             self._commit_when_due(frame.stamp_ns)
             return None
         return self._keep(frame, features)
@@ -104,9 +108,9 @@ class MapBuilder:
         if self._calibrator is not None:
             self._calibrator.keep(self._map, seconds)
 
-    def _moved(self, pose: Pose | None) -> bool | None:
+    def _moved(self, frame: Frame) -> bool | None:
         """Whether the robot moved or turned enough; None where poses cannot tell."""
-        last = self._last
+        last, pose = self._last.get(frame.source), frame.pose
         if last is None:
             return True
         if pose is None or last.pose is None or pose.frame_id != last.pose.frame_id:
@@ -114,10 +118,10 @@ class MapBuilder:
         far = distance(pose, last.pose) >= self._config.distance
         return far or angle(pose, last.pose) >= self._config.angle
 
-    def _looks_new(self, features: Features) -> bool:
-        if self._last is None:
+    def _looks_new(self, features: Features, source: str) -> bool:
+        if source not in self._last:
             return True
-        last = self._last.features.global_descriptor
+        last = self._last[source].features.global_descriptor
         change = 1.0 - float(np.dot(features.global_descriptor, last))
         return change >= self._config.view_change
 
@@ -125,7 +129,7 @@ class MapBuilder:
         thumbnail = encode_jpeg(shrink(frame.image, self._config.thumbnail_side))
         keyframe = Keyframe(frame.stamp_ns, features, frame.pose, frame.camera, thumbnail)
         keyframe_id = self._map.append(keyframe)
-        self._last = keyframe
+        self._last[frame.source] = keyframe
         self._commit_when_due(frame.stamp_ns)
         return Kept(keyframe_id, keyframe)
 

@@ -78,6 +78,7 @@ class PlaceRecognizer:
         stamp_ns: int,
         odometry: Pose | None = None,
         exclude: Collection[int] = (),
+        camera: str = "",
     ) -> Recognition:
         """As ``recognize``, for an image that was described already.
 
@@ -86,11 +87,12 @@ class PlaceRecognizer:
             stamp_ns: the image's stamp.
             odometry: see ``recognize``.
             exclude: ids of keyframes that are no answer.
+            camera: which of several took the image.
 
         Raises:
             MapError: the map's file became unreadable.
         """
-        return self._tracked(query, stamp_ns, odometry, exclude, _StageClock())
+        return self._tracked(query, stamp_ns, odometry, exclude, _StageClock(), camera)
 
     def reload(self) -> None:
         """Take over poses that were corrected in the map."""
@@ -104,6 +106,7 @@ class PlaceRecognizer:
         odometry: Pose | None,
         exclude: Collection[int],
         clock: _StageClock,
+        camera: str = "",
     ) -> Recognition:
         if self._tracker is None:
             return self._alone(query, stamp_ns, exclude, clock)
@@ -111,7 +114,7 @@ class PlaceRecognizer:
         similarities = None
         if self._tracker.needs_similarities:
             similarities = self._map.similarities(query.global_descriptor)
-        look = Look(candidates, query.global_descriptor, similarities)
+        look = Look(candidates, query.global_descriptor, similarities, camera)
         belief, judgment = self._tracker.decide(stamp_ns, odometry, look)
         clock.lap("sequence")
         candidates = self._led_by(belief, candidates, query)

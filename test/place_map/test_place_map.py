@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from map_samples import CAMERA, REAL_SPEC, SPEC, assert_same, make_keyframe, number_of
 
-from vpr_ros.datatypes import Pose
+from vpr_ros.datatypes import Camera, Pose
 from vpr_ros.errors import MapError
 from vpr_ros.place_map import PlaceMap, SessionInfo
 from vpr_ros.place_map import place_map as place_map_module
@@ -58,6 +58,17 @@ def test_what_is_not_known_stays_unknown(path):
         assert place_map.camera_of(1) is None
         assert place_map.thumbnail(1) == b""
         assert place_map.features_of([1])[0].local.descriptors.shape == (0, SPEC.local_dim)
+
+
+def test_a_camera_keeps_its_place_on_the_robot(path):
+    mount = Pose((0.4, -0.1, 1.0), (0.0, 0.0, 1.0, 0.0), "base")
+    cameras = [replace(CAMERA, mount=mount), CAMERA, Camera(mount=mount)]
+    with PlaceMap.create(path, SPEC) as place_map:
+        for number, camera in enumerate(cameras):
+            place_map.append(replace(make_keyframe(number), camera=camera))
+        place_map.commit()
+    with PlaceMap.open(path) as place_map:
+        assert [place_map.camera_of(number) for number in (1, 2, 3)] == cameras
 
 
 def test_appended_is_found_at_once(path):

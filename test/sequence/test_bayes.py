@@ -300,6 +300,16 @@ def test_a_bag_that_starts_over_starts_over():
     np.testing.assert_allclose(again.keyframes, first.keyframes)
 
 
+def test_an_image_that_another_camera_overtook_is_of_the_same_drive():
+    robot = robot_on(ROUTE, s=50.0)
+    before = robot.drive(5, 1.0, STRONG)
+    robot.second -= 1.5  # the next image is half a second older than the last
+    after = robot.go(0.0)
+    assert after.best == before.best
+    assert after.mass > 0.9 * before.mass
+    assert_sound(after, len(after.keyframes))
+
+
 def test_two_drives_of_one_street_do_not_make_it_ambiguous():
     first = list(along([(n, 0.0) for n in range(100)], "monday"))
     second = along([(0.0, n) for n in range(100)], "tuesday", first_id=101)

@@ -132,6 +132,17 @@ def test_without_odometry_looks_are_counted_by_the_change_of_view():
     assert freshness.of(None, view(half + 5.0)) == 1.0
 
 
+def test_a_robot_that_stands_sees_nothing_new_by_looking_ahead_and_back():
+    freshness = Freshness(STEPS)
+    ahead, back = view(0.0), view(5.0)
+    assert [freshness.of(None, ahead, "front"), freshness.of(None, back, "rear")] == [1.0, 1.0]
+    for _ in range(3):
+        assert freshness.of(None, ahead, "front") == 0.0
+        assert freshness.of(None, back, "rear") == 0.0
+        assert freshness.of(STILL, back, "rear") == 0.0
+    assert freshness.of(None, back, "front") == 1.0
+
+
 def test_with_odometry_that_stands_only_a_new_view_is_a_look():
     freshness = Freshness(STEPS)
     freshness.of(None, view(0.0))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_ros.datatypes import CalibrationRecord, Features, FloatArray, KeyframeRecord
+from vpr_ros.datatypes import CalibrationRecord, Camera, Features, FloatArray, KeyframeRecord
 from vpr_ros.errors import MapError
 from vpr_ros.place_map.place_map import PlaceMap
 
@@ -72,6 +72,11 @@ class MapSet:
         """As ``PlaceMap.thumbnail``."""
         number, own = divmod(keyframe_id, _SPAN)
         return self._map(number).thumbnail(own)
+
+    def camera_of(self, keyframe_id: int) -> Camera | None:
+        """As ``PlaceMap.camera_of``."""
+        number, own = divmod(keyframe_id, _SPAN)
+        return self._map(number).camera_of(own)
 
     def calibration(self) -> CalibrationRecord | None:
         """As ``PlaceMap.calibration``; what each map keeps of itself does not hold for all."""

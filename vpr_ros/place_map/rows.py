@@ -132,6 +132,8 @@ def _camera_json(camera: Camera) -> str:
         "distortion_model": camera.distortion_model,
         "distortion": [float(value) for value in camera.distortion],
     }
+    if camera.mount is not None:
+        content["mount"] = pose_columns(camera.mount)
     return json.dumps(content, sort_keys=True)
 
 
@@ -141,7 +143,13 @@ def camera_from_json(text: str) -> Camera:
     Raises:
         MapError: The text is not what this format writes.
     """
-    return Camera(**_fields_from_json(text, Camera))
+    known = _fields_from_json(text, Camera, mount=None)
+    mount = known.pop("mount")
+    if mount is None:
+        return Camera(**known)
+    if not isinstance(mount, tuple) or len(mount) != len(NO_POSE):
+        raise MapError(f"damaged Camera: its mount is {mount!r}")
+    return Camera(**known, mount=pose_from_columns(mount))
 
 
 def spec_to_json(spec: ModelSpec) -> str:
@@ -189,8 +197,13 @@ def _parsed(text: str, kind: type) -> Any:
         raise MapError(f"damaged {kind.__name__}: {error}") from error
 
 
-def _fields_from_json(text: str, kind: type[Camera] | type[ModelSpec]) -> dict[str, Any]:
+def _fields_from_json(
+    text: str, kind: type[Camera] | type[ModelSpec], **absent: None
+) -> dict[str, Any]:
+    """The fields of a dataclass; some may be absent, and then are what is said here."""
     content = _parsed(text, kind)
+    if isinstance(content, dict):
+        content = {**absent, **content}
     names = {field.name for field in fields(kind)}
     if not isinstance(content, dict) or set(content) != names:
         raise MapError(f"damaged {kind.__name__}: expected the fields {', '.join(sorted(names))}")

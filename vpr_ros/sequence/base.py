@@ -19,6 +19,7 @@ class Look:
     candidates: Sequence[Candidate]  # reranked, best first
     descriptor: FloatArray  # [D] unit norm
     similarities: FloatArray | None = None  # [K] to every keyframe, for filters that want them
+    camera: str = ""  # which of several cameras looked
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class SequenceFilter(Protocol):
         """Take one image into account.
 
         Args:
-            stamp_ns: the image's stamp; one that lies before the last starts over.
+            stamp_ns: the image's stamp; one long before the last starts over.
             step: what odometry says since the last update, None if it says nothing.
             look: what the image says by itself.
         """

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from vpr_ros.config import DecisionConfig, KeyframeConfig, SequenceConfig
-from vpr_ros.datatypes import Calibration
+from vpr_ros.datatypes import RESTART_NS, Calibration
 from vpr_ros.sequence.base import Belief, Keyframes, Look
 from vpr_ros.sequence.crossings import find_crossings
 from vpr_ros.sequence.evidence import Evidence
@@ -61,17 +61,18 @@ class BayesFilter:
         """Move the belief by a step, weigh it by a look, and sum it up.
 
         Args:
-            stamp_ns: the image's stamp; one that lies before the last starts over.
+            stamp_ns: the image's stamp; one long before the last starts over (``RESTART_NS``).
             step: what odometry says since the last update, None if it says nothing.
             look: what the image says by itself.
         """
-        if self._stamp_ns is not None and stamp_ns < self._stamp_ns:
+        if self._stamp_ns is not None and stamp_ns < self._stamp_ns - RESTART_NS:
             self._start_over()
             step = None
         self._follow_map()
-        seconds = 0.0 if self._stamp_ns is None else (stamp_ns - self._stamp_ns) * 1e-9
-        self._stamp_ns = stamp_ns
-        worth = self._freshness.of(step, look.descriptor)
+        before = stamp_ns if self._stamp_ns is None else self._stamp_ns
+        self._stamp_ns = max(stamp_ns, before)
+        seconds = (self._stamp_ns - before) * 1e-9
+        worth = self._freshness.of(step, look.descriptor, look.camera)
         if step is None and worth == 0.0:
             self._motion.wait(seconds)
         else:

@@ -24,20 +24,23 @@ class Freshness:
 
     def __init__(self, config: KeyframeConfig) -> None:
         self._config = config
-        self._reference: FloatArray | None = None  # descriptor of the last view that counted
+        # Camera -> descriptor of its last view that counted.
+        self._references: dict[str, FloatArray] = {}
 
-    def of(self, step: OdometryStep | None, descriptor: FloatArray) -> float:
+    def of(self, step: OdometryStep | None, descriptor: FloatArray, camera: str = "") -> float:
         """The part of an independent look that an image is worth, 0 to 1.
 
         Args:
             step: what odometry says since the last image.
             descriptor: of the image, float32 [D], unit norm.
+            camera: which of several took it: a robot that stands sees nothing new by looking
+                ahead and back in turn.
         """
-        worth = self._by_view(step, descriptor)
+        worth = self._by_view(step, descriptor, self._references.get(camera))
         if step is not None:
             worth = max(worth, self._by_odometry(step))
         if worth > 0.0:
-            self._reference = descriptor
+            self._references[camera] = descriptor
         return worth
 
     def _by_odometry(self, step: OdometryStep) -> float:
@@ -46,10 +49,12 @@ class Freshness:
         moved = abs(step.distance) / self._config.distance + step.angle / self._config.angle
         return min(1.0, moved)
 
-    def _by_view(self, step: OdometryStep | None, descriptor: FloatArray) -> float:
-        if self._reference is None:
+    def _by_view(
+        self, step: OdometryStep | None, descriptor: FloatArray, reference: FloatArray | None
+    ) -> float:
+        if reference is None:
             return 1.0
-        change = 1.0 - float(np.dot(self._reference, descriptor))
+        change = 1.0 - float(np.dot(reference, descriptor))
         part = change / max(self._config.view_change, 1e-6)
         # With odometry only a wholly new view counts: the wheels of a robot that is carried stand
         # still, but people who walk through the picture are no reason to look again.

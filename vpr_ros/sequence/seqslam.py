@@ -77,7 +77,7 @@ class SeqSlam:
             step = None
         if len(self._keyframes) != len(self._table):
             self.reload()
-        worth = self._freshness.of(step, look.descriptor)
+        worth = self._freshness.of(step, look.descriptor, look.camera)
         self._travel(stamp_ns, step, worth)
         self._news += worth
         if look.similarities is not None and (self._news >= _NEW_VIEW or not self._looks):
