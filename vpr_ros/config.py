@@ -524,6 +524,11 @@ class NodeConfig(PipelineConfig):
         live=True,
     )
     more_maps: tuple[str, ...] = _setting((), "Files of other maps to search, made alike")
+    cameras: tuple[str, ...] = _setting(
+        (),
+        "Topics of several cameras, each with its place on the robot if it is known: 'TOPIC x y z "
+        "roll pitch yaw', meters and radians as in a URDF, x ahead; empty: the topic image alone",
+    )
     image_transport: str = _setting(
         "raw",
         "raw: image is a sensor_msgs/Image; compressed: a sensor_msgs/CompressedImage",

@@ -5,10 +5,18 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.serialization import serialize_message
 
-from vpr_ros.nodes.diagnostics import Health, InputState
+from vpr_ros.nodes.diagnostics import Health, InputState, TopicState
 from vpr_ros.nodes.statistics import FrameStatistics
 
-LISTENING = InputState(topic="/camera/image", publishers=1, active=True)
+TOPIC = "/camera/image"
+
+
+def listening(publishers=1, last_arrival=None, active=True, refused=""):
+    """To one topic."""
+    return InputState((TopicState(TOPIC, publishers, last_arrival),), active, refused)
+
+
+LISTENING = listening()
 
 
 @pytest.fixture
@@ -37,33 +45,33 @@ def said(status):
 
 def test_a_node_that_works_says_so(health, statistics):
     busy(statistics, 5, now=1.0)
-    status = health.report(statistics, LISTENING, {}, now=2.0)
+    status = health.report(statistics, listening(last_arrival=1.0), {}, now=2.0)
     assert said(status) == (DiagnosticStatus.OK, "working")
     assert status.name == "vpr_ros: localizer"
 
 
 def test_a_node_that_does_not_listen_says_so(health, statistics):
-    idle = InputState("/camera/image", 0, active=False)
+    idle = listening(0, active=False)
     assert health.report(statistics, idle, {}, 1.0).message == "not active"
 
 
 def test_errors_of_frames_are_forgotten_once_nobody_listens(health, statistics):
     statistics.fail("step = 3")
-    idle = InputState("/camera/image", 1, active=False)
+    idle = listening(active=False)
     assert said(health.report(statistics, idle, {}, 1.0)) == (DiagnosticStatus.OK, "not active")
 
 
 @pytest.mark.parametrize("active", [False, True])
 def test_a_change_of_state_that_was_refused_is_an_error_that_says_why(health, statistics, active):
     busy(statistics, 5, now=1.0)
-    source = InputState("/camera/image", 1, active, refused="cannot configure: no such map")
+    source = listening(active=active, refused="cannot configure: no such map")
     assert said(health.report(statistics, source, {}, 1.0)) == (
         DiagnosticStatus.ERROR, "cannot configure: no such map"
     )  # fmt: skip
 
 
 def test_a_topic_that_nobody_publishes_is_named(health, statistics):
-    lonely = InputState("/camera/image", 0, active=True)
+    lonely = listening(0)
     assert said(health.report(statistics, lonely, {}, 1.0)) == (
         DiagnosticStatus.WARN, "nobody publishes /camera/image"
     )  # fmt: skip
@@ -71,7 +79,7 @@ def test_a_topic_that_nobody_publishes_is_named(health, statistics):
 
 def test_two_publishers_are_counted(health, statistics):
     busy(statistics, 5, now=1.0)
-    crowd = InputState("/camera/image", 2, active=True)
+    crowd = listening(2, last_arrival=1.0)
     level, message = said(health.report(statistics, crowd, {}, 1.0))
     assert level == DiagnosticStatus.WARN
     assert message.startswith("2 publishers on /camera/image")
@@ -90,7 +98,7 @@ def test_failures_are_an_error_only_in_the_period_they_happened_in(health, stati
     statistics.fail("step = 3")
     health.report(statistics, LISTENING, {}, 1.0)
     busy(statistics, 5, now=2.0, start=1)
-    status = health.report(statistics, LISTENING, {}, 2.0)
+    status = health.report(statistics, listening(last_arrival=2.0), {}, 2.0)
     assert said(status) == (DiagnosticStatus.OK, "working")
     assert values_of(status)["last error"] == "step = 3"
     assert values_of(status)["frames failed"] == "1"
@@ -110,7 +118,18 @@ def test_a_publisher_that_is_never_heard_is_a_warning_with_a_hint(health, statis
 ])  # fmt: skip
 def test_silence_is_told_after_a_while(health, statistics, silence, message):
     busy(statistics, 5, now=10.0)
-    assert health.report(statistics, LISTENING, {}, 10.0 + silence).message == message
+    heard = listening(last_arrival=10.0)
+    assert health.report(statistics, heard, {}, 10.0 + silence).message == message
+
+
+def test_each_of_several_cameras_is_looked_after(health, statistics):
+    busy(statistics, 5, now=10.0)
+    cameras = (TopicState("/front", 1, 10.0), TopicState("/rear", 0), TopicState("/left", 1, 5.0))
+    status = health.report(statistics, InputState(cameras, active=True), {}, 10.0)
+    assert said(status) == (
+        DiagnosticStatus.WARN, "nobody publishes /rear; no image on /left for 5 s"
+    )  # fmt: skip
+    assert values_of(status)["image topic"] == "/front, /rear, /left"
 
 
 def test_numbers_tell_what_became_of_every_frame(health, statistics):
@@ -148,7 +167,7 @@ def test_a_node_configured_anew_counts_from_zero(health, statistics):
     health.report(statistics, LISTENING, {}, 1.0)
     again = FrameStatistics()
     busy(again, 10, now=2.0)
-    status = health.report(again, LISTENING, {}, 2.0)
+    status = health.report(again, listening(last_arrival=2.0), {}, 2.0)
     assert said(status) == (DiagnosticStatus.OK, "working")
     assert values_of(status)["input rate [Hz]"] == "10.0"
 
@@ -159,7 +178,7 @@ def test_facts_are_shown_as_they_are(health, statistics):
 
 
 def test_every_status_can_be_sent(health, statistics):
-    states = [LISTENING, InputState("", 0, active=False), InputState("/a", 3, active=True)]
+    states = [LISTENING, InputState((), active=False), listening(3)]
     for state in states:
         status = health.report(statistics, state, {"backend": "OpenCV"}, 1.0)
         assert serialize_message(DiagnosticArray(status=[status]))

@@ -34,9 +34,20 @@ def test_a_stamp_that_goes_backwards_is_counted_and_answered():
 
 def test_the_last_arrival_is_that_of_any_frame():
     statistics = FrameStatistics()
+    assert statistics.last_arrival() is None
     statistics.arrive(5, 1.0)
     statistics.arrive(5, 2.0)
-    assert statistics.last_arrival == 2.0
+    assert statistics.last_arrival() == 2.0
+
+
+def test_cameras_that_take_turns_repeat_nothing_and_never_go_back():
+    statistics = FrameStatistics()
+    for stamp in (5, 6, 7):
+        assert statistics.arrive(stamp, 1.0, "front")
+        assert statistics.arrive(stamp - 1, 2.0, "rear")
+    assert not statistics.arrive(6, 3.0, "rear")
+    assert (statistics.received, statistics.repeated, statistics.backward) == (7, 1, 0)
+    assert (statistics.last_arrival("front"), statistics.last_arrival("rear")) == (1.0, 3.0)
 
 
 def test_failures_keep_the_last_reason():

@@ -68,6 +68,14 @@ def test_the_newest_frame_replaces_the_one_that_waits(desk):
     assert desk.handled == ["in hand", "c"]
 
 
+def test_sources_take_turns_however_fast_one_of_them_is(desk):
+    desk.offer_and_begin("in hand")
+    offered = [("f1", "front"), ("r1", "rear"), ("f2", "front"), ("f3", "front"), ("l1", "left")]
+    assert [desk.worker.offer(*each) for each in offered] == [True, True, False, False, True]
+    desk.stop()
+    assert desk.handled == ["in hand", "f3", "r1", "l1"]
+
+
 def test_every_frame_is_handled_or_reported_lost(desk):
     lost = 0
     for number in range(200):

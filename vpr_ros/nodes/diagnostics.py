@@ -14,11 +14,19 @@ _SILENT_AFTER = 2.0  # seconds without an image before it is worth a warning
 
 
 @dataclass(frozen=True)
-class InputState:
-    """What is known of the image topic, and whether anybody listens to it."""
+class TopicState:
+    """What is known of an image topic."""
 
-    topic: str
+    name: str
     publishers: int
+    last_arrival: float | None = None  # seconds, monotonic clock; None before the first image
+
+
+@dataclass(frozen=True)
+class InputState:
+    """The image topics, and whether anybody listens to them."""
+
+    topics: tuple[TopicState, ...]
     active: bool  # whether the node listens at all
     refused: str = ""  # why the last change of state was refused
 
@@ -70,23 +78,27 @@ def _verdict(
         return DiagnosticStatus.OK, "not active"
     if failed:
         return DiagnosticStatus.ERROR, f"{failed} frames failed: {statistics.last_error}"
-    if source.publishers == 0:
-        return DiagnosticStatus.WARN, f"nobody publishes {source.topic}"
-    if source.publishers > 1:
-        text = f"{source.publishers} publishers on {source.topic}: their frames are mixed"
-        return DiagnosticStatus.WARN, text
-    if statistics.last_arrival is None:
-        text = f"no image on {source.topic} yet: is its type or reliability another one?"
-        return DiagnosticStatus.WARN, text
-    silence = now - statistics.last_arrival
-    if silence > _SILENT_AFTER:
-        return DiagnosticStatus.WARN, f"no image on {source.topic} for {silence:.0f} s"
+    troubles = [text for topic in source.topics if (text := _trouble(topic, now))]
+    if troubles:
+        return DiagnosticStatus.WARN, "; ".join(troubles)
     return DiagnosticStatus.OK, "working"
+
+
+def _trouble(topic: TopicState, now: float) -> str:
+    """What is wrong with an image topic, empty if nothing is."""
+    if topic.publishers == 0:
+        return f"nobody publishes {topic.name}"
+    if topic.publishers > 1:
+        return f"{topic.publishers} publishers on {topic.name}: their frames are mixed"
+    if topic.last_arrival is None:
+        return f"no image on {topic.name} yet: is its type or reliability another one?"
+    silence = now - topic.last_arrival
+    return f"no image on {topic.name} for {silence:.0f} s" if silence > _SILENT_AFTER else ""
 
 
 def _numbers(statistics: FrameStatistics, source: InputState) -> dict[str, str]:
     values = {
-        "image topic": source.topic,
+        "image topic": ", ".join(topic.name for topic in source.topics),
         "frames received": str(statistics.received),
         "frames processed": str(statistics.processed),
         "frames dropped": str(statistics.dropped),

@@ -49,13 +49,13 @@ class MapServices:
             response.message = str(error)
             return response
         response.success = True
-        response.message = f"{request.path}: {len(node.opened_map())} keyframes"
+        response.message = f"{request.path}: {len(node.in_use().place_map)} keyframes"
         return response
 
     def _save_map(self, request: SaveMap.Request, response: SaveMap.Response) -> SaveMap.Response:
         node = self._node
         try:
-            place_map = node.opened_map()
+            place_map = node.in_use().place_map
             node.on_worker(lambda: _save(node, request.path))
         except VprError as error:
             response.message = str(error)
@@ -66,7 +66,7 @@ class MapServices:
 
 
 def _save(node: RouteNode, copy_path: str) -> None:
-    place_map = node.opened_map()
+    place_map = node.in_use().place_map
     if not copy_path and not node.learns:
         raise MapError(
             f"mode {node.config.mode} changes nothing in the map: name a file to copy to"

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,15 +25,16 @@ from vpr_ros.backends.options import Hooks
 from vpr_ros.config import NodeConfig
 from vpr_ros.datatypes import ImageArray
 from vpr_ros.errors import ConfigError, MapError, VprError
+from vpr_ros.nodes.camera_inputs import CameraInput, camera_inputs
 from vpr_ros.nodes.conversions import image_from_message, stamp_to_ns
-from vpr_ros.nodes.diagnostics import Health, InputState
+from vpr_ros.nodes.diagnostics import Health, InputState, TopicState
 from vpr_ros.nodes.interfaces import GetMapInfo
+from vpr_ros.nodes.opened_map import OpenedMap
 from vpr_ros.nodes.parameters import changed_parameters, declare_parameters, read_parameters
 from vpr_ros.nodes.slam import SlamAdapters, connect
 from vpr_ros.nodes.statistics import FrameStatistics
 from vpr_ros.nodes.worker import FrameWorker
 from vpr_ros.pipeline import Pipeline, build
-from vpr_ros.place_map import PlaceMap
 
 R = TypeVar("R")
 
@@ -50,6 +52,7 @@ class ImageFrame:
 
     message: Image | CompressedImage
     arrival: float  # seconds, monotonic clock
+    camera: CameraInput
 
     @property
     def stamp_ns(self) -> int:
@@ -69,7 +72,8 @@ class PlaceNode(LifecycleNode):
         self._defaults = defaults
         self.config = defaults
         self._pipeline: Pipeline | None = None
-        self._map: PlaceMap | None = None
+        self._opened: OpenedMap | None = None
+        self.cameras = camera_inputs(defaults)
         self.slam = SlamAdapters()
         self._worker: FrameWorker[ImageFrame] | None = None
         self._inputs: list[Any] = []
@@ -88,7 +92,7 @@ class PlaceNode(LifecycleNode):
 
     # What a node adds. All but the first run on the worker's thread or while there is none.
 
-    def open_map(self, path: Path) -> PlaceMap:
+    def open_map(self, path: Path) -> OpenedMap:
         """Open the map as this node needs it."""
         raise NotImplementedError
 
@@ -134,20 +138,22 @@ class PlaceNode(LifecycleNode):
         """Build the pipeline that the parameters describe and open its map."""
         self._statistics = FrameStatistics()
         self.config = read_parameters(self, self._defaults)
+        self.cameras = camera_inputs(self.config)
         with ExitStack() as undo:
             self.slam = undo.enter_context(closing(connect(self, self.config)))
             undo.callback(self._forget)
             # Building a TensorRT engine takes minutes on some robots.
             self._pipeline = build(self.config, Hooks(stop=self.ending.is_set))
-            self._map = self.open_map(Path(self.config.map_path).expanduser())
+            self._opened = self.open_map(Path(self.config.map_path).expanduser())
             undo.pop_all()
-        keyframes = len(self._map)
+        keyframes = len(self._opened.place_map)
         self.get_logger().info(f"{self.config.map_path}: {keyframes} keyframes, {self._backend()}")
 
     def subscribe(self) -> None:
-        """Start to listen to the image topic."""
+        """Start to listen to the cameras."""
         kind = CompressedImage if self.config.image_transport == "compressed" else Image
-        self.listen(kind, "image", self._take)
+        for camera in self.cameras:
+            self.listen(kind, camera.topic, partial(self._take, camera))
 
     def listen(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
         """Subscribe for as long as the node is active."""
@@ -164,16 +170,18 @@ class PlaceNode(LifecycleNode):
             self._worker = None
 
     def close(self) -> None:
-        """Stop, and close the map."""
-        self.stop()
-        self.slam.close()
-        if self._map is not None:
-            self._map.close()
-        self._forget()
+        """Stop, and close the maps."""
+        try:
+            self.stop()
+        finally:
+            self.slam.close()
+            if self._opened is not None:
+                self._opened.close()
+            self._forget()
 
     def _forget(self) -> None:
         """Without model and map, the node is not configured."""
-        self._map, self._pipeline = None, None
+        self._opened, self._pipeline = None, None
 
     def on_worker(self, function: Callable[[], R]) -> R:
         """Run something that touches the map: between two frames, or now if there are none."""
@@ -207,13 +215,13 @@ class PlaceNode(LifecycleNode):
         """Whether the image that just came should be handled at all."""
         return True
 
-    def _take(self, message: Image | CompressedImage) -> None:
+    def _take(self, camera: CameraInput, message: Image | CompressedImage) -> None:
         if not self.wants():
             return
-        frame = ImageFrame(message, time.monotonic())
-        if not self._statistics.arrive(frame.stamp_ns, frame.arrival):
+        frame = ImageFrame(message, time.monotonic(), camera)
+        if not self._statistics.arrive(frame.stamp_ns, frame.arrival, camera.topic):
             return
-        if self._worker is not None and not self._worker.offer(frame):
+        if self._worker is not None and not self._worker.offer(frame, camera.topic):
             self._statistics.drop()
 
     def _handle(self, frame: ImageFrame) -> None:
@@ -239,12 +247,8 @@ class PlaceNode(LifecycleNode):
         return self._pipeline.description
 
     def _publish_diagnostics(self) -> None:
-        source = InputState(
-            topic=self.resolve_topic_name("image"),
-            publishers=self.count_publishers(self.resolve_topic_name("image")),
-            active=self._worker is not None,
-            refused=self._refused,
-        )
+        topics = tuple(self._topic_state(camera) for camera in self.cameras)
+        source = InputState(topics, self._worker is not None, self._refused)
         facts = {"backend": self._backend(), "map": self.config.map_path}
         facts.update({**self.facts(), **self.slam.facts()})
         status = self._health.report(self._statistics, source, facts, time.monotonic())
@@ -252,11 +256,16 @@ class PlaceNode(LifecycleNode):
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
 
+    def _topic_state(self, camera: CameraInput) -> TopicState:
+        name = self.resolve_topic_name(camera.topic)
+        last_arrival = self._statistics.last_arrival(camera.topic)
+        return TopicState(name, self.count_publishers(name), last_arrival)
+
     def _get_map_info(
         self, request: GetMapInfo.Request, response: GetMapInfo.Response
     ) -> GetMapInfo.Response:
         try:
-            info = self.on_worker(self.opened_map().info)
+            info = self.on_worker(self.in_use().place_map.info)
         except VprError as error:
             response.message = str(error)
             return response
@@ -278,12 +287,12 @@ class PlaceNode(LifecycleNode):
             raise ConfigError(f"{self.get_name()} has no model loaded: configure it first")
         return self._pipeline
 
-    def opened_map(self) -> PlaceMap:
+    def in_use(self) -> OpenedMap:
         """The map in use.
 
         Raises:
             MapError: the node is not configured.
         """
-        if self._map is None:
+        if self._opened is None:
             raise MapError(f"{self.get_name()} has no map open: configure it first")
-        return self._map
+        return self._opened

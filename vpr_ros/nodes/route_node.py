@@ -13,13 +13,13 @@ from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
 
 from vpr_ros.config import NodeConfig
-from vpr_ros.datatypes import Camera, Cause, ImageArray, Pose, Recognition
-from vpr_ros.errors import MapError, VprError
+from vpr_ros.datatypes import Cause, Features, ImageArray, Pose, Recognition
+from vpr_ros.errors import VprError
 from vpr_ros.loop_closer import loop_closure
 from vpr_ros.map_builder import Frame, Kept
+from vpr_ros.mounts import seen_from
 from vpr_ros.nodes.answered import Answered
 from vpr_ros.nodes.conversions import (
-    camera_from_message,
     loop_closure_to_message,
     path_from_message,
     place_match_to_message,
@@ -30,7 +30,6 @@ from vpr_ros.nodes.map_services import MapServices
 from vpr_ros.nodes.opened_map import LOCALIZE, SLAM, OpenedMap
 from vpr_ros.nodes.place_node import ImageFrame, PlaceNode
 from vpr_ros.nodes.pose_feed import POSE_SOURCES
-from vpr_ros.place_map import PlaceMap
 
 
 class RouteNode(PlaceNode):
@@ -38,8 +37,6 @@ class RouteNode(PlaceNode):
 
     def __init__(self, name: str, defaults: NodeConfig) -> None:
         super().__init__(name, defaults)
-        self._opened: OpenedMap | None = None
-        self._camera: Camera | None = None
         self._counts: dict[str, int] = {}
         self._matches = self.create_lifecycle_publisher(PlaceMatch, "~/place_match", 10)
         self._closures = self.create_lifecycle_publisher(LoopClosure, "~/loop_closure", 10)
@@ -60,14 +57,14 @@ class RouteNode(PlaceNode):
         filtered = self.config.sequence.mode != "off" and kind == "odometry"
         return kind in POSE_SOURCES and (self.learns or filtered)
 
-    def open_map(self, path: Path) -> PlaceMap:
+    def open_map(self, path: Path) -> OpenedMap:
         """Open the map as the mode needs it."""
         opened = OpenedMap(self.pipeline, self.config, path)
-        self._opened, self._counts = opened, {}
+        self._counts = {}
         self._display.open(
             self.config, self.pipeline, opened.place_map, opened.searched, opened.recognizer
         )
-        return opened.place_map
+        return opened
 
     def subscribe(self) -> None:
         """Images, and what the mode wants to know of the robot."""
@@ -77,7 +74,8 @@ class RouteNode(PlaceNode):
             # Asked each time: another map may be loaded meanwhile.
             self.listen(kind, topic, lambda message: self.in_use().poses.take(message))
         if self.learns:
-            self.listen(CameraInfo, "camera_info", self._take_camera)
+            for camera in self.cameras:
+                self.listen(CameraInfo, camera.info_topic, camera.take_info)
             self.listen(PathMessage, "corrected_path", self._take_path)
         super().subscribe()
 
@@ -94,9 +92,6 @@ class RouteNode(PlaceNode):
             super().close()
         finally:
             self._display.close()
-            if self._opened is not None:
-                self._opened.close()
-            self._opened = None
 
     def process(self, image: ImageArray, frame: ImageFrame) -> dict[str, float]:
         """Answer the image, offer it to the map, or both; and say which loop it closes."""
@@ -120,12 +115,12 @@ class RouteNode(PlaceNode):
 
     def _learn(self, image: ImageArray, frame: ImageFrame, pose: Pose | None) -> dict[str, float]:
         start, opened = time.monotonic(), self.in_use()
-        kept = opened.keep(Frame(frame.stamp_ns, image, pose, self._camera), None)
+        kept = opened.keep(_frame(image, frame, pose), None)
         timings = {"map": time.monotonic() - start}
         if kept is None or not self.config.loops.close:
             return timings
         recent, features = opened.recent(frame.stamp_ns, pose), kept.keyframe.features
-        recognition = opened.recognizer.answer(features, frame.stamp_ns, pose, recent)
+        recognition = self._answer(features, frame, pose, recent)
         self._close_loop(kept, recognition, frame)
         return {**timings, **recognition.timings_s}
 
@@ -136,7 +131,7 @@ class RouteNode(PlaceNode):
         answered = self._answered(image, frame, pose, opened.recent(frame.stamp_ns, pose))
         self._tell(answered)
         start = time.monotonic()
-        kept = opened.keep(Frame(frame.stamp_ns, image, pose, self._camera), answered.query)
+        kept = opened.keep(_frame(image, frame, pose), answered.query)
         if kept is not None and self.config.loops.close:
             self._close_loop(kept, answered.recognition, frame)
         return {**answered.recognition.timings_s, "map": time.monotonic() - start}
@@ -148,9 +143,16 @@ class RouteNode(PlaceNode):
         start = time.monotonic()
         features = self.pipeline.extractor.extract(image)
         timings = {"extract": time.monotonic() - start}
-        found = self.in_use().recognizer.answer(features, frame.stamp_ns, pose, exclude)
+        found = self._answer(features, frame, pose, exclude)
         recognition = replace(found, timings_s={**timings, **found.timings_s})
         return Answered(frame.message, image, features, recognition)
+
+    def _answer(
+        self, features: Features, frame: ImageFrame, pose: Pose | None, exclude: Collection[int]
+    ) -> Recognition:
+        opened, camera = self.in_use(), frame.camera
+        found = opened.recognizer.answer(features, frame.stamp_ns, pose, exclude, camera.topic)
+        return seen_from(found, camera.mount, opened.searched.camera_of)
 
     def _tell(self, answered: Answered) -> None:
         recognition, header = answered.recognition, answered.message.header
@@ -173,16 +175,6 @@ class RouteNode(PlaceNode):
         self.slam.closed(message)
         self._count("loop closures")
 
-    def in_use(self) -> OpenedMap:
-        """The map in use.
-
-        Raises:
-            MapError: the node is not configured.
-        """
-        if self._opened is None:
-            raise MapError(f"{self.get_name()} has no map open: configure it first")
-        return self._opened
-
     def reconfigure(self, config: NodeConfig) -> None:
         """Take over settings that may change while the node runs."""
         opened = self.in_use()
@@ -203,7 +195,7 @@ class RouteNode(PlaceNode):
             MapError: the map cannot be used, or the node is not configured.
         """
         old = self.in_use()
-        self._map = self.open_map(Path(path).expanduser())
+        self._opened = self.open_map(Path(path).expanduser())
         self.config = replace(self.config, map_path=path)
         old.finish()
         old.close()
@@ -228,15 +220,12 @@ class RouteNode(PlaceNode):
     def _trigger(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Answer the next image."""
         self._asked = True
-        topic = self.resolve_topic_name("image")
-        response.success = self.count_publishers(topic) > 0
-        response.message = (
-            f"the next image is answered; {self.count_publishers(topic)} publish {topic}"
-        )
+        topics = [self.resolve_topic_name(camera.topic) for camera in self.cameras]
+        publishers = {topic: self.count_publishers(topic) for topic in topics}
+        response.success = any(publishers.values())
+        each = ", ".join(f"{number} publish {topic}" for topic, number in publishers.items())
+        response.message = f"the next image is answered; {each}"
         return response
-
-    def _take_camera(self, message: CameraInfo) -> None:
-        self._camera = camera_from_message(message)
 
     def _take_path(self, message: PathMessage) -> None:
         try:
@@ -248,3 +237,9 @@ class RouteNode(PlaceNode):
     def _correct(self, path: list[tuple[int, Pose]]) -> None:
         self._counts["poses corrected"] = self.in_use().correct(path)
         self._display.markers.map_corrected()
+
+
+def _frame(image: ImageArray, frame: ImageFrame, pose: Pose | None) -> Frame:
+    """An image as the map takes it."""
+    camera = frame.camera
+    return Frame(frame.stamp_ns, image, pose, camera.camera, source=camera.topic)

@@ -21,20 +21,25 @@ class FrameStatistics:
     processed: int = 0
     dropped: int = 0  # replaced by a newer frame before their turn came
     failed: int = 0
-    repeated: int = 0  # same stamp as the frame before
-    backward: int = 0  # older stamp than the frame before
+    repeated: int = 0  # same stamp as the source's frame before
+    backward: int = 0  # older stamp than the source's frame before
     last_error: str = ""
-    last_stamp_ns: int | None = None
-    last_arrival: float | None = None  # seconds, monotonic clock
+    _stamps_ns: dict[str, int] = field(default_factory=dict)  # source -> of its last frame
+    _arrivals: dict[str, float] = field(default_factory=dict)  # source -> seconds, monotonic clock
     _stages: dict[str, deque[float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def arrive(self, stamp_ns: int, now: float) -> bool:
-        """Count a frame; False if it repeats the one before and needs no second answer."""
+    def last_arrival(self, source: str = "") -> float | None:
+        """When a source's last frame came, seconds of the monotonic clock; None if none did."""
+        with self._lock:
+            return self._arrivals.get(source)
+
+    def arrive(self, stamp_ns: int, now: float, source: str = "") -> bool:
+        """Count a frame; False if it repeats its source's last one and needs no second answer."""
         with self._lock:
             self.received += 1
-            self.last_arrival = now
-            last_ns, self.last_stamp_ns = self.last_stamp_ns, stamp_ns
+            self._arrivals[source] = now
+            last_ns, self._stamps_ns[source] = self._stamps_ns.get(source), stamp_ns
             if last_ns is not None and stamp_ns == last_ns:
                 self.repeated += 1
                 return False

@@ -20,7 +20,8 @@ class FrameWorker(Generic[F]):
     """Handles frames one at a time, and calls from elsewhere between them.
 
     A robot wants the answer to what it sees now: while one frame is handled, a newer one replaces
-    the one that waits. A frame that raises is reported and the thread goes on.
+    the one that waits. Frames of several sources wait beside each other and take turns. A frame
+    that raises is reported and the thread goes on.
     """
 
     def __init__(
@@ -28,20 +29,24 @@ class FrameWorker(Generic[F]):
     ) -> None:
         self._handle = handle
         self._on_failure = on_failure
-        self._frame: F | None = None
+        self._frames: dict[str, F] = {}  # of each source, the longest waiting first
         self._calls: deque[Callable[[], None]] = deque()
         self._stopping = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="vpr_ros worker", daemon=True)
         self._thread.start()
 
-    def offer(self, frame: F) -> bool:
-        """Hand over a frame; False if one is lost: the one that waited, or this one after stop."""
+    def offer(self, frame: F, source: str = "") -> bool:
+        """Hand over a frame; False if one is lost: the one that waited, or this one after stop.
+
+        A newer frame takes the older one's place in the queue: fast sources do not push to the
+        front, and do not fall behind for being fast.
+        """
         with self._changed:
             if self._stopping:
                 return False
-            pushed_out = self._frame is not None
-            self._frame = frame
+            pushed_out = source in self._frames
+            self._frames[source] = frame
             self._changed.notify()
         return not pushed_out
 
@@ -82,12 +87,12 @@ class FrameWorker(Generic[F]):
 
     def _next(self) -> Callable[[], None] | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._calls or self._frame is not None or self._stopping)
+            self._changed.wait_for(lambda: self._calls or self._frames or self._stopping)
             if self._calls:
                 return self._calls.popleft()
-            if self._frame is None:
+            if not self._frames:
                 return None
-            frame, self._frame = self._frame, None
+            frame = self._frames.pop(next(iter(self._frames)))
         return lambda: self._attempt(frame)
 
     def _attempt(self, frame: F) -> None:

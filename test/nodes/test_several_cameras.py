@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A robot with a front and a rear camera, over DDS: one map, and it knows which way it faces."""
+
+import math
+
+import pytest
+
+pytest.importorskip("rclpy", reason="the nodes need ROS 2")
+
+from geometry_msgs.msg import PoseStamped
+from node_harness import START_NS, Observer, node_process, pattern, pose_message, raw_message
+from sensor_msgs.msg import CameraInfo, Image
+
+from vpr_ros.nodes.interfaces import PlaceMatch
+from vpr_ros.place_map import PlaceMap
+
+S = 10**9
+PLACES = 3
+CAMERAS = ("/front/image 0.5 0 1 0 0 0", f"/rear/image -0.5 0 1 0 0 {math.pi}")
+
+
+@pytest.fixture
+def ear(ros):
+    observer = Observer()
+    yield observer
+    observer.close()
+
+
+def ahead(place):
+    return pattern(place)
+
+
+def behind(place):
+    return pattern(100 + place)
+
+
+def learn(ear, log, path):
+    """Drive past some places that are 10 m apart, along x."""
+    rules = {"cameras": CAMERAS, "pose_type": "pose", "pose_timeout": 2.0, "loops__close": False}
+    with node_process("mapper", log, path, **rules) as process:
+        process.configure()
+        process.activate()
+        front, rear = ear.publisher(Image, "/front/image"), ear.publisher(Image, "/rear/image")
+        poses = ear.publisher(PoseStamped, "/pose")
+        intrinsics = ear.publisher(CameraInfo, "/front/camera_info")
+        intrinsics.publish(CameraInfo(width=320, height=240))
+        ear.spin_for(0.5)
+        for place in range(PLACES):
+            stamp = START_NS + place * S
+            poses.publish(pose_message(10.0 * place, stamp))
+            front.publish(raw_message(ahead(place), stamp))
+            rear.publish(raw_message(behind(place), stamp))
+            ear.wait_for_status(
+                "mapper", lambda s, n=2 * place + 2: s.count("keyframes") == n, "both cameras"
+            )
+        for publisher in (front, rear, poses, intrinsics):
+            ear.silence(publisher)
+
+
+def test_each_camera_finds_what_either_saw(ear, tmp_path):
+    path = tmp_path / "route.vprmap"
+    learn(ear, tmp_path / "log", path)
+    with PlaceMap.open(path) as place_map:
+        cameras = [place_map.camera_of(each.keyframe_id) for each in place_map.records()]
+    assert sorted(camera.mount.position[0] for camera in cameras) == [-0.5] * 3 + [0.5] * 3
+    assert {camera.width for camera in cameras if camera.mount.position[0] > 0} == {320}
+
+    with node_process("localizer", tmp_path / "log", path, cameras=CAMERAS) as process:
+        process.configure()
+        process.activate()
+        front, rear = ear.publisher(Image, "/front/image"), ear.publisher(Image, "/rear/image")
+        # The first two come back the other way: each camera sees what the other one saw.
+        looks = [(front, behind(1), math.pi), (rear, ahead(1), math.pi), (front, ahead(1), 0.0)]
+        for number, (camera, view, heading) in enumerate(looks):
+            stamp = START_NS + (100 + number) * S
+            camera.publish(raw_message(view, stamp))
+            match = ear.wait_for_match(stamp)
+            assert match.verdict == PlaceMatch.ACCEPTED, match.reason
+            pose = match.candidates[0].pose
+            # Cameras half a meter before and behind the middle of the robot: turned round on the
+            # spot, they change places, and the middle stays.
+            assert pose.position.x == pytest.approx(10.0)
+            yaw = 2.0 * math.atan2(pose.orientation.z, pose.orientation.w)
+            assert math.cos(yaw - heading) == pytest.approx(1.0)
+        status = ear.wait_for_status("localizer", lambda s: s.count("frames processed") == 3, "3")
+        assert status.values["image topic"] == "/front/image, /rear/image"
+        ear.silence(front)
+        ear.silence(rear)

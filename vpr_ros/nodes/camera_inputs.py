@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cameras that a node listens to: topics, places on the robot, intrinsics."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sensor_msgs.msg import CameraInfo
+
+from vpr_ros.config import NodeConfig
+from vpr_ros.datatypes import Camera, Pose
+from vpr_ros.errors import ConfigError
+from vpr_ros.mounts import parse_mount
+from vpr_ros.nodes.conversions import camera_from_message
+
+_ONLY = ("image",)  # of a robot with one camera, that nobody said anything about
+
+
+class CameraInput:
+    """One camera; what is known of it grows when its CameraInfo arrives."""
+
+    def __init__(self, topic: str, mount: Pose | None = None) -> None:
+        self.topic = topic
+        self.camera = None if mount is None else Camera(mount=mount)
+        self._mount = mount
+
+    @property
+    def mount(self) -> Pose | None:
+        """``base_T_camera``, None where it is not known."""
+        return self._mount
+
+    @property
+    def info_topic(self) -> str:
+        """Where the intrinsics are published: beside the images, as image_transport has it."""
+        head, slash, _ = self.topic.rpartition("/")
+        return f"{head}{slash}camera_info"
+
+    def take_info(self, message: CameraInfo) -> None:
+        """Subscription callback."""
+        self.camera = replace(camera_from_message(message), mount=self._mount)
+
+
+def camera_inputs(config: NodeConfig) -> list[CameraInput]:
+    """The cameras that the setting ``cameras`` lists; the topic ``image`` if it lists none.
+
+    Raises:
+        ConfigError: an entry names no topic, one that is listed already, or no place; or the
+            sequence filter follows one camera only.
+    """
+    if len(config.cameras) > 1 and config.sequence.mode == "seqslam":
+        raise ConfigError("sequence.mode = seqslam follows one camera: take filter for several")
+    cameras: dict[str, CameraInput] = {}
+    for entry in config.cameras or _ONLY:
+        topic, _, mount = entry.strip().partition(" ")
+        if not topic or topic in cameras:
+            raise ConfigError(f"cameras: {entry!r} names no topic, or one that is listed already")
+        try:
+            cameras[topic] = CameraInput(topic, parse_mount(mount))
+        except ConfigError as error:
+            raise ConfigError(f"cameras: {topic}: {error}") from None
+    return list(cameras.values())
