@@ -43,9 +43,9 @@ class Drive:
         self.builder = MapBuilder(self.extractor, self.map, rules)
         self.second = 0.0
 
-    def offer(self, image, pose=None, second=None, camera=None, source=""):
+    def offer(self, image, pose=None, second=None, camera=None):
         self.second = self.second + 0.1 if second is None else second
-        frame = Frame(round(self.second * S), image, pose, camera, source=source)
+        frame = Frame(round(self.second * S), image, pose, camera)
         kept = self.builder.offer(frame)
         return None if kept is None else kept.keyframe_id
 
@@ -80,7 +80,7 @@ def test_each_camera_keeps_its_own_distance_between_keyframes(drive, scene, pose
     for number, pose in enumerate(poses):
         view = max(number - 1, 0)  # the first two frames of a camera look alike
         for source, seed in (("front", 1 + view), ("rear", 3 + view)):
-            kept.append(drive.offer(scene(seed), pose, source=source) is not None)
+            kept.append(drive.offer(scene(seed), pose, camera=Camera(name=source)) is not None)
     assert kept == [True, True, False, False, True, True]
 
 

@@ -65,6 +65,7 @@ class Camera:
     distortion_model: str = ""
     distortion: tuple[float, ...] = ()
     mount: Pose | None = None  # base_T_camera, the camera's x axis pointing where it looks
+    name: str = ""  # tells a robot's cameras apart; empty for the only one
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ class KeyframeRecord:
     session: str
     stamp_ns: int
     pose: Pose | None
+    camera: str = ""  # name of the camera that took it
 
 
 class Verdict(IntEnum):

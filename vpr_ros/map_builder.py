@@ -27,7 +27,11 @@ class Frame:
     pose: Pose | None = None
     camera: Camera | None = None
     name: str = ""  # where it was found: the file of the image, or the topic of the bag
-    source: str = ""  # which of several cameras took it
+
+    @property
+    def source(self) -> str:
+        """Which of several cameras took it."""
+        return "" if self.camera is None else self.camera.name
 
 
 @dataclass(frozen=True)

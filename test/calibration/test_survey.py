@@ -32,6 +32,13 @@ def test_wrong_answers_come_from_beyond_the_place_and_from_beyond_its_surroundin
     assert len(survey.beyond) == SAMPLES
 
 
+def test_what_another_camera_saw_of_the_place_is_no_right_answer():
+    places = [place for n in range(200) for place in (n, n + 0.25)]
+    survey = ask(Town(places, lambda a, b: near(a, b) if a % 1.0 == b % 1.0 else 0.0))
+    assert set(survey.right) == {94.0}
+    assert set(survey.beyond) == {89.0}
+
+
 def test_answers_that_would_be_refused_whatever_their_score_count_as_nothing():
     survey = ask(Town(range(200), near, zoomed=True))
     assert set(survey.beyond) == set(survey.elsewhere) == {0.0}

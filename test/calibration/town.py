@@ -10,7 +10,10 @@ UPRIGHT = (0.0, 0.0, 0.0, 1.0)
 
 
 class Town:
-    """A map and a reranker in one; keyframe ``n + 1`` stands at ``places[n]`` meters."""
+    """A map and a reranker in one; keyframe ``n + 1`` stands at ``places[n]`` meters.
+
+    What is not at a whole number of meters was taken by the rear camera.
+    """
 
     def __init__(self, places, likeness, poses=True, sessions=None, period=1.0, zoomed=False):
         self.places, self.likeness, self.zoomed = list(places), likeness, zoomed
@@ -22,6 +25,7 @@ class Town:
                 names[number],
                 round(number * period * S),
                 Pose((float(x), 0.0, 0.0), UPRIGHT, "odom") if poses else None,
+                "rear" if x % 1.0 else "",
             )
             for number, x in enumerate(self.places)
         ]

@@ -28,6 +28,7 @@ def test_without_a_list_there_is_one_camera():
 def test_topics_with_and_without_a_place():
     front, rear = listed("front/image_raw 0.5 0 1.2 0 0 0", "/rear/image_raw")
     assert (front.topic, front.info_topic) == ("front/image_raw", "front/camera_info")
+    assert (front.camera.name, rear.camera.name) == ("front/image_raw", "/rear/image_raw")
     assert front.mount.position == (0.5, 0.0, 1.2)
     assert (rear.info_topic, rear.mount) == ("/rear/camera_info", None)
 

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 from map_samples import CAMERA, REAL_SPEC, SPEC, assert_same, make_keyframe, number_of
 
-from vpr_ros.datatypes import Camera, Pose
+from vpr_ros.datatypes import Calibration, CalibrationRecord, Camera, Pose, Tail
 from vpr_ros.errors import MapError
 from vpr_ros.place_map import PlaceMap, SessionInfo
 from vpr_ros.place_map import place_map as place_map_module
+
+CALIBRATION = CalibrationRecord(
+    Calibration((Tail(8.0, 0.5, 2.0),), 0.5), 4, "settings", 1, (30.0,), (8.0,), (), 0
+)
 
 
 @pytest.fixture
@@ -62,13 +66,14 @@ def test_what_is_not_known_stays_unknown(path):
 
 def test_a_camera_keeps_its_place_on_the_robot(path):
     mount = Pose((0.4, -0.1, 1.0), (0.0, 0.0, 1.0, 0.0), "base")
-    cameras = [replace(CAMERA, mount=mount), CAMERA, Camera(mount=mount)]
+    cameras = [replace(CAMERA, mount=mount), CAMERA, Camera(mount=mount, name="rear")]
     with PlaceMap.create(path, SPEC) as place_map:
         for number, camera in enumerate(cameras):
             place_map.append(replace(make_keyframe(number), camera=camera))
         place_map.commit()
     with PlaceMap.open(path) as place_map:
         assert [place_map.camera_of(number) for number in (1, 2, 3)] == cameras
+        assert [record.camera for record in place_map.records()] == ["", "", "rear"]
 
 
 def test_appended_is_found_at_once(path):
@@ -366,11 +371,13 @@ def test_poses_are_corrected_at_once_and_for_good(path):
     with PlaceMap.create(path, SPEC) as place_map:
         ids = fill(place_map, range(3))
         place_map.append(make_keyframe(3))  # not committed yet
+        place_map.keep_calibration(CALIBRATION)
         place_map.correct_poses({ids[0]: moved(7.0), ids[2]: moved(9.0)})
         poses = [record.pose for record in place_map.records()]
         assert [poses[0], poses[2]] == [moved(7.0), moved(9.0)]
     with PlaceMap.open(path, SPEC) as place_map:
         assert [record.pose for record in place_map.records()] == poses
+        assert place_map.calibration() is None  # it was made of other places
 
 
 @pytest.mark.parametrize(

@@ -104,8 +104,10 @@ class _Asker:
         drive = next(rows for rows in self._table.drives if row < rows.stop)
         ids, here = self._table.ids[drive], row - drive.start
         place = self._near(row, drive)
-        apart = place & ~self._near(row, drive, 0.5)
-        others = place.copy()
+        # What another camera saw of the place, looking another way, is no right answer.
+        alike = place & (self._table.cameras[drive] == self._table.cameras[row])
+        apart = alike & ~self._near(row, drive, 0.5)
+        others = alike.copy()
         others[here] = False
         wanted = [
             ids[_beside(apart, here)].tolist(),

@@ -13,21 +13,20 @@ from vpr_ros.errors import ConfigError
 from vpr_ros.mounts import parse_mount
 from vpr_ros.nodes.conversions import camera_from_message
 
-_ONLY = ("image",)  # of a robot with one camera, that nobody said anything about
+_ONLY = "image"  # the topic of a robot's only camera
 
 
 class CameraInput:
     """One camera; what is known of it grows when its CameraInfo arrives."""
 
-    def __init__(self, topic: str, mount: Pose | None = None) -> None:
+    def __init__(self, topic: str, camera: Camera | None = None) -> None:
         self.topic = topic
-        self.camera = None if mount is None else Camera(mount=mount)
-        self._mount = mount
+        self.camera = camera
 
     @property
     def mount(self) -> Pose | None:
         """``base_T_camera``, None where it is not known."""
-        return self._mount
+        return None if self.camera is None else self.camera.mount
 
     @property
     def info_topic(self) -> str:
@@ -37,7 +36,8 @@ class CameraInput:
 
     def take_info(self, message: CameraInfo) -> None:
         """Subscription callback."""
-        self.camera = replace(camera_from_message(message), mount=self._mount)
+        before, told = self.camera or Camera(), camera_from_message(message)
+        self.camera = replace(told, name=before.name, mount=before.mount)
 
 
 def camera_inputs(config: NodeConfig) -> list[CameraInput]:
@@ -49,13 +49,15 @@ def camera_inputs(config: NodeConfig) -> list[CameraInput]:
     """
     if len(config.cameras) > 1 and config.sequence.mode == "seqslam":
         raise ConfigError("sequence.mode = seqslam follows one camera: take filter for several")
+    if not config.cameras:
+        return [CameraInput(_ONLY)]
     cameras: dict[str, CameraInput] = {}
-    for entry in config.cameras or _ONLY:
+    for entry in config.cameras:
         topic, _, mount = entry.strip().partition(" ")
         if not topic or topic in cameras:
             raise ConfigError(f"cameras: {entry!r} names no topic, or one that is listed already")
         try:
-            cameras[topic] = CameraInput(topic, parse_mount(mount))
+            cameras[topic] = CameraInput(topic, Camera(name=topic, mount=parse_mount(mount)))
         except ConfigError as error:
             raise ConfigError(f"cameras: {topic}: {error}") from None
     return list(cameras.values())

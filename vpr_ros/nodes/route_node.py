@@ -241,5 +241,4 @@ class RouteNode(PlaceNode):
 
 def _frame(image: ImageArray, frame: ImageFrame, pose: Pose | None) -> Frame:
     """An image as the map takes it."""
-    camera = frame.camera
-    return Frame(frame.stamp_ns, image, pose, camera.camera, source=camera.topic)
+    return Frame(frame.stamp_ns, image, pose, frame.camera.camera)

@@ -149,7 +149,8 @@ class PlaceMap:
         session = self._session or self.begin_session()
         with self._undone_on_failure():
             keyframe_id = self._store.append(row, session)
-        record = KeyframeRecord(keyframe_id, session, row.stamp_ns, keyframe.pose)
+        camera = "" if keyframe.camera is None else keyframe.camera.name
+        record = KeyframeRecord(keyframe_id, session, row.stamp_ns, keyframe.pose, camera)
         self._catalog.add(record, keyframe.features.global_descriptor)
         return keyframe_id
 
@@ -169,6 +170,7 @@ class PlaceMap:
         self.commit()
         with self._undone_on_failure():
             self._store.correct_poses(columns)
+            self._store.forget_calibration()  # other keyframes are one place now
             self._database.commit()
         self._catalog.replace(changed)
 

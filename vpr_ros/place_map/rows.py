@@ -134,6 +134,8 @@ def _camera_json(camera: Camera) -> str:
     }
     if camera.mount is not None:
         content["mount"] = pose_columns(camera.mount)
+    if camera.name:
+        content["name"] = camera.name
     return json.dumps(content, sort_keys=True)
 
 
@@ -143,7 +145,7 @@ def camera_from_json(text: str) -> Camera:
     Raises:
         MapError: The text is not what this format writes.
     """
-    known = _fields_from_json(text, Camera, mount=None)
+    known = _fields_from_json(text, Camera, mount=None, name="")
     mount = known.pop("mount")
     if mount is None:
         return Camera(**known)
@@ -198,7 +200,7 @@ def _parsed(text: str, kind: type) -> Any:
 
 
 def _fields_from_json(
-    text: str, kind: type[Camera] | type[ModelSpec], **absent: None
+    text: str, kind: type[Camera] | type[ModelSpec], **absent: object
 ) -> dict[str, Any]:
     """The fields of a dataclass; some may be absent, and then are what is said here."""
     content = _parsed(text, kind)

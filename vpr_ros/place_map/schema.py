@@ -11,7 +11,8 @@ meta                key -> value: ``model_spec`` (JSON of every field of ``Model
                     versions that do not know it leave it alone)
 sessions            one drive each; ``name`` is unique
 cameras             one row for each distinct camera; ``description`` is JSON with the fields of
-                    ``Camera``; ``mount``, as the pose columns of keyframes, only where it is known
+                    ``Camera``; ``mount``, as the pose columns of keyframes, and ``name`` only
+                    where they are known
 keyframes           ids ascend in the order of appending; the pose columns are all null (no pose) or
                     all set: ``frame_T_base`` as position and unit quaternion
 thumbnails          JPEG; a keyframe without one has no row

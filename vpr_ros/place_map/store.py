@@ -46,12 +46,16 @@ class Store:
     def records(self) -> list[KeyframeRecord]:
         """Return all keyframes by ascending id."""
         rows = self._database.execute(
-            "SELECT k.id, s.name, k.stamp_ns, x, y, z, qx, qy, qz, qw, frame_id "
+            "SELECT k.id, s.name, camera_id, k.stamp_ns, x, y, z, qx, qy, qz, qw, frame_id "
             "FROM keyframes k JOIN sessions s ON s.id = k.session_id ORDER BY k.id"
         )
+        cameras = self._database.execute("SELECT id, description FROM cameras")
+        names = {number: camera_from_json(text).name for number, text in cameras}
         return [
-            KeyframeRecord(number, session, stamp_ns, pose_from_columns(pose))
-            for number, session, stamp_ns, *pose in rows
+            KeyframeRecord(
+                number, session, stamp_ns, pose_from_columns(pose), names.get(camera, "")
+            )
+            for number, session, camera, stamp_ns, *pose in rows
         ]
 
     def global_descriptors(self) -> Iterator[tuple[list[int], FloatArray]]:
@@ -137,6 +141,15 @@ class Store:
             "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             (calibration_to_json(record),),
         )
+
+    def forget_calibration(self) -> None:
+        """Drop what the map's scores are worth, for good after a commit.
+
+        Raises:
+            MapError: The disk refuses; a rollback is then due.
+        """
+        self._database.begin()
+        self._database.execute("DELETE FROM meta WHERE key = 'calibration'")
 
     def append(self, row: KeyframeRow, session: str) -> int:
         """Write a keyframe, visible to others and durable after a commit; return its id.

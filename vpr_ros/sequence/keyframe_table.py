@@ -29,10 +29,12 @@ class KeyframeTable:
         self.stamps_ns: Numbers = np.empty(0, np.int64)
         self.sessions: Numbers = np.empty(0, np.int64)  # [K] number of the drive
         self.frames: Numbers = np.empty(0, np.int64)  # [K] number of the pose's frame, or NO_FRAME
+        self.cameras: Numbers = np.empty(0, np.int64)  # [K] number of the camera
         self.positions: Reals = np.empty((0, 3))  # [K, 3] meters, NaN without a pose
         self.drives: list[slice] = []  # the rows of each session, in order
         self._session_numbers: dict[Hashable, int] = {}
         self._frame_numbers: dict[Hashable, int] = {}
+        self._camera_numbers: dict[Hashable, int] = {}
         self.append(records)
 
     def __len__(self) -> int:
@@ -43,11 +45,13 @@ class KeyframeTable:
         sessions = [_number(self._session_numbers, record.session) for record in records]
         poses = [record.pose for record in records]
         frames = [_number(self._frame_numbers, p.frame_id) if p else NO_FRAME for p in poses]
+        cameras = [_number(self._camera_numbers, record.camera) for record in records]
         positions = np.array([p.position if p else _NOWHERE for p in poses], float)
         self.ids = _joined(self.ids, [record.keyframe_id for record in records])
         self.stamps_ns = _joined(self.stamps_ns, [record.stamp_ns for record in records])
         self.sessions = _joined(self.sessions, sessions)
         self.frames = _joined(self.frames, frames)
+        self.cameras = _joined(self.cameras, cameras)
         joined = np.concatenate([self.positions, positions.reshape(-1, 3)])
         self.positions = np.asfortranarray(joined)  # axes are read one by one
         bounds = [0, *(np.flatnonzero(np.diff(self.sessions)) + 1).tolist(), len(self)]
