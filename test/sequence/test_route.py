@@ -123,3 +123,40 @@ def test_keyframes_are_found_by_their_ids():
     ]
     assert table.drives == [slice(0, 5), slice(5, 8)]
     assert table.near(1, slice(0, 5), DECISION).all()
+
+
+steps = st.lists(st.sampled_from([0.0, 0.3, 0.7, 1.0, 1.9, 40.0]), min_size=1, max_size=12)
+
+
+@given(st.lists(steps, min_size=2, max_size=5), st.sampled_from([None, 0.7, 1.0]))
+def test_a_route_that_is_prolonged_is_the_route_that_is_laid_out_anew(parts, spacing):
+    first = along([(0.0, 1.0 * n) for n in range(5)], "sunday")
+    meters = np.cumsum([0.0, *np.concatenate(parts)])
+    records = [*first, *along([(x, 0.0) for x in meters.tolist()], first_id=6)]
+    count = len(records) - sum(map(len, parts[1:]))
+    table = KeyframeTable(records[:count])
+    route = Route(table, spacing)
+    for part in parts[1:]:
+        table.append(records[count : count + len(part)])
+        count += len(part)
+        assert route.prolong()
+    anew = Route(KeyframeTable(records), route.spacing)
+    assert route.cell_of.tolist() == anew.cell_of.tolist()
+    assert route.home_of.tolist() == anew.home_of.tolist()
+    for leg, other in zip(route.legs, anew.legs, strict=True):
+        assert (leg.cells, leg.rows) == (other.cells, other.rows)
+    masses = np.random.default_rng(0).random(route.cells)
+    np.testing.assert_array_equal(route.on_keyframes(masses), anew.on_keyframes(masses))
+
+
+@pytest.mark.parametrize("more", [
+    along([(5.0, 0.0)], "tuesday", first_id=6),
+    along([(5.0, 0.0)], frame="map", first_id=6),
+    along([(5.0, 0.0)], poses=False, first_id=6),
+], ids=["another drive", "another frame", "no pose"])  # fmt: skip
+def test_what_does_not_simply_go_on_needs_a_new_route(more):
+    table = KeyframeTable(list(along([(n, 0.0) for n in range(5)])))
+    route = Route(table)
+    table.append(list(more))
+    assert not route.prolong()
+    assert len(route.cell_of) == 5

@@ -102,8 +102,9 @@ class BayesFilter:
             self.reload()
         elif count > len(table):
             table.append(self._keyframes.records()[len(table) :])
-            # With the old spacing the old cells stay what they are.
-            self._route = Route(table, self._route.spacing)
+            if not self._route.prolong():
+                # With the old spacing the old cells stay what they are.
+                self._route = Route(table, self._route.spacing)
             missing = self._route.cells - self._belief.shape[1]
             self._belief = np.pad(self._belief, ((0, 0), (0, missing)))
             if count >= _GROWN * self._linked:

@@ -9,8 +9,7 @@ over waits for the next step, and nothing blurs but what odometry really does no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,39 +41,38 @@ class Route:
             spacing: meters of a cell; None for the typical distance of two keyframes.
         """
         self.table = table
+        self.home_of: Numbers = np.empty(0, np.int64)  # [C] see ``_homes``
+        self._along = 0.0  # meters from the beginning of the last drive to its end
         gaps = [_gaps(table, rows) for rows in table.drives]
         self.spacing = spacing or _typical_spacing(gaps)
         self.cell_of: Numbers = np.zeros(len(table), np.int64)  # [K]
         self.legs: list[Leg] = []
         for rows, between in zip(table.drives, gaps, strict=True):
             self._add(rows, between)
+        self._count()
 
     @property
     def cells(self) -> int:
         """C."""
         return self.legs[-1].cells.stop if self.legs else 0
 
-    @cached_property
-    def home_of(self) -> Numbers:
-        """[C] the nearest cell of the same drive in which a keyframe stands."""
-        homes = np.empty(self.cells, np.int64)
-        for leg in self.legs:
-            taken = self.cell_of[leg.rows]
-            edges = (taken[:-1] + taken[1:]) // 2 + 1
-            nearest = np.searchsorted(edges, np.arange(leg.cells.start, leg.cells.stop), "right")
-            homes[leg.cells] = taken[nearest]
-        return homes
+    def prolong(self) -> bool:
+        """Lay out the keyframes that the table got, behind the cells that there are.
 
-    @cached_property
-    def sharing(self) -> Numbers:
-        """[K] how many keyframes stand in a keyframe's cell, itself included."""
-        shared: Numbers = np.bincount(self.cell_of, minlength=self.cells)[self.cell_of]
-        return shared
-
-    @cached_property
-    def _empty(self) -> Numbers:
-        """The cells in which no keyframe stands."""
-        return np.flatnonzero(self.home_of != np.arange(self.cells))
+        Returns:
+            False if they do not simply go on where the last drive ended; then nothing is done, and
+            a new route must be laid out.
+        """
+        first, table = len(self.cell_of), self.table
+        if not self.legs or table.drives[-1].start != self.legs[-1].rows.start:
+            return False
+        frames = table.frames[first - 1 :]
+        if not self.legs[-1].has_meters or frames[0] == NO_FRAME or (frames != frames[0]).any():
+            return False
+        steps = np.linalg.norm(np.diff(table.positions[first - 1 :], axis=0), axis=1)
+        self._prolong(np.minimum(steps, _HOLE * self.spacing))
+        self._count()
+        return True
 
     def on_keyframes(self, cells: Reals) -> Reals:
         """The mass of cells [C] given to the keyframes [K] that stand nearest."""
@@ -82,7 +80,7 @@ class Route:
             return np.zeros(0)
         empty = self._empty
         moved = np.bincount(self.home_of[empty], weights=cells[empty], minlength=self.cells)
-        shared: Reals = (cells + moved)[self.cell_of] / self.sharing
+        shared: Reals = (cells + moved)[self.cell_of] / self._sharing
         return shared
 
     def from_keyframes(self, masses: Reals) -> Reals:
@@ -97,11 +95,41 @@ class Route:
         else:
             limited = np.minimum(gaps, _HOLE * self.spacing)
             along = np.concatenate([[0.0], np.cumsum(limited)])
+            self._along = float(along[-1])
             offsets = np.rint(along / self.spacing).astype(np.int64)
         self.cell_of[rows] = start + offsets
         cells = slice(start, start + int(offsets[-1]) + 1)
+        self.home_of = np.concatenate([self.home_of, _homes(self.cell_of[rows])])
         speed = _speed(self.table.stamps_ns[rows], int(offsets[-1]))
         self.legs.append(Leg(cells, rows, gaps is not None, speed))
+
+    def _prolong(self, steps: Reals) -> None:
+        """Let the last drive go on by so many meters from keyframe to keyframe."""
+        leg = self.legs[-1]
+        along = np.cumsum([self._along, *steps])[1:]  # rounded as in one sum over all
+        self._along = float(along[-1])
+        added = leg.cells.start + np.rint(along / self.spacing).astype(np.int64)
+        behind = _homes(np.concatenate([self.cell_of[-1:], added]))
+        self.home_of = np.concatenate([self.home_of[:-1], behind])
+        self.cell_of = np.concatenate([self.cell_of, added])
+        cells = slice(leg.cells.start, int(added[-1]) + 1)
+        self.legs[-1] = replace(leg, cells=cells, rows=slice(leg.rows.start, len(self.cell_of)))
+
+    def _count(self) -> None:
+        """Find out how many keyframes [K] stand in each one's cell, and cells in which none do."""
+        self._sharing = np.bincount(self.cell_of, minlength=self.cells)[self.cell_of]
+        self._empty = np.flatnonzero(self.home_of != np.arange(self.cells))
+
+
+def _homes(taken: Numbers) -> Numbers:
+    """For each cell from the first to the last of those taken by keyframes, the nearest of them.
+
+    Args:
+        taken: cells of the keyframes of one drive, ascending.
+    """
+    edges = (taken[:-1] + taken[1:]) // 2 + 1
+    homes: Numbers = taken[np.searchsorted(edges, np.arange(taken[0], taken[-1] + 1), "right")]
+    return homes
 
 
 def _gaps(table: KeyframeTable, rows: slice) -> Reals | None:
