@@ -240,6 +240,26 @@ def test_topics_rate_clock_and_offset(bag, ear):
     assert times[-1] <= START_NS + FRAMES * STEP_NS
 
 
+def test_a_loop_begins_again_until_it_is_stopped(bag, ear):
+    poses = ear.listen(PoseStamped, "/pose")
+    clock = ear.listen(Clock, "/clock")
+    with replay(bag, "--loop", "--topics", "pose", "--rate", "4", "--clock") as process:
+        end = time.monotonic() + 20.0
+        while len(poses) < 2 * FRAMES + 5 and time.monotonic() < end:
+            ear.spin_for(0.1)
+        process.send_signal(signal.SIGINT)
+        ear.spin_while(process)
+    assert process.returncode == 130
+    lap = list(map(float, range(FRAMES)))
+    assert [message.pose.position.x for message in poses][: 2 * FRAMES + 5] == [
+        *lap,
+        *lap,
+        *lap[:5],
+    ]
+    times = [message.clock.sec * 10**9 + message.clock.nanosec for message in clock]
+    assert sum(np.diff(times) < 0) >= 2
+
+
 def test_latched_messages_from_before_the_start_are_told(bag, ear):
     words = ear.listen(String, "/description", offered_qos(RecordedTopic("", "", 1, True)))
     with replay(bag, "--start-offset", "0.5", "--topics", "/description", "/pose") as process:

@@ -55,13 +55,13 @@ class BagPlayer:
         self._start_ns = reader.start_time + round(options.start_offset * _NS_PER_S)
         self._topics = _recorded_topics(_wanted(reader, options))
         self.publishers = self._offer_all()
+        self._clock_hz: float | None = options.clock
         self._ticks: ClockTicks | None = None
-        if options.clock is not None:
-            self._ticks = ClockTicks(self._start_ns, options.clock, options.rate)
+        if self._clock_hz is not None:
             self._clock = node.create_publisher(Clock, "/clock", QoSProfile(depth=10))
 
     def play(self) -> int:
-        """Publish everything at its time.
+        """Publish everything at its time, from the beginning each time it is called.
 
         Returns:
             The number of messages.
@@ -69,6 +69,8 @@ class BagPlayer:
         Raises:
             DatasetError: the bag cannot be read to its end.
         """
+        if self._clock_hz is not None:
+            self._ticks = ClockTicks(self._start_ns, self._clock_hz, self._rate)
         count = self._publish_latched_past()
         pacer = Pacer(self._start_ns, self._rate)
         for connection, log_ns, raw in self._progress(self._messages(start=self._start_ns)):
@@ -189,6 +191,8 @@ def _replay(node: Node, options: argparse.Namespace) -> None:
                 f"nobody subscribes to {', '.join(player.publishers)}; playing all the same"
             )
         count = player.play()
+        while options.loop:
+            count += player.play()
         for topic in wait_for_delivery(player.publishers):
             log.warning(f"{topic}: a subscriber did not confirm that it received everything")
         log.info(f"played {count} messages of {len(player.publishers)} topics")

@@ -17,6 +17,7 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
         "--clock", type=_positive, nargs="?", const=40.0, metavar="HZ",
         help="also publish the replayed time on /clock (40 Hz if no number is given)",
     )  # fmt: skip
+    parser.add_argument("--loop", action="store_true", help="begin again at the end, until stopped")
     parser.add_argument("--topics", nargs="+", metavar="TOPIC", help="play only these")
     parser.add_argument(
         "--start-offset", type=_not_negative, default=0.0, metavar="S",
