@@ -440,9 +440,6 @@ class SlamConfig:
         minimum=0.01,
         maximum=math.pi,
     )
-    base_frame: str = _setting(
-        "base_link", "The body whose poses the stack estimates; cameras are found in /tf_static"
-    )
     patience: float = _setting(
         10.0,
         "Seconds that a closure waits for a stack to know both of its images",
@@ -453,6 +450,17 @@ class SlamConfig:
     lio_sam: LioSamConfig = field(default_factory=LioSamConfig)
     hydra: HydraConfig = field(default_factory=HydraConfig)
     swarm_slam: SwarmSlamConfig = field(default_factory=SwarmSlamConfig)
+
+
+@dataclass(frozen=True)
+class TfConfig:
+    """The robot's frames, and what the node does with the transforms between them."""
+
+    base_frame: str = _setting(
+        "base_link",
+        "The robot's body: its poses are those that stacks estimate, and its cameras are found "
+        "in /tf_static",
+    )
 
 
 @dataclass(frozen=True)
@@ -562,6 +570,7 @@ class NodeConfig(PipelineConfig):
         maximum=600.0,
     )
     slam: SlamConfig = field(default_factory=SlamConfig)
+    tf: TfConfig = field(default_factory=TfConfig)
     pictures: PicturesConfig = field(default_factory=PicturesConfig)
     records: RecordsConfig = field(default_factory=RecordsConfig)
 

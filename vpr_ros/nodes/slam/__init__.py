@@ -11,7 +11,7 @@ from typing import Any
 
 from rclpy.node import Node
 
-from vpr_ros.config import NodeConfig, SlamConfig
+from vpr_ros.config import NodeConfig
 from vpr_ros.errors import ConfigError, VprError
 from vpr_ros.nodes.interfaces import LoopClosure, PlaceMatch
 from vpr_ros.nodes.slam.base import Adapter
@@ -74,27 +74,25 @@ def connect(node: Node, config: NodeConfig) -> SlamAdapters:
     names = tuple(dict.fromkeys(config.slam.adapters))
     if set(_EITHER) <= set(names):
         raise ConfigError(f"slam.adapters: list {_EITHER[0]} or {_EITHER[1]}, not both")
-    settings = _with_sigma(config) if names else config.slam
+    known = _with_sigma(config) if names else config
     with ExitStack() as undo:
         made = []
         for name in names:
-            made.append(_make(name, node, settings))
+            made.append(_make(name, node, known))
             undo.callback(made[-1].close)
         undo.pop_all()
     return SlamAdapters(made)
 
 
-def _make(name: str, node: Node, settings: SlamConfig) -> Adapter:
+def _make(name: str, node: Node, config: NodeConfig) -> Adapter:
     if name not in ADAPTERS:
         raise ConfigError(f"slam.adapters: {name!r} is unknown; known: {', '.join(ADAPTERS)}")
     module, kind = ADAPTERS[name]
-    adapter: Adapter = getattr(importlib.import_module(f"{__name__}.{module}"), kind)(
-        node, settings
-    )
+    adapter: Adapter = getattr(importlib.import_module(f"{__name__}.{module}"), kind)(node, config)
     return adapter
 
 
-def _with_sigma(config: NodeConfig) -> SlamConfig:
+def _with_sigma(config: NodeConfig) -> NodeConfig:
     """The settings, with the size of a place put in where none is given."""
     sigma = config.slam.position_sigma or config.decision.place_radius / 2.0
     if sigma == 0.0:
@@ -102,7 +100,8 @@ def _with_sigma(config: NodeConfig) -> SlamConfig:
             "slam.position_sigma = 0 stands for half of decision.place_radius, which is 0, too: "
             "set one of them"
         )
-    return dataclasses.replace(config.slam, position_sigma=sigma)
+    slam = dataclasses.replace(config.slam, position_sigma=sigma)
+    return dataclasses.replace(config, slam=slam)
 
 
 def _tell(adapter: Adapter, tell: Callable[[Any], None], message: Any) -> None:

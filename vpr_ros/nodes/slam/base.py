@@ -12,7 +12,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
-from vpr_ros.config import SlamConfig
+from vpr_ros.config import NodeConfig
 from vpr_ros.errors import ConfigError
 from vpr_ros.nodes.interfaces import LoopClosure, PlaceMatch
 
@@ -58,9 +58,10 @@ class StackAdapter:
 
     name = ""
 
-    def __init__(self, node: Node, settings: SlamConfig) -> None:
+    def __init__(self, node: Node, config: NodeConfig) -> None:
         self._node = node
-        self._settings = settings
+        self._settings = config.slam
+        self._base_frame = config.tf.base_frame
         self._entities = ExitStack()
         self._sent = 0
         self._refused = 0

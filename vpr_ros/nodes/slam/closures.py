@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from rclpy.node import Node
 
-from vpr_ros.config import SlamConfig
+from vpr_ros.config import NodeConfig
 from vpr_ros.errors import VprError
 from vpr_ros.nodes.conversions import stamp_to_ns
 from vpr_ros.nodes.interfaces import LoopClosure
@@ -51,8 +51,8 @@ class ClosureAdapter(StackAdapter):
     Everything but ``closed`` runs as a callback of the node: no two at the same time.
     """
 
-    def __init__(self, node: Node, settings: SlamConfig) -> None:
-        super().__init__(node, settings)
+    def __init__(self, node: Node, config: NodeConfig) -> None:
+        super().__init__(node, config)
         self._held: deque[HeldClosure] = deque()
         self.every(_PERIOD, self.work)
 
@@ -97,9 +97,9 @@ class ClosureAdapter(StackAdapter):
 class MetricClosureAdapter(ClosureAdapter):
     """For stacks that want the robot's motion between the two images, not the camera's."""
 
-    def __init__(self, node: Node, settings: SlamConfig) -> None:
-        self._mounts = CameraMounts(settings.base_frame)
-        super().__init__(node, settings)
+    def __init__(self, node: Node, config: NodeConfig) -> None:
+        self._mounts = CameraMounts(config.tf.base_frame)
+        super().__init__(node, config)
         self._mounts.listen(self)
 
     def closed(self, closure: LoopClosure) -> None:
@@ -123,5 +123,5 @@ class MetricClosureAdapter(ClosureAdapter):
 
     def no_mount(self, closure: LoopClosure) -> str:
         """What such a closure waits for."""
-        frames = f"{self._settings.base_frame} to {closure.header.frame_id}"
-        return f"no fixed transform from {frames} in /tf_static (slam.base_frame)"
+        frames = f"{self._base_frame} to {closure.header.frame_id}"
+        return f"no fixed transform from {frames} in /tf_static (tf.base_frame)"

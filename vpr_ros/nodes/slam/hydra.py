@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from rclpy.node import Node
 
-from vpr_ros.config import SlamConfig
+from vpr_ros.config import NodeConfig
 from vpr_ros.nodes.slam.base import interface
 from vpr_ros.nodes.slam.closures import HeldClosure, MetricClosureAdapter
 from vpr_ros.nodes.slam.place_pose import diagonal
@@ -27,10 +27,10 @@ class Hydra(MetricClosureAdapter):
 
     name = "hydra"
 
-    def __init__(self, node: Node, settings: SlamConfig) -> None:
+    def __init__(self, node: Node, config: NodeConfig) -> None:
         self._graph = interface("pose_graph_tools_msgs", "msg", "PoseGraph", _REMEDY)
         self._edge = interface("pose_graph_tools_msgs", "msg", "PoseGraphEdge", _REMEDY)
-        super().__init__(node, settings)
+        super().__init__(node, config)
         self._graphs = self.publisher(self._graph, "external_loop_closures")
 
     def patience(self) -> float:
@@ -62,5 +62,5 @@ class Hydra(MetricClosureAdapter):
             covariance=diagonal(match_T_query.variances()),
         )
         edge.header.stamp = held.closure.header.stamp
-        edge.header.frame_id = self._settings.base_frame
+        edge.header.frame_id = self._base_frame
         self._graphs.publish(self._graph(header=edge.header, edges=[edge]))

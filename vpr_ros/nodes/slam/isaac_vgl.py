@@ -11,7 +11,7 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
-from vpr_ros.config import SlamConfig
+from vpr_ros.config import NodeConfig
 from vpr_ros.nodes.slam.relocalizer import Relocalizer
 
 _TRIGGER = "visual_localization/trigger_localization"  # name of a topic and of a service
@@ -24,8 +24,8 @@ class IsaacVgl(Relocalizer):
     name = "isaac_vgl"
     topic = "visual_localization/pose"
 
-    def __init__(self, node: Node, settings: SlamConfig) -> None:
-        super().__init__(node, settings)
+    def __init__(self, node: Node, config: NodeConfig) -> None:
+        super().__init__(node, config)
         self.subscribe(PoseWithCovarianceStamped, _TRIGGER, self._triggered, _DEPTH)
         self.serve(Trigger, _TRIGGER, self._trigger)
 

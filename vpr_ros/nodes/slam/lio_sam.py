@@ -12,7 +12,7 @@ from nav_msgs.msg import Path
 from rclpy.node import Node
 from std_msgs.msg import Float64MultiArray
 
-from vpr_ros.config import SlamConfig
+from vpr_ros.config import NodeConfig
 from vpr_ros.nodes.conversions import stamp_to_ns
 from vpr_ros.nodes.slam.closures import ClosureAdapter, HeldClosure
 from vpr_ros.poses import PoseError
@@ -30,8 +30,8 @@ class LioSam(ClosureAdapter):
 
     name = "lio_sam"
 
-    def __init__(self, node: Node, settings: SlamConfig) -> None:
-        super().__init__(node, settings)
+    def __init__(self, node: Node, config: NodeConfig) -> None:
+        super().__init__(node, config)
         self._start_ns: int | None = None
         self._last = -_INTERVAL  # seconds, monotonic clock
         self._times = self.publisher(Float64MultiArray, "lio_loop/loop_closure_detection")

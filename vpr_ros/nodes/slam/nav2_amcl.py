@@ -13,7 +13,7 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 
-from vpr_ros.config import SlamConfig
+from vpr_ros.config import NodeConfig
 from vpr_ros.nodes.slam.relocalizer import InitialPose
 
 
@@ -22,8 +22,8 @@ class Nav2Amcl(InitialPose):
 
     name = "nav2_amcl"
 
-    def __init__(self, node: Node, settings: SlamConfig) -> None:
-        super().__init__(node, settings)
+    def __init__(self, node: Node, config: NodeConfig) -> None:
+        super().__init__(node, config)
         self._known = False
         latched = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
         self.subscribe(PoseWithCovarianceStamped, "amcl_pose", self._hear, latched)

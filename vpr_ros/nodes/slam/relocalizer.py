@@ -7,7 +7,7 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 from rclpy.node import Node
 from std_srvs.srv import Empty
 
-from vpr_ros.config import SlamConfig
+from vpr_ros.config import NodeConfig
 from vpr_ros.nodes.interfaces import PlaceMatch
 from vpr_ros.nodes.slam.base import StackAdapter
 from vpr_ros.nodes.slam.place_pose import described, place_pose
@@ -23,9 +23,9 @@ class Relocalizer(StackAdapter):
 
     topic = ""
 
-    def __init__(self, node: Node, settings: SlamConfig) -> None:
-        super().__init__(node, settings)
-        self._always = settings.initial_pose == "always"
+    def __init__(self, node: Node, config: NodeConfig) -> None:
+        super().__init__(node, config)
+        self._always = config.slam.initial_pose == "always"
         self._unasked = False  # whether the one pose after activation is still due
         self._asked = False
         self._poses = self.publisher(PoseWithCovarianceStamped, self.topic)
@@ -66,8 +66,8 @@ class InitialPose(Relocalizer):
 
     topic = "initialpose"
 
-    def __init__(self, node: Node, settings: SlamConfig) -> None:
-        super().__init__(node, settings)
+    def __init__(self, node: Node, config: NodeConfig) -> None:
+        super().__init__(node, config)
         self.serve(Empty, "reinitialize_global_localization", self._reinitialize)
 
     def _reinitialize(self, request: Empty.Request, response: Empty.Response) -> Empty.Response:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from rclpy.node import Node
 
-from vpr_ros.config import SlamConfig
+from vpr_ros.config import NodeConfig
 from vpr_ros.nodes.interfaces import PlaceMatch
 from vpr_ros.nodes.slam.base import StackAdapter
 from vpr_ros.nodes.slam.place_pose import described, place_pose
@@ -28,8 +28,8 @@ class RobotLocalization(StackAdapter):
 
     name = "robot_localization"
 
-    def __init__(self, node: Node, settings: SlamConfig) -> None:
-        super().__init__(node, settings)
+    def __init__(self, node: Node, config: NodeConfig) -> None:
+        super().__init__(node, config)
         self._last: tuple[str, int] | None = None
         self._poses = self.publisher(PoseWithCovarianceStamped, "~/pose")
 

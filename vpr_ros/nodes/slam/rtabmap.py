@@ -17,7 +17,7 @@ from typing import Any
 
 from rclpy.node import Node
 
-from vpr_ros.config import SlamConfig
+from vpr_ros.config import NodeConfig
 from vpr_ros.nodes.slam.base import interface
 from vpr_ros.nodes.slam.closures import HeldClosure, MetricClosureAdapter
 from vpr_ros.nodes.slam.place_pose import diagonal
@@ -51,12 +51,12 @@ class Rtabmap(MetricClosureAdapter):
 
     name = "rtabmap"
 
-    def __init__(self, node: Node, settings: SlamConfig) -> None:
+    def __init__(self, node: Node, config: NodeConfig) -> None:
         self._link = interface("rtabmap_msgs", "msg", "Link", _REMEDY)
         self._service = interface("rtabmap_msgs", "srv", "AddLink", _REMEDY)
         data = interface("rtabmap_msgs", "msg", "MapData", _REMEDY)
         graph = interface("rtabmap_msgs", "msg", "MapGraph", _REMEDY)
-        super().__init__(node, settings)
+        super().__init__(node, config)
         self._nodes = StampTable()
         self._linked: set[Pair] = set()
         self._calls: dict[Pair, _Call] = {}

@@ -11,7 +11,7 @@ from typing import Any
 
 from rclpy.node import Node
 
-from vpr_ros.config import SlamConfig
+from vpr_ros.config import NodeConfig
 from vpr_ros.nodes.conversions import stamp_to_ns
 from vpr_ros.nodes.slam.base import interface
 from vpr_ros.nodes.slam.closures import ClosureAdapter, HeldClosure
@@ -27,10 +27,10 @@ class SwarmSlam(ClosureAdapter):
 
     name = "swarm_slam"
 
-    def __init__(self, node: Node, settings: SlamConfig) -> None:
+    def __init__(self, node: Node, config: NodeConfig) -> None:
         self._match = interface("cslam_common_interfaces", "msg", "LocalKeyframeMatch", _REMEDY)
         odometry = interface("cslam_common_interfaces", "msg", "KeyframeOdom", _REMEDY)
-        super().__init__(node, settings)
+        super().__init__(node, config)
         self._keyframes = StampTable()
         self._told: set[tuple[int, int]] = set()
         self._matches = self.publisher(self._match, "cslam/local_keyframe_match")
