@@ -574,6 +574,11 @@ class NodeConfig(PipelineConfig):
     pictures: PicturesConfig = field(default_factory=PicturesConfig)
     records: RecordsConfig = field(default_factory=RecordsConfig)
 
+    @property
+    def has_odometry(self) -> bool:
+        """Whether the poses are those of odometry: others may jump, and measure no motion."""
+        return self.pose_type == "odometry"
+
 
 @dataclass(frozen=True)
 class MapperConfig(NodeConfig):

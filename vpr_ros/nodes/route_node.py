@@ -53,9 +53,8 @@ class RouteNode(PlaceNode):
     @property
     def _hears_poses(self) -> bool:
         """Keyframes take any pose, a sequence filter odometry alone: other poses may jump."""
-        kind = self.config.pose_type
-        filtered = self.config.sequence.mode != "off" and kind == "odometry"
-        return kind in POSE_SOURCES and (self.learns or filtered)
+        filtered = self.config.sequence.mode != "off" and self.config.has_odometry
+        return self.config.pose_type in POSE_SOURCES and (self.learns or filtered)
 
     def open_map(self, path: Path) -> OpenedMap:
         """Open the map as the mode needs it."""
@@ -151,7 +150,9 @@ class RouteNode(PlaceNode):
         self, features: Features, frame: ImageFrame, pose: Pose | None, exclude: Collection[int]
     ) -> Recognition:
         opened, camera = self.in_use(), frame.camera
-        found = opened.recognizer.answer(features, frame.stamp_ns, pose, exclude, camera.topic)
+        # What a sequence filter may take for motion: poses of other kinds may jump.
+        odometry = pose if self.config.has_odometry else None
+        found = opened.recognizer.answer(features, frame.stamp_ns, odometry, exclude, camera.topic)
         return seen_from(found, camera.mount, opened.searched.camera_of)
 
     def _tell(self, answered: Answered) -> None:
