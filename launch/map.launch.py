@@ -7,7 +7,9 @@ from vpr_ros.nodes.launching import Argument, lifecycle_launch
 
 ARGUMENTS = {
     "session": Argument("Name of this drive in the map; empty: session-N", parameter="session"),
-    "pose_type": Argument("odometry, pose, pose_with_covariance or none", parameter="pose_type"),
+    "pose_type": Argument(
+        "odometry, pose, pose_with_covariance, tf or none", parameter="pose_type"
+    ),
     "odom_topic": Argument("Poses, if pose_type is odometry", "/odom", topic="odom"),
     "pose_topic": Argument("Poses, if pose_type is pose...", "/pose", topic="pose"),
     "camera_info_topic": Argument(

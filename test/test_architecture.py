@@ -41,6 +41,7 @@ RESERVED = {
     "rosbags": ("evaluation/", "nodes/replay_node.py"),
     "rosbags.image": ("evaluation/", "nodes/replay_node.py", "images.py"),
     "cv_bridge": ("nodes/conversions.py",),
+    "tf2_ros": ("nodes/tf2_library.py",),
     "tensorrt": ("backends/tensorrt_library.py",),
     "tensorrt_rtx": ("backends/tensorrt_library.py",),
     "tensorrt_rtx_bindings": ("backends/tensorrt_library.py",),
@@ -60,7 +61,6 @@ ROS_ONLY = {
     "std_srvs",
     "tf2_geometry_msgs",
     "tf2_py",
-    "tf2_ros",
 }
 
 
@@ -183,6 +183,7 @@ def test_imports_go_one_way(path):
         ("nodes/conversions.py", "from rosbags.image import message_to_cvimage"),
         ("nodes/mapper_node.py", "from cv_bridge import CvBridge"),
         ("images.py", "__import__('cv_bridge')"),
+        ("nodes/tf_poses.py", "from tf2_ros import Buffer"),
         ("backends/torch_backend.py", "import tensorrt"),
         ("backends/tensorrt_backend.py", "import tensorrt_rtx_bindings"),
         ("backends/torch_backend.py", "from cuda.bindings import runtime"),
@@ -243,8 +244,8 @@ importlib.import_module({module!r})
         ("vpr_ros.pipeline", (*TORCH_WHEELS, *RUNTIMES, "rclpy")),
         ("vpr_ros.cli.main", (*TORCH_WHEELS, *RUNTIMES, "onnx", "rclpy")),
         ("vpr_ros.backends.onnx_backend", (*TORCH_WHEELS, "onnx", "rclpy")),
-        ("vpr_ros.nodes.mapper_node", TORCH_WHEELS),
-        ("vpr_ros.nodes.localizer_node", TORCH_WHEELS),
+        ("vpr_ros.nodes.mapper_node", (*TORCH_WHEELS, "tf2_ros")),
+        ("vpr_ros.nodes.localizer_node", (*TORCH_WHEELS, "tf2_ros")),
     ],
 )
 def test_import_is_light(module, unwanted):

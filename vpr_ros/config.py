@@ -454,13 +454,26 @@ class SlamConfig:
 
 @dataclass(frozen=True)
 class TfConfig:
-    """The robot's frames, and what the node does with the transforms between them."""
+    """The robot's frames, named as REP 105 does, and the transforms between them."""
 
+    map_frame: str = _setting("map", "Frame of the map's poses, in which the robot may jump")
+    odom_frame: str = _setting("odom", "Frame of the odometry, in which the robot never jumps")
     base_frame: str = _setting(
         "base_link",
-        "The robot's body: its poses are those that stacks estimate, and its cameras are found "
-        "in /tf_static",
+        "The robot's body: its poses are those of the map and those that stacks estimate, and its "
+        "cameras are found in /tf_static",
     )
+    pose_frame: str = _setting(
+        "odom",
+        "Where pose_type tf takes the poses of base_frame. odom: in odom_frame, as odometry; "
+        "map: in map_frame, as somebody else localizes the robot, which is no odometry",
+        choices=("odom", "map"),
+    )
+
+    @property
+    def frame_of_poses(self) -> str:
+        """The frame that ``pose_frame`` names."""
+        return self.odom_frame if self.pose_frame == "odom" else self.map_frame
 
 
 @dataclass(frozen=True)
@@ -551,8 +564,8 @@ class NodeConfig(PipelineConfig):
     pose_type: str = _setting(
         "odometry",
         "odometry: nav_msgs/Odometry on odom; pose, pose_with_covariance: PoseStamped or "
-        "PoseWithCovarianceStamped on pose; none: the view alone decides",
-        choices=("odometry", "pose", "pose_with_covariance", "none"),
+        "PoseWithCovarianceStamped on pose; tf: from /tf; none: the view alone decides",
+        choices=("odometry", "pose", "pose_with_covariance", "tf", "none"),
     )
     pose_timeout: float = _setting(
         0.2,
@@ -577,7 +590,8 @@ class NodeConfig(PipelineConfig):
     @property
     def has_odometry(self) -> bool:
         """Whether the poses are those of odometry: others may jump, and measure no motion."""
-        return self.pose_type == "odometry"
+        by_tf = self.pose_type == "tf" and self.tf.pose_frame == "odom"
+        return by_tf or self.pose_type == "odometry"
 
 
 @dataclass(frozen=True)

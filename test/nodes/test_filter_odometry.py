@@ -13,6 +13,8 @@ from vpr_ros.nodes.place_node import ImageFrame
 from vpr_ros.nodes.route_node import RouteNode
 from vpr_ros.place_map import PlaceMap
 
+BY_TF = {"pose_type": "tf"}
+
 
 @pytest.mark.parametrize(
     ("values", "expected"),
@@ -21,6 +23,8 @@ from vpr_ros.place_map import PlaceMap
         ({"pose_type": "pose"}, False),
         ({"pose_type": "pose_with_covariance"}, False),
         ({"pose_type": "none"}, False),
+        (BY_TF, True),
+        ({**BY_TF, "tf.pose_frame": "map"}, False),
     ],
 )
 def test_only_poses_that_never_jump_are_odometry(values, expected):

@@ -115,6 +115,6 @@ def test_every_kind_of_pose_is_taken(kind):
     assert feed.at(0, timeout=0.0).frame_id == "map"
 
 
-def test_every_pose_type_of_the_settings_has_a_source():
+def test_every_pose_type_of_the_settings_has_a_topic_unless_it_is_tf():
     (choices,) = [s.choices for name, _, s in settings_of(MapperConfig()) if name == "pose_type"]
-    assert set(choices) - {"none"} == set(POSE_SOURCES)
+    assert set(choices) - {"none", "tf"} == set(POSE_SOURCES)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Pose as PoseMessage
-from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, Transform
 from nav_msgs.msg import Odometry
 from nav_msgs.msg import Path as PathMessage
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -77,6 +77,16 @@ def pose_from_message(
     p, q = pose.position, pose.orientation
     checked = checked_pose((p.x, p.y, p.z), (q.x, q.y, q.z, q.w), message.header.frame_id)
     return stamp_to_ns(message.header.stamp), checked
+
+
+def pose_from_transform(message: Transform, frame_id: str) -> Pose:
+    """The pose of a transform's source in its target, the frame with the given name.
+
+    Raises:
+        PoseError: a number is NaN or infinite, or the quaternion is zero.
+    """
+    t, q = message.translation, message.rotation
+    return checked_pose((t.x, t.y, t.z), (q.x, q.y, q.z, q.w), frame_id)
 
 
 def path_from_message(message: PathMessage) -> list[tuple[int, Pose]]:

@@ -33,6 +33,7 @@ from vpr_ros.nodes.opened_map import OpenedMap
 from vpr_ros.nodes.parameters import changed_parameters, declare_parameters, read_parameters
 from vpr_ros.nodes.slam import SlamAdapters, connect
 from vpr_ros.nodes.statistics import FrameStatistics
+from vpr_ros.nodes.tf_link import check_tf
 from vpr_ros.nodes.worker import FrameWorker
 from vpr_ros.pipeline import Pipeline, build
 
@@ -138,6 +139,7 @@ class PlaceNode(LifecycleNode):
         """Build the pipeline that the parameters describe and open its map."""
         self._statistics = FrameStatistics()
         self.config = read_parameters(self, self._defaults)
+        check_tf(self.config)
         self.cameras = camera_inputs(self.config)
         with ExitStack() as undo:
             self.slam = undo.enter_context(closing(connect(self, self.config)))

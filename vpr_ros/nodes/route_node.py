@@ -29,7 +29,9 @@ from vpr_ros.nodes.interfaces import LoopClosure, PlaceMatch
 from vpr_ros.nodes.map_services import MapServices
 from vpr_ros.nodes.opened_map import LOCALIZE, SLAM, OpenedMap
 from vpr_ros.nodes.place_node import ImageFrame, PlaceNode
-from vpr_ros.nodes.pose_feed import POSE_SOURCES
+from vpr_ros.nodes.pose_feed import POSE_SOURCES, PoseFeed
+from vpr_ros.nodes.tf_link import TfLink
+from vpr_ros.nodes.tf_poses import TfPoses
 
 
 class RouteNode(PlaceNode):
@@ -42,6 +44,7 @@ class RouteNode(PlaceNode):
         self._closures = self.create_lifecycle_publisher(LoopClosure, "~/loop_closure", 10)
         self._map_services = MapServices(self)
         self._display = Display(self, lambda what, took: self._statistics.note(what, took))
+        self._tf = TfLink(self)
         self._asked = False  # whether the next image is to be answered, if not every image is
         self.create_service(Trigger, "~/trigger", self._trigger)
 
@@ -54,7 +57,11 @@ class RouteNode(PlaceNode):
     def _hears_poses(self) -> bool:
         """Keyframes take any pose, a sequence filter odometry alone: other poses may jump."""
         filtered = self.config.sequence.mode != "off" and self.config.has_odometry
-        return self.config.pose_type in POSE_SOURCES and (self.learns or filtered)
+        return self.config.pose_type != "none" and (self.learns or filtered)
+
+    @property
+    def _poses(self) -> PoseFeed | TfPoses:
+        return self._tf.poses or self.in_use().poses
 
     def open_map(self, path: Path) -> OpenedMap:
         """Open the map as the mode needs it."""
@@ -69,18 +76,25 @@ class RouteNode(PlaceNode):
         """Images, and what the mode wants to know of the robot."""
         self._display.start()
         if self._hears_poses:
-            topic, kind = POSE_SOURCES[self.config.pose_type]
-            # Asked each time: another map may be loaded meanwhile.
-            self.listen(kind, topic, lambda message: self.in_use().poses.take(message))
+            self._hear_poses()
         if self.learns:
             for camera in self.cameras:
                 self.listen(CameraInfo, camera.info_topic, camera.take_info)
             self.listen(PathMessage, "corrected_path", self._take_path)
         super().subscribe()
 
+    def _hear_poses(self) -> None:
+        if self.config.pose_type == "tf":
+            self._tf.listen(self.config)
+            return
+        topic, kind = POSE_SOURCES[self.config.pose_type]
+        # Asked each time: another map may be loaded meanwhile.
+        self.listen(kind, topic, lambda message: self.in_use().poses.take(message))
+
     def stop(self) -> None:
         """Finish the frame in hand and make everything durable."""
         super().stop()
+        self._tf.stop()
         self._display.stop()
         if self._opened is not None:
             self._opened.finish()
@@ -97,7 +111,7 @@ class RouteNode(PlaceNode):
         start = time.monotonic()
         pose = None
         if self._hears_poses:
-            pose = self.in_use().poses.at(frame.stamp_ns, self.config.pose_timeout)
+            pose = self._poses.at(frame.stamp_ns, self.config.pose_timeout)
             self._count("frames without pose", pose is None)
         timings = {"pose": time.monotonic() - start} if self._hears_poses else {}
         work = {LOCALIZE: self._localize, SLAM: self._slam_step}.get(self.config.mode, self._learn)
@@ -208,8 +222,8 @@ class RouteNode(PlaceNode):
         if self._hears_poses and self._opened is not None:
             known |= {
                 "pose source": self.config.pose_type,
-                "poses refused": str(self._opened.poses.refused),
-                "last pose error": self._opened.poses.last_error,
+                "poses refused": str(self._poses.refused),
+                "last pose error": self._poses.last_error,
             }
             self._counts.setdefault("frames without pose", 0)
         counts = {name: str(count) for name, count in self._counts.items()}

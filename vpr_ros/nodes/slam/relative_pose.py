@@ -14,9 +14,9 @@ import numpy as np
 from geometry_msgs.msg import Pose as PoseMessage
 from geometry_msgs.msg import Transform
 
-from vpr_ros.nodes.conversions import pose_to_message
+from vpr_ros.nodes.conversions import pose_from_transform, pose_to_message
 from vpr_ros.nodes.interfaces import LoopClosure
-from vpr_ros.poses import PoseError, checked_pose
+from vpr_ros.poses import PoseError
 from vpr_ros.transforms import Matrix, RigidTransform, cross
 
 _LEAST_VARIANCE = 1e-12  # m^2 or rad^2; below, it was not measured, and has no finite inverse
@@ -71,9 +71,7 @@ def rigid_transform(message: Transform) -> RigidTransform:
     Raises:
         PoseError: a number is NaN or infinite, or the quaternion is zero.
     """
-    t, q = message.translation, message.rotation
-    pose = checked_pose((t.x, t.y, t.z), (q.x, q.y, q.z, q.w), "a transform")
-    return RigidTransform.of_pose(pose)
+    return RigidTransform.of_pose(pose_from_transform(message, "a transform"))
 
 
 def transform_message(transform: RigidTransform) -> Transform:
