@@ -469,6 +469,20 @@ class TfConfig:
         "map: in map_frame, as somebody else localizes the robot, which is no odometry",
         choices=("odom", "map"),
     )
+    broadcast: bool = _setting(
+        False,
+        "Send map_frame to odom_frame from the first accepted match on; a match names a place: "
+        "the transform is only as exact as decision.place_radius. Needs odometry",
+    )
+    broadcast_period: float = _setting(
+        0.05, "Seconds between two transforms that are sent", minimum=0.001, maximum=10.0
+    )
+    transform_tolerance: float = _setting(
+        0.2,
+        "Seconds that a transform is stamped ahead, to be good until the next one is there",
+        minimum=0.0,
+        maximum=10.0,
+    )
 
     @property
     def frame_of_poses(self) -> str:

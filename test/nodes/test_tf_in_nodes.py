@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nodes as processes that take poses from TF over DDS."""
+"""Nodes as processes that take poses from TF and send map -> odom, over DDS."""
 
 import importlib.util
 import os
@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("rclpy", reason="the nodes need ROS 2")
 
 from geometry_msgs.msg import PoseStamped
+from nav_msgs.msg import Odometry
 from node_harness import (
     START_NS,
     Observer,
@@ -24,6 +25,7 @@ from vpr_ros import pipeline
 from vpr_ros.config import PipelineConfig
 from vpr_ros.datatypes import Pose
 from vpr_ros.map_builder import Frame
+from vpr_ros.nodes.interfaces import PlaceMatch
 from vpr_ros.nodes.lifecycle_process import NodeProcessError
 from vpr_ros.place_map import PlaceMap
 
@@ -58,6 +60,14 @@ def places(tmp_path):
     return path
 
 
+def hear_tf(ear):
+    from tf2_msgs.msg import TFMessage
+
+    heard = []
+    ear.node.create_subscription(TFMessage, "/tf", lambda m: heard.extend(m.transforms), 100)
+    return heard
+
+
 def tf_publisher(ear):
     from tf2_msgs.msg import TFMessage
 
@@ -74,6 +84,13 @@ def moved(publisher, second, x):
 def at(message, second):
     message.header.stamp = stamped(PoseStamped(), stamp(second)).header.stamp
     return message
+
+
+def odometry(x, second):
+    message = Odometry()
+    message.pose.pose.position.x = float(x)
+    message.pose.pose.orientation.w = 1.0
+    return stamped(message, stamp(second), "odom")
 
 
 @needs_tf2
@@ -108,6 +125,52 @@ def test_a_mapper_takes_its_poses_from_tf(ear, tmp_path):
 
 
 @needs_tf2
+@pytest.mark.parametrize("source", ["odometry", "tf"])
+def test_a_localizer_sends_map_to_odom(ear, tmp_path, places, source):
+    settings = {"tf__broadcast": True, "pose_type": source, "pose_timeout": 2.0}
+    with node_process("localizer", tmp_path / "log", places, **settings) as process:
+        process.configure()
+        assert ear.node.count_publishers("/tf") == 0
+        process.activate()
+        heard, camera = hear_tf(ear), ear.publisher(Image, "/image")
+        by_tf = source == "tf"
+        robot = tf_publisher(ear) if by_tf else ear.publisher(Odometry, "/odom")
+
+        def show(second, seed, x):
+            if by_tf:
+                moved(robot, second, x)
+            else:
+                robot.publish(odometry(x, second))
+            camera.publish(raw_message(pattern(seed), stamp(second)))
+            return ear.wait_for_match(stamp(second))
+
+        def sent():
+            return [each for each in heard if each.header.frame_id == "map"]
+
+        assert show(50, 77, x=1.0).verdict == PlaceMatch.UNKNOWN
+        ear.spin_for(0.5)
+        assert sent() == []
+        assert show(51, 2, x=2.0).verdict == PlaceMatch.ACCEPTED
+        ear.wait_for(sent, "map -> odom")
+        t = sent()[-1].transform.translation
+        assert (sent()[-1].child_frame_id, t.x, t.y) == ("odom", 18.0, 5.0)
+        assert show(52, 1, x=2.5).verdict == PlaceMatch.ACCEPTED
+        ear.wait_for(lambda: sent()[-1].transform.translation.x == 7.5, "the next transform")
+        status = ear.wait_for_status(
+            "localizer", lambda s: s.values.get("map_to_odom sent") == "2", "two matches"
+        )
+        assert status.values["map_to_odom by"] == f"keyframe 2 of {places}"
+        process.deactivate()
+        ear.spin_for(0.3)
+        heard.clear()
+        process.activate()
+        ear.spin_for(0.5)
+        assert sent() == []  # while it was not active, the robot may have been carried away
+        ear.silence(camera)
+        ear.silence(robot)
+
+
+@needs_tf2
 def test_a_filter_takes_odometry_from_tf_but_no_map_frame(ear, tmp_path, places):
     sources = {}
     for frame in ("odom", "map"):
@@ -132,5 +195,5 @@ def test_without_tf2_a_node_cannot_be_configured_and_says_why(ear, tmp_path, pla
         status = ear.wait_for_status("localizer", lambda s: s.level == 2, "the refusal")
         assert process.state() == "unconfigured"
     said = status.message
-    assert said.startswith("cannot configure: pose_type tf needs tf2_ros")
+    assert said.startswith("cannot configure: pose_type tf and tf.broadcast need tf2_ros")
     assert "-tf2-ros-py" in said

@@ -55,9 +55,10 @@ class RouteNode(PlaceNode):
 
     @property
     def _hears_poses(self) -> bool:
-        """Keyframes take any pose, a sequence filter odometry alone: other poses may jump."""
-        filtered = self.config.sequence.mode != "off" and self.config.has_odometry
-        return self.config.pose_type != "none" and (self.learns or filtered)
+        """Keyframes take any pose; a sequence filter and a broadcast take odometry alone."""
+        config = self.config
+        moved_by = config.sequence.mode != "off" or config.tf.broadcast
+        return config.pose_type != "none" and (self.learns or (moved_by and config.has_odometry))
 
     @property
     def _poses(self) -> PoseFeed | TfPoses:
@@ -77,6 +78,8 @@ class RouteNode(PlaceNode):
         self._display.start()
         if self._hears_poses:
             self._hear_poses()
+        if self.config.tf.broadcast:
+            self._tf.broadcast(self.config, lambda stamp_ns: self._poses.at(stamp_ns, 0.0))
         if self.learns:
             for camera in self.cameras:
                 self.listen(CameraInfo, camera.info_topic, camera.take_info)
@@ -175,6 +178,7 @@ class RouteNode(PlaceNode):
         match = place_match_to_message(recognition, header, self.config.map_path, locate)
         self._matches.publish(match)
         self.slam.localized(match)
+        self._tf.localized(match)
         self._count(recognition.verdict.name)
         if recognition.cause is not Cause.NONE:
             self._count(f"not localized: {recognition.cause.value}")
@@ -227,7 +231,7 @@ class RouteNode(PlaceNode):
             }
             self._counts.setdefault("frames without pose", 0)
         counts = {name: str(count) for name, count in self._counts.items()}
-        return {**known, **counts, **self._display.facts()}
+        return {**known, **counts, **self._display.facts(), **self._tf.facts()}
 
     def _count(self, name: str, happened: bool = True) -> None:
         self._counts[name] = self._counts.get(name, 0) + happened

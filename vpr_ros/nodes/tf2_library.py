@@ -20,6 +20,7 @@ def load_tf2() -> Any:
     except ImportError as error:
         package = f"ros-{os.environ.get('ROS_DISTRO', '$ROS_DISTRO')}-tf2-ros-py"
         raise ConfigError(
-            f"pose_type tf needs tf2_ros, which is missing ({error}): sudo apt install {package}"
+            f"pose_type tf and tf.broadcast need tf2_ros, which is missing ({error}): "
+            f"sudo apt install {package}"
         ) from error
     return tf2_ros

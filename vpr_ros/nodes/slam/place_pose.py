@@ -6,6 +6,7 @@ from __future__ import annotations
 from geometry_msgs.msg import PoseWithCovarianceStamped
 
 from vpr_ros.config import SlamConfig
+from vpr_ros.datatypes import Pose
 from vpr_ros.nodes.conversions import pose_to_message
 from vpr_ros.nodes.interfaces import PlaceMatch
 from vpr_ros.poses import PoseError, checked_pose
@@ -22,6 +23,21 @@ def place_pose(match: PlaceMatch, settings: SlamConfig) -> PoseWithCovarianceSta
     Raises:
         PoseError: the keyframe has no pose, or one that cannot be.
     """
+    recorded = recorded_pose(match, settings)
+    message = PoseWithCovarianceStamped()
+    message.header.stamp, message.header.frame_id = match.header.stamp, recorded.frame_id
+    message.pose.pose = pose_to_message(recorded)
+    sigmas = [settings.position_sigma] * 3 + [settings.heading_sigma] * 3
+    message.pose.covariance = diagonal([sigma * sigma for sigma in sigmas])
+    return message
+
+
+def recorded_pose(match: PlaceMatch, settings: SlamConfig) -> Pose:
+    """The pose that the best candidate was recorded with, its frame as the settings name it.
+
+    Raises:
+        PoseError: the keyframe has no pose, or one that cannot be.
+    """
     best = match.candidates[0]
     if not best.has_pose:
         raise PoseError(
@@ -31,12 +47,7 @@ def place_pose(match: PlaceMatch, settings: SlamConfig) -> PoseWithCovarianceSta
     if not frame:
         raise PoseError(f"the pose of keyframe {best.keyframe_id} names no frame: set slam.frame")
     p, q = best.pose.position, best.pose.orientation
-    message = PoseWithCovarianceStamped()
-    message.header.stamp, message.header.frame_id = match.header.stamp, frame
-    message.pose.pose = pose_to_message(checked_pose((p.x, p.y, p.z), (q.x, q.y, q.z, q.w), frame))
-    sigmas = [settings.position_sigma] * 3 + [settings.heading_sigma] * 3
-    message.pose.covariance = diagonal([sigma * sigma for sigma in sigmas])
-    return message
+    return checked_pose((p.x, p.y, p.z), (q.x, q.y, q.z, q.w), frame)
 
 
 def described(match: PlaceMatch, settings: SlamConfig) -> str:
