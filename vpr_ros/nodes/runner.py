@@ -15,6 +15,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from vpr_ros.errors import VprError
 from vpr_ros.nodes.logging_bridge import LoggingBridge
+from vpr_ros.nodes.memory import share_arenas
 from vpr_ros.nodes.signals import on_end_signal
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 def run(make_node: Callable[[], PlaceNode]) -> int:
     """Spin a node until it is interrupted; returns the process's exit code."""
+    share_arenas()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
         _spin(make_node)
