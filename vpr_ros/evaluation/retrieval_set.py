@@ -38,6 +38,8 @@ class Relevance:
 
     positives: tuple[Indices, ...]  # [Q] arrays of database indices, ascending
     ignored: tuple[Indices, ...] = ()  # [Q] neither right nor wrong: taken out of rankings; or none
+    # Whether a query without positives is counted as missed, or not at all. Published rules differ.
+    counts_unmatched: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,3 +57,5 @@ class RetrievalSet:
     sequence_of: Indices | None = None
     database_poses: tuple[Pose | None, ...] = ()  # one for each image, or none at all
     query_poses: tuple[Pose | None, ...] = ()
+    # [D] the panorama that each database image was cut from, where only the best of each counts.
+    panorama_of: Indices | None = None

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Intervals of means: what they are for known spreads, and that sequences are kept together."""
+
+import numpy as np
+import pytest
+
+from vpr_ros.errors import DatasetError
+from vpr_ros.evaluation.metrics import bootstrap_mean
+
+
+def test_agrees_with_the_standard_error():
+    random = np.random.default_rng(1)
+    values = random.random(2000) < 0.7
+    interval = bootstrap_mean(values)
+    error = 1.96 * np.sqrt(0.7 * 0.3 / 2000)
+    assert interval.mean == values.mean()
+    assert interval.high - interval.low == pytest.approx(2 * error, rel=0.1)
+    assert interval.low < interval.mean < interval.high
+
+
+def test_copies_in_a_sequence_tell_nothing_new():
+    values = np.random.default_rng(2).random(50)
+    alone = bootstrap_mean(values)
+    copied = bootstrap_mean(np.repeat(values, 20), np.repeat(np.arange(50), 20))
+    assert copied == pytest.approx(alone)
+    assert bootstrap_mean(np.repeat(values, 20)).high < copied.high
+
+
+def test_sequences_of_unequal_length_weigh_by_it():
+    values, sequences = np.array([1.0] * 9 + [0.0]), np.array([4] * 9 + [7])
+    interval = bootstrap_mean(values, sequences)
+    assert interval == (0.9, 0.0, 1.0)
+
+
+def test_same_seed_same_interval():
+    values = np.random.default_rng(3).random(30)
+    assert bootstrap_mean(values, seed=5) == bootstrap_mean(values, seed=5)
+    assert bootstrap_mean(values, seed=5) != bootstrap_mean(values, seed=6)
+
+
+def test_nothing_to_draw_from():
+    with pytest.raises(DatasetError, match="0 values"):
+        bootstrap_mean([])
+    with pytest.raises(DatasetError, match="2 values in 1 sequences"):
+        bootstrap_mean([1.0, 2.0], np.array([0]))

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured of answers whose truth is known."""
+
+from vpr_ros.evaluation.metrics.average_precision import average_precisions, mean_average_precision
+from vpr_ros.evaluation.metrics.bootstrap import Interval, bootstrap_mean
+from vpr_ros.evaluation.metrics.calibration import (
+    RiskCoverage,
+    expected_calibration_error,
+    risk_coverage,
+)
+from vpr_ros.evaluation.metrics.cost import PlaceMemory, latency_percentiles, memory_per_place
+from vpr_ros.evaluation.metrics.localization import (
+    BUCKETS,
+    Errors,
+    bucket_shares,
+    error_percentiles,
+    localization_errors,
+)
+from vpr_ros.evaluation.metrics.precision_recall import PrecisionRecall, precision_recall
+from vpr_ros.evaluation.metrics.rankings import (
+    counted_queries,
+    counted_ranking,
+    first_hits,
+    hits_within,
+    recall_at,
+)
+
+__all__ = [
+    "BUCKETS",
+    "Errors",
+    "Interval",
+    "PlaceMemory",
+    "PrecisionRecall",
+    "RiskCoverage",
+    "average_precisions",
+    "bootstrap_mean",
+    "bucket_shares",
+    "counted_queries",
+    "counted_ranking",
+    "error_percentiles",
+    "expected_calibration_error",
+    "first_hits",
+    "hits_within",
+    "latency_percentiles",
+    "localization_errors",
+    "mean_average_precision",
+    "memory_per_place",
+    "precision_recall",
+    "recall_at",
+    "risk_coverage",
+]

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an answer costs: time of each stage, memory of each place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vpr_ros.datatypes import Features
+from vpr_ros.errors import DatasetError
+
+PERCENTS = (50.0, 90.0, 95.0, 99.0)
+TOTAL = "total"
+
+
+@dataclass(frozen=True)
+class PlaceMemory:
+    """Mean bytes that one place takes, as its features stand in memory."""
+
+    global_descriptor: float
+    local_descriptors: float
+    keypoints: float  # with their scores
+
+    @property
+    def total(self) -> float:
+        """Bytes of one place."""
+        return self.global_descriptor + self.local_descriptors + self.keypoints
+
+    def gibibytes(self, places: int) -> float:
+        """What so many places take, in GiB of 2**30 bytes: the papers' "GB"."""
+        return places * self.total / 2**30
+
+
+def latency_percentiles(
+    timings_s: Sequence[Mapping[str, float]], percents: Sequence[float] = PERCENTS
+) -> dict[str, dict[float, float]]:
+    """Stage name -> percent -> seconds; "total" last, summed where it is not given.
+
+    Args:
+        timings_s: stage name -> seconds, for each answer. A stage that an answer did not need is
+            left out of it, and of the percentiles of that stage.
+        percents: which percentiles, from 0 to 100.
+
+    Raises:
+        DatasetError: nothing was timed.
+    """
+    if not any(timings_s):
+        raise DatasetError("no timings: nothing was answered")
+    stages: dict[str, list[float]] = {}
+    for timings in timings_s:
+        for name, seconds in timings.items():
+            stages.setdefault(name, []).append(seconds)
+    totals = stages.pop(TOTAL, None) or [sum(timings.values()) for timings in timings_s]
+    return {
+        name: dict(zip(percents, np.percentile(values, percents).tolist(), strict=True))
+        for name, values in [*stages.items(), (TOTAL, totals)]
+    }
+
+
+def memory_per_place(features: Iterable[Features]) -> PlaceMemory:
+    """Mean memory of what is kept of each image.
+
+    Raises:
+        DatasetError: there are no features.
+    """
+    sizes = [
+        (
+            each.global_descriptor.nbytes,
+            each.local.descriptors.nbytes,
+            each.local.keypoints.nbytes + each.local.scores.nbytes,
+        )
+        for each in features
+    ]
+    if not sizes:
+        raise DatasetError("no features: no memory per place")
+    return PlaceMemory(*np.mean(sizes, axis=0).tolist())

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recall@N: for how many queries a right answer is among the first N."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpr_ros.errors import DatasetError
+from vpr_ros.evaluation.retrieval_set import Indices, Relevance
+
+RECALL_AT = (1, 5, 10, 20)  # the N of most papers
+MISSED = -1
+
+Rankings = Sequence[Indices]  # [Q] of [K] database indices, best first; or one array [Q, K]
+
+
+def counted_ranking(
+    ranking: Indices, ignored: Indices | None = None, panorama_of: Indices | None = None
+) -> Indices:
+    """What of one query's ranking counts, in its order.
+
+    Args:
+        ranking: database indices, best first, [K].
+        ignored: those that are neither right nor wrong: what follows moves up.
+        panorama_of: [D] the panorama that each database image was cut from: of each only the best
+            counts (Torii et al., 24/7 Place Recognition by View Synthesis, CVPR 2015).
+    """
+    ranked = np.asarray(ranking, np.int64)
+    if ignored is not None and len(ignored):
+        ranked = ranked[~np.isin(ranked, ignored)]
+    if panorama_of is not None and len(ranked):
+        _, firsts = np.unique(panorama_of[ranked], return_index=True)
+        ranked = ranked[np.sort(firsts)]
+    return ranked
+
+
+def first_hits(
+    rankings: Rankings, relevance: Relevance, panorama_of: Indices | None = None
+) -> Indices:
+    """Place of the first right answer in each ranking, [Q] from 0; MISSED where there is none.
+
+    Args:
+        rankings: one for each query; they may end early, and then miss what would have followed.
+        relevance: what is right.
+        panorama_of: as ``counted_ranking`` takes it.
+
+    Raises:
+        DatasetError: there are not as many rankings as queries.
+    """
+    _check_lengths(rankings, relevance)
+    hits = np.full(len(rankings), MISSED, np.int64)
+    for query, ranking in enumerate(rankings):
+        ignored = relevance.ignored[query] if relevance.ignored else None
+        counted = counted_ranking(ranking, ignored, panorama_of)
+        right = np.flatnonzero(np.isin(counted, relevance.positives[query]))
+        if len(right):
+            hits[query] = right[0]
+    return hits
+
+
+def counted_queries(relevance: Relevance) -> NDArray[np.bool_]:
+    """Which queries a rule counts, [Q]: all, or those that have a positive."""
+    if relevance.counts_unmatched:
+        return np.ones(len(relevance.positives), bool)
+    return np.array([len(each) > 0 for each in relevance.positives], bool)
+
+
+def hits_within(hits: Indices, count: int) -> NDArray[np.bool_]:
+    """Whether a right answer is among the first ``count``, [Q], given ``first_hits``."""
+    return np.asarray((hits != MISSED) & (hits < count), bool)
+
+
+def recall_at(
+    rankings: Rankings,
+    relevance: Relevance,
+    counts: Sequence[int] = RECALL_AT,
+    panorama_of: Indices | None = None,
+) -> dict[int, float]:
+    """Part of the queries with a right answer among their first N, for each N.
+
+    As in Arandjelovic et al., NetVLAD, CVPR 2016, and all of the papers since. Queries without
+    positives count as the rule says (``Relevance.counts_unmatched``).
+
+    Raises:
+        DatasetError: there are not as many rankings as queries, or no query counts.
+    """
+    hits = first_hits(rankings, relevance, panorama_of)
+    counted = counted_queries(relevance)
+    if not counted.any():
+        raise DatasetError("no query has a positive: the positives' distance may be too small")
+    return {count: float(hits_within(hits, count)[counted].mean()) for count in counts}
+
+
+def _check_lengths(rankings: Rankings, relevance: Relevance) -> None:
+    if len(rankings) != len(relevance.positives):
+        raise DatasetError(
+            f"{len(rankings)} rankings for {len(relevance.positives)} queries: not of one data set"
+        )
