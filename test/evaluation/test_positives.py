@@ -83,7 +83,7 @@ def test_twenty_thousand_on_both_sides():
 
 @pytest.mark.parametrize(
     ("distance", "max_angle", "said"),
-    [(0.0, None, "distance = 0"), (math.nan, None, "distance"), (1.0, 0.0, "angle = 0")],
+    [(-1.0, None, "distance = -1"), (math.nan, None, "distance"), (1.0, 0.0, "angle = 0")],
 )
 def test_bad_limits(distance, max_angle, said):
     places = Places(np.zeros((1, 2)), orientations_of([0.0]))

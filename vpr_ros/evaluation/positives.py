@@ -66,7 +66,7 @@ def positives_within(
         max_angle: radians between the orientations; None leaves them out of it.
 
     Raises:
-        DatasetError: a limit is no positive number, or orientations are asked for and not known.
+        DatasetError: a limit is out of range, or orientations are asked for and not known.
     """
     _check(queries, database, max_distance, max_angle)
     found: list[Indices] = [np.empty(0, np.int64)] * len(queries.positions)
@@ -115,8 +115,8 @@ def _near(
 
 
 def _check(queries: Places, database: Places, max_distance: float, max_angle: float | None) -> None:
-    if not (max_distance > 0.0 and math.isfinite(max_distance)):
-        raise DatasetError(f"distance = {max_distance}: must be more than 0 m")
+    if not (max_distance >= 0.0 and math.isfinite(max_distance)):
+        raise DatasetError(f"distance = {max_distance}: must be 0 m or more")
     if queries.positions.shape[1] != database.positions.shape[1]:
         raise DatasetError("queries and database do not both have two or three coordinates")
     if max_angle is None:

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The published data sets and plain folders, each read by the rules that its numbers follow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vpr_ros.errors import DatasetError
+from vpr_ros.evaluation.protocols import (
+    msls,
+    nordland,
+    pittsburgh,
+    plain_csv,
+    plain_json,
+    revisited,
+    robotcar,
+    san_francisco,
+    tokyo247,
+    utm_folder,
+)
+from vpr_ros.evaluation.protocols.base import Option, Protocol, Value
+from vpr_ros.evaluation.protocols.msls_challenge import write_predictions
+from vpr_ros.evaluation.protocols.robotcar import write_poses
+from vpr_ros.evaluation.retrieval_set import RetrievalSet
+
+__all__ = [
+    "PROTOCOLS",
+    "Option",
+    "Protocol",
+    "Value",
+    "read_set",
+    "write_poses",
+    "write_predictions",
+]
+
+PROTOCOLS: dict[str, Protocol] = {
+    "msls": msls.PROTOCOL,
+    "pitts30k": pittsburgh.PITTS30K,
+    "pitts250k": pittsburgh.PITTS250K,
+    "tokyo247": tokyo247.PROTOCOL,
+    "nordland": nordland.NORDLAND_27592,
+    "nordland-2760": nordland.NORDLAND_2760,
+    "nordland-3450": nordland.NORDLAND_3450,
+    "robotcar-seasons-v2": robotcar.PROTOCOL,
+    "san-francisco": san_francisco.PROTOCOL,
+    "roxford5k": revisited.ROXFORD5K,
+    "rparis6k": revisited.RPARIS6K,
+    "utm": utm_folder.PROTOCOL,
+    "csv": plain_csv.PROTOCOL,
+    "json": plain_json.PROTOCOL,
+}
+
+
+def read_set(name: str, folder: Path, **options: Value) -> RetrievalSet:
+    """Read a data set by the name of its protocol.
+
+    Raises:
+        DatasetError: there is no protocol of that name, or as ``Protocol.read``.
+    """
+    if name not in PROTOCOLS:
+        raise DatasetError(f"no protocol {name!r}; known: {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name].read(folder, **options)

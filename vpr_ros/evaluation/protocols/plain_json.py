@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plain folders with ``positives.json``: which images show the place of which.
+
+``{"40": [0, 1, 2], ...}``: number of a query -> numbers of right database images, from 0, in the
+order of the names (``frame2`` before ``frame10``). Either with the folders ``database`` and
+``queries``, or with one folder ``images``: a walk that comes back to places it has been at. There,
+every image with an entry is a query, and its database is what was seen before it: images after
+it, and the last ``recent`` before it, which show its place without being a loop, are ignored.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vpr_ros.errors import DatasetError
+from vpr_ros.evaluation.datasets import ImageFolder
+from vpr_ros.evaluation.image_files import ImageFiles
+from vpr_ros.evaluation.protocols.base import Option, Protocol
+from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
+
+FILE = "positives.json"
+SEQUENCE_IMAGES = 10  # neighbors of one walk are right or wrong together
+
+
+class _Subset:
+    """Some of the images of a folder."""
+
+    def __init__(self, images: ImageFiles, chosen: list[int]) -> None:
+        self.names = [images.names[index] for index in chosen]
+        self.read = ImageFiles(images.root, self.names).read
+
+
+def read(folder: Path, truth: str = FILE, recent: int = 10) -> RetrievalSet:
+    """One walk or two, with the file of positives."""
+    entries = _entries(folder / truth)
+    if (folder / "queries").is_dir():
+        return _two_walks(folder, entries, folder / truth)
+    return _one_walk(folder, entries, folder / truth, recent)
+
+
+PROTOCOL = Protocol(
+    "plain folders with positives.json: as that says",
+    read,
+    {
+        "truth": Option(FILE, "the file"),
+        "recent": Option(10, "images before one of the same walk that do not count"),
+    },
+)
+
+
+def _two_walks(folder: Path, entries: dict[int, Indices], path: Path) -> RetrievalSet:
+    database, queries = (_images(folder / name) for name in ("database", "queries"))
+    _check_range(entries, len(queries.names), len(database.names), path)
+    none = np.empty(0, np.int64)
+    positives = tuple(entries.get(index, none) for index in range(len(queries.names)))
+    return RetrievalSet(
+        folder.name,
+        database,
+        queries,
+        {FILE: Relevance(positives)},
+        sequence_of=np.arange(len(queries.names)) // SEQUENCE_IMAGES,
+    )
+
+
+def _one_walk(folder: Path, entries: dict[int, Indices], path: Path, recent: int) -> RetrievalSet:
+    images = _images(folder / "images" if (folder / "images").is_dir() else folder)
+    count = len(images.names)
+    _check_range(entries, count, count, path)
+    chosen = sorted(entries)
+    every = np.arange(count)
+    # Views of one array: ignoring half of all pairs takes no memory.
+    ignored = [every[max(0, query - recent) :] for query in chosen]
+    for query, positives in entries.items():
+        if len(positives) and positives[-1] >= max(0, query - recent):
+            raise DatasetError(
+                f"{path}: image {query} has positive {positives[-1]}, which is not more than "
+                f"{recent} images before it: say a smaller recent"
+            )
+    return RetrievalSet(
+        folder.name,
+        images,
+        _Subset(images, chosen),
+        {FILE: Relevance(tuple(entries[query] for query in chosen), tuple(ignored))},
+        sequence_of=np.array(chosen) // SEQUENCE_IMAGES,
+    )
+
+
+def _images(folder: Path) -> ImageFiles:
+    return ImageFiles(folder, [path.name for path in ImageFolder(folder).paths])
+
+
+def _entries(path: Path) -> dict[int, Indices]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DatasetError(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise DatasetError(f"{path}: not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise DatasetError(f"{path}: must be an object: query -> list of positives")
+    entries = {_query(key, path): _positives(key, value, path) for key, value in content.items()}
+    if not any(map(len, entries.values())):
+        raise DatasetError(f"{path}: no query has positives")
+    return entries
+
+
+def _query(key: str, path: Path) -> int:
+    if not key.isdecimal():
+        raise DatasetError(f"{path}: query {key!r}: must be a number of an image, from 0")
+    return int(key)
+
+
+def _positives(key: str, value: Any, path: Path) -> Indices:
+    is_list = isinstance(value, list) and all(type(each) is int for each in value)
+    if not is_list:
+        raise DatasetError(f"{path}: query {key}: must be a list of numbers of images")
+    return np.unique(np.array(value, np.int64))
+
+
+def _check_range(entries: dict[int, Indices], queries: int, database: int, path: Path) -> None:
+    for query, positives in entries.items():
+        if query >= queries:
+            raise DatasetError(f"{path}: query {query}, but there are {queries} images, from 0")
+        if len(positives) and not 0 <= positives[0] <= positives[-1] < database:
+            raise DatasetError(
+                f"{path}: query {query} has positive {positives[-1]} of {database} images, from 0"
+            )

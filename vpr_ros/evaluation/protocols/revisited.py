@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Revisited Oxford and Paris (Radenovic et al., CVPR 2018): 70 queries, mAP at three levels.
+
+As the authors' code (github.com/filipradenovic/revisitop) sets them up:
+
+- easy: images labeled easy are right, hard ones are ignored;
+- medium: both are right;
+- hard: hard ones are right, easy ones are ignored.
+
+Images labeled junk are always ignored; queries without right images are left out of the mean.
+Queries are cropped to the box that their ground truth gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vpr_ros.datatypes import ImageArray
+from vpr_ros.errors import DatasetError, ImageError
+from vpr_ros.evaluation.image_files import ImageFiles
+from vpr_ros.evaluation.protocols.base import Protocol
+from vpr_ros.evaluation.protocols.plain_pickle import read_pickle
+from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
+
+LEVELS = ("easy", "medium", "hard")  # "medium" is the one that papers quote alone
+_LABELS = ("easy", "hard", "junk")
+_RIGHT = {"easy": ("easy",), "medium": ("easy", "hard"), "hard": ("hard",)}
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom, pixels; the last two are outside
+
+
+class CroppedImages:
+    """Images of which only a box is shown."""
+
+    def __init__(self, images: ImageFiles, boxes: Sequence[Box]) -> None:
+        """Take the images and one box for each."""
+        self._images = images
+        self._boxes = boxes
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Paths below the folder."""
+        return self._images.names
+
+    def read(self, index: int) -> ImageArray:
+        """The box of one image, RGB, uint8 [H, W, 3].
+
+        Raises:
+            ImageError: the image is missing or damaged, or the box lies outside of it.
+        """
+        left, top, right, bottom = self._boxes[index]
+        crop = self._images.read(index)[max(0, top) : bottom, max(0, left) : right]
+        if crop.size == 0:
+            raise ImageError(f"{self._images.path(index)}: the query's box lies outside of it")
+        return np.ascontiguousarray(crop)
+
+
+def read(folder: Path, name: str) -> RetrievalSet:
+    """The images in ``jpg`` and the ground truth ``gnd_NAME.pkl``."""
+    path = folder / f"gnd_{name}.pkl"
+    content = read_pickle(path)
+    if not isinstance(content, Mapping) or not {"gnd", "imlist", "qimlist"} <= set(content):
+        raise DatasetError(f"{path}: not a ground truth with gnd, imlist and qimlist")
+    database, queries = _names(content["imlist"]), _names(content["qimlist"])
+    truths = list(content["gnd"])
+    if len(truths) != len(queries):
+        raise DatasetError(f"{path}: {len(truths)} entries of gnd for {len(queries)} queries")
+    labels = [_labels(each, len(database), path) for each in truths]
+    boxes = [_box(each, path) for each in truths]
+    return RetrievalSet(
+        name,
+        ImageFiles(folder / "jpg", database),
+        CroppedImages(ImageFiles(folder / "jpg", queries), boxes),
+        {level: _relevance(labels, _RIGHT[level]) for level in LEVELS},
+    )
+
+
+ROXFORD5K = Protocol("Revisited Oxford: mAP, easy, medium, hard", partial(read, name="roxford5k"))
+RPARIS6K = Protocol("Revisited Paris: mAP, easy, medium, hard", partial(read, name="rparis6k"))
+
+
+def _names(listed: Any) -> list[str]:
+    return [f"{name}.jpg" for name in listed]
+
+
+def _labels(truth: Any, count: int, path: Path) -> dict[str, Indices]:
+    found = {}
+    for label in _LABELS:
+        try:
+            indices = np.unique(np.asarray(truth[label], float)).astype(np.int64)
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise DatasetError(f"{path}: an entry of gnd has no indices {label!r}") from error
+        if len(indices) and not 0 <= indices[0] <= indices[-1] < count:
+            raise DatasetError(f"{path}: {label!r} names image {indices[-1]} of {count}")
+        found[label] = indices
+    return found
+
+
+def _box(truth: Any, path: Path) -> Box:
+    try:
+        left, top, right, bottom = (round(float(value)) for value in truth["bbx"])
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise DatasetError(f"{path}: an entry of gnd has no box bbx of four numbers") from error
+    return left, top, right, bottom
+
+
+def _relevance(labels: list[dict[str, Indices]], right: tuple[str, ...]) -> Relevance:
+    def union(each: dict[str, Indices], names: Sequence[str]) -> Indices:
+        return np.unique(np.concatenate([each[name] for name in names]))
+
+    rest = [label for label in _LABELS if label not in right]
+    return Relevance(
+        tuple(union(each, right) for each in labels), tuple(union(each, rest) for each in labels)
+    )

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RobotCar Seasons v2 (Maddern et al., IJRR 2017; Sattler et al., CVPR 2018; Toft et al., 2020).
+
+The pose of the best match stands for the query's own. It is right within 0.25 m and 2 degrees,
+0.5 m and 5 degrees, 5 m and 10 degrees, for each condition (www.visuallocalization.net). Each of
+the three is a rule here, whose recall@1 is the published percentage: queries that no database
+image is so close to count, and are always missed.
+
+The split ``train`` has poses for everybody. Those of ``test`` are known to the benchmark's server
+alone: ``write_poses`` makes the file that it takes. Queries are of the rear camera. Papers do not
+say which cameras' images make their database; the benchmark's own places all three in the model.
+The default is the rear camera, since no other looks the same way within 10 degrees.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from vpr_ros.datatypes import Pose
+from vpr_ros.errors import DatasetError, VprError
+from vpr_ros.evaluation.ground_truth.matrices import inverse, matrix_of, pose_of
+from vpr_ros.evaluation.image_files import ImageFiles
+from vpr_ros.evaluation.metrics.localization import BUCKETS
+from vpr_ros.evaluation.metrics.rankings import Rankings
+from vpr_ros.evaluation.positives import Places, positives_within
+from vpr_ros.evaluation.protocols.base import Option, Protocol
+from vpr_ros.evaluation.protocols.nvm import read_nvm
+from vpr_ros.evaluation.protocols.planar import grouped, numbered
+from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
+from vpr_ros.evaluation.tables import read_lines
+
+REFERENCE = "overcast-reference"
+NIGHT = ("night", "night-rain")
+FRAME = "robotcar"
+
+
+def read(folder: Path, split: str = "train", cameras: str = "rear") -> RetrievalSet:
+    """The images in images/CONDITION/CAMERA, the model of the reference, the list of a split."""
+    if split not in ("train", "test"):
+        raise DatasetError(f"split = {split!r}: RobotCar Seasons v2 has train, test")
+    model = read_nvm(folder / "3D-models" / "all-merged" / "all.nvm", FRAME)
+    wanted = cameras.split(",")
+    database = {_jpg(name): pose for name, pose in model.items() if _camera(name) in wanted}
+    if not database:
+        raise DatasetError(f"{folder}: all.nvm has no images of camera {cameras}")
+    path = folder / f"robotcar_v2_{split}.txt"
+    queries = _train(path) if split == "train" else {_jpg(line): None for line in read_lines(path)}
+    if not queries:
+        raise DatasetError(f"{path}: no images")
+    database_poses, query_poses = tuple(database.values()), tuple(queries.values())
+    labels = [name.partition("/")[0] for name in queries]
+    return RetrievalSet(
+        f"robotcar-seasons-v2-{split}",
+        ImageFiles(folder / "images", list(database)),
+        ImageFiles(folder / "images", list(queries)),
+        _relevance(query_poses, database_poses) if split == "train" else {},
+        _conditions(labels),
+        numbered(labels),  # each condition is one drive
+        database_poses,
+        query_poses if split == "train" else (),
+    )
+
+
+PROTOCOL = Protocol(
+    "RobotCar Seasons v2: within 0.25 m and 2 deg, 0.5 m and 5 deg, 5 m and 10 deg",
+    read,
+    {
+        "split": Option("train", "train, or test: the benchmark's, whose truth is secret"),
+        "cameras": Option("rear", "of the database, with commas: left,rear,right"),
+    },
+)
+
+
+def write_poses(path: Path, data: RetrievalSet, rankings: Rankings) -> None:
+    """Write the best match's pose for each query as www.visuallocalization.net takes it.
+
+    Lines of ``camera/image.jpg qw qx qy qz tx ty tz``, the transform from the world to the camera.
+
+    Raises:
+        DatasetError: there are not as many rankings as queries, or the file cannot be written.
+    """
+    if len(rankings) != len(data.queries.names):
+        raise DatasetError(f"{len(rankings)} rankings for {len(data.queries.names)} queries")
+    lines = []
+    for name, ranking in zip(data.queries.names, rankings, strict=True):
+        pose = data.database_poses[ranking[0]] if len(ranking) else None
+        if pose is not None:  # the server takes an image that is not listed for not found
+            lines.append(_line(name, pose))
+    try:
+        path.write_text("".join(lines), encoding="utf-8")
+    except OSError as error:
+        raise DatasetError(f"{path}: {error.strerror}") from error
+
+
+def _line(name: str, pose: Pose) -> str:
+    camera_T_world = pose_of(inverse(matrix_of(pose)), FRAME)
+    x, y, z, w = camera_T_world.orientation
+    values = (w, x, y, z, *camera_T_world.position)
+    short = name.partition("/")[2]  # without the condition: stamps are unique
+    return " ".join([short, *(f"{value:.12g}" for value in values)]) + "\n"
+
+
+def _relevance(
+    queries: tuple[Pose | None, ...], database: tuple[Pose | None, ...]
+) -> dict[str, Relevance]:
+    ours, theirs = Places.of_poses(queries), Places.of_poses(database)
+    return {
+        f"{meters:g} m, {math.degrees(radians):g} deg": Relevance(
+            positives_within(ours, theirs, meters, radians), counts_unmatched=True
+        )
+        for meters, radians in BUCKETS
+    }
+
+
+def _conditions(labels: list[str]) -> dict[str, Indices]:
+    """Each condition, and day and night as the benchmark sums them up."""
+    sums = ["night (all)" if label in NIGHT else "day (all)" for label in labels]
+    return {**grouped(labels), **grouped(sums)}
+
+
+def _train(path: Path) -> dict[str, Pose | None]:
+    """Image -> pose: each line is a name and the 16 numbers of world_T_camera, row by row."""
+    poses: dict[str, Pose | None] = {}
+    for count, line in enumerate(read_lines(path), start=1):
+        name, *texts = line.split()
+        try:
+            matrix = np.array([float(text) for text in texts]).reshape(4, 4)
+            poses[_jpg(name)] = pose_of(matrix, FRAME)
+        except (ValueError, VprError) as error:
+            raise DatasetError(
+                f"{path}: entry {count}: not a name and a 4 x 4 pose: {error}"
+            ) from error
+    return poses
+
+
+def _camera(name: str) -> str:
+    return name.split("/")[-2] if name.count("/") else ""
+
+
+def _jpg(name: str) -> str:
+    """Lists and model name .png files; the images are handed out as .jpg."""
+    return name.removeprefix("./").removesuffix(".png").removesuffix(".jpg") + ".jpg"
