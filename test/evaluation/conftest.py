@@ -61,6 +61,24 @@ class Bags:
         pose = TYPESTORE.types[kind](self._pose(x), np.zeros(36))
         return self._message(topic, f"{kind}Stamped", stamp_ns, self._header(stamp_ns, "map"), pose)
 
+    def fix(self, topic, stamp_ns, latitude, longitude, status=0):
+        make = TYPESTORE.types
+        state = make["sensor_msgs/msg/NavSatStatus"](status, 1)
+        fields = (self._header(stamp_ns), state, latitude, longitude, 50.0, np.zeros(9), 0)
+        return self._message(topic, "sensor_msgs/msg/NavSatFix", stamp_ns, *fields)
+
+    def transforms(self, topic, stamp_ns, *transforms):
+        """Each is (parent, child, (x, y, z), (qx, qy, qz, qw))."""
+        make = TYPESTORE.types
+        stamped = []
+        for parent, child, position, orientation in transforms:
+            moved = make["geometry_msgs/msg/Vector3"](*map(float, position))
+            turned = make["geometry_msgs/msg/Quaternion"](*map(float, orientation))
+            transform = make["geometry_msgs/msg/Transform"](moved, turned)
+            header = self._header(stamp_ns, parent)
+            stamped.append(make["geometry_msgs/msg/TransformStamped"](header, child, transform))
+        return self._message(topic, "tf2_msgs/msg/TFMessage", stamp_ns, stamped)
+
     def camera(self, topic, stamp_ns, focal=100.0):
         region = TYPESTORE.types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
         k = np.array([focal, 0.0, 40.0, 0.0, focal, 30.0, 0.0, 0.0, 1.0])

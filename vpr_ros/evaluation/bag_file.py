@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from rosbags.typesys.store import Typestore
 
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.bag_topics import Topic
-from vpr_ros.evaluation.frames import OnError
+from vpr_ros.evaluation.frames import OnError, located
 
 STORAGE_SUFFIXES = (".mcap", ".db3")
 _IDL_RULE = "=" * 80 + "\n"
@@ -61,26 +61,57 @@ class BagFile:
         Raises:
             DatasetError: the bag is closed or damaged.
         """
-        if not self._reader.is_open:
-            raise DatasetError(f"{self.path}: closed: read the bag inside its with block")
-        connections = [each for each in self._reader.connections if each.topic == topic.name]
-        typestore = self._typestore(connections)
-        for log_ns, data in self._raw(connections):
+        decode = self.decoder(topic)
+        for log_ns, data in self.raw_messages(topic):
             try:
-                message: Any = typestore.deserialize_cdr(data, topic.type)
-            except Exception as error:  # as above
-                where = f"{topic.name} at {log_ns} ns"
-                on_error(DatasetError(f"{where}: not a {topic.type}: {error}"))
+                message = decode(data)
+            except DatasetError as error:
+                on_error(located(error, f"{topic.name} at {log_ns} ns"))
                 continue
             yield log_ns, message
 
-    def _raw(self, connections: list[Connection]) -> Iterator[tuple[int, bytes]]:
+    def raw_messages(
+        self, topic: Topic, start_ns: int | None = None
+    ) -> Iterator[tuple[int, bytes]]:
+        """(Time of recording in nanoseconds, serialized message) of one topic.
+
+        Args:
+            topic: one of ``topics``.
+            start_ns: begin with what was recorded at this time or later; what was before is not
+                read from the disk where the bag has an index.
+
+        Raises:
+            DatasetError: the bag is closed or damaged.
+        """
+        connections = self._connections(topic)
         try:
             # Without a connection rosbags would read all topics.
-            for _, log_ns, data in self._reader.messages(connections) if connections else ():
+            found = self._reader.messages(connections, start=start_ns) if connections else ()
+            for _, log_ns, data in found:
                 yield log_ns, data
         except Exception as error:  # as above
             raise self._damaged(error) from error
+
+    def decoder(self, topic: Topic) -> Callable[[bytes], Any]:
+        """What turns serialized messages of a topic into messages; DatasetError where it cannot.
+
+        Raises:
+            DatasetError: the bag is closed, or its definitions are damaged.
+        """
+        typestore = self._typestore(self._connections(topic))
+
+        def decode(data: bytes) -> Any:
+            try:
+                return typestore.deserialize_cdr(data, topic.type)
+            except Exception as error:  # as above
+                raise DatasetError(f"not a {topic.type}: {error}") from error
+
+        return decode
+
+    def _connections(self, topic: Topic) -> list[Connection]:
+        if not self._reader.is_open:
+            raise DatasetError(f"{self.path}: closed: read the bag inside its with block")
+        return [each for each in self._reader.connections if each.topic == topic.name]
 
     def _typestore(self, connections: list[Connection]) -> Typestore:
         """The bag's own definitions, or those of Humble: older bags carry none.

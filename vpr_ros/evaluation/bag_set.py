@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two recordings, or one that comes back to its places, as queries and the database for them."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vpr_ros.datatypes import Pose
+from vpr_ros.errors import DatasetError
+from vpr_ros.evaluation.bag_file import BagFile
+from vpr_ros.evaluation.bag_images import BagImages, ImageEntry, image_entries
+from vpr_ros.evaluation.bag_topics import find_image_topic
+from vpr_ros.evaluation.frames import located
+from vpr_ros.evaluation.ground_truth import TruthReader, poses_at
+from vpr_ros.evaluation.positives import MAX_ANGLE, MAX_DISTANCE, Places, positives_within
+from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
+from vpr_ros.poses import distance
+
+_LOGGER = logging.getLogger(__name__)
+
+SEQUENCE_S = 10.0  # seconds of a drive whose images are right or wrong together
+
+
+@dataclass(frozen=True)
+class BagOptions:
+    """How recordings are read and judged.
+
+    Attributes:
+        image_topic: an Image or CompressedImage; empty: the only one.
+        truth: where the true poses come from, as ``ground_truth.source`` explains.
+        query_truth: the same for the query's recording; empty: as ``truth``.
+        max_distance: meters within which a database image is right.
+        max_angle: radians that both may look apart; None: any.
+        min_interval: seconds between two images that are taken; 0 takes all.
+        recent_s: in one recording against itself, seconds before a query that do not count.
+        recent_distance: the same in meters that were driven.
+    """
+
+    image_topic: str = ""
+    truth: str = ""
+    query_truth: str = ""
+    max_distance: float = MAX_DISTANCE
+    max_angle: float | None = MAX_ANGLE
+    min_interval: float = 0.0
+    recent_s: float = 20.0
+    recent_distance: float = 20.0
+
+
+@dataclass(frozen=True)
+class _Drive:
+    images: BagImages
+    poses: tuple[Pose, ...]
+
+
+def read_bag_set(
+    map_bag: Path, query_bag: Path | None = None, options: BagOptions | None = None
+) -> RetrievalSet:
+    """Queries of one recording, looked for in another; or a recording's own loop closures.
+
+    Images at whose stamps the truth is not known are left out of both sides, since nobody can say
+    whether they are right.
+
+    Args:
+        map_bag: the recording that is the database.
+        query_bag: the recording of the queries. Without one, every image of ``map_bag`` is looked
+            for among those before it; those after it, and the last ones before it, which show
+            its place without being a loop, are ignored.
+        options: what is read and judged.
+
+    Raises:
+        DatasetError: a bag cannot be read, a topic or the truth is not there, the truth does not
+            belong to the images, or no query shows a place of the database.
+    """
+    settings = options or BagOptions()
+    _check(settings)
+    truths = TruthReader()
+    database = _drive(map_bag, settings.truth, settings, truths)
+    if query_bag is None:
+        queries, ignored = database, _recent(database, settings)
+    else:
+        source = settings.query_truth or settings.truth
+        queries, ignored = _drive(query_bag, source, settings, truths), ()
+        _check_frames(database, queries)
+    positives = _positives(queries, database, ignored, settings)
+    return RetrievalSet(
+        map_bag.stem if query_bag is None else f"{query_bag.stem} in {map_bag.stem}",
+        database.images,
+        queries.images,
+        {_rule(settings): Relevance(positives, ignored)},
+        sequence_of=_stretches(queries.images.stamps_ns),
+        database_poses=database.poses,
+        query_poses=queries.poses,
+    )
+
+
+def _drive(path: Path, truth: str, settings: BagOptions, truths: TruthReader) -> _Drive:
+    bag = BagFile(path)
+    try:
+        topic = find_image_topic(bag.topics, settings.image_topic)
+        entries = sorted(image_entries(bag, topic))  # by their stamps
+        if not entries:
+            raise DatasetError(f"{topic.name}: no images in it")
+        stamps_ns = [entry.stamp_ns for entry in entries]
+        # Before images are left out: a KITTI file has one pose for each.
+        poses = poses_at(truths.read(bag, truth, stamps_ns), stamps_ns)
+    except DatasetError as error:
+        raise located(error, str(path)) if str(path) not in str(error) else error from None
+    finally:
+        bag.close()
+    kept = _spaced(entries, settings.min_interval)
+    known = [index for index in kept if poses[index] is not None]
+    if len(known) < len(kept):
+        _LOGGER.warning(
+            "%s: %d of %d images are left out: the truth is not known at their stamps",
+            path,
+            len(kept) - len(known),
+            len(kept),
+        )
+    if not known:
+        raise DatasetError(f"{path}: no image whose true pose is known")
+    images = BagImages(path, topic, [entries[index] for index in known])
+    return _Drive(images, tuple(pose for index in known if (pose := poses[index]) is not None))
+
+
+def _spaced(entries: Sequence[ImageEntry], min_interval: float) -> list[int]:
+    """Images that come at least so many seconds after the last one that was taken."""
+    kept: list[int] = []
+    for index, entry in enumerate(entries):
+        last = entries[kept[-1]].stamp_ns if kept else None
+        if last is None or not 0 <= entry.stamp_ns - last < min_interval * 1e9:
+            kept.append(index)
+    return kept
+
+
+def _recent(drive: _Drive, settings: BagOptions) -> tuple[Indices, ...]:
+    """For each image those after it, and those before it that are no loop: views of one array."""
+    steps = [distance(*pair) for pair in zip(drive.poses, drive.poses[1:], strict=False)]
+    driven = np.concatenate([[0.0], np.cumsum(steps)])
+    stamps = np.asarray(drive.images.stamps_ns, np.int64)
+    every = np.arange(len(stamps))
+    by_time = np.searchsorted(stamps, stamps - round(settings.recent_s * 1e9), "left")
+    by_distance = np.searchsorted(driven, driven - settings.recent_distance, "left")
+    firsts = np.minimum(np.minimum(by_time, by_distance), every)
+    return tuple(every[first:] for first in firsts.tolist())
+
+
+def _positives(
+    queries: _Drive, database: _Drive, ignored: tuple[Indices, ...], settings: BagOptions
+) -> tuple[Indices, ...]:
+    ours, theirs = Places.of_poses(queries.poses), Places.of_poses(database.poses)
+    found = positives_within(ours, theirs, settings.max_distance, settings.max_angle)
+    if ignored:
+        found = tuple(each[each < others[0]] for each, others in zip(found, ignored, strict=True))
+    if not any(map(len, found)):
+        raise DatasetError(
+            f"no query has a database image within {_rule(settings)}: are both trajectories of one "
+            "frame, and does the drive come back?"
+        )
+    return found
+
+
+def _stretches(stamps_ns: Sequence[int]) -> Indices:
+    """[Q] the stretch of the drive that each query belongs to."""
+    stamps = np.asarray(stamps_ns, np.int64)
+    return np.asarray((stamps - stamps.min()) // round(SEQUENCE_S * 1e9), np.int64)
+
+
+def _rule(settings: BagOptions) -> str:
+    angle = settings.max_angle
+    return f"{settings.max_distance:g} m" + (f", {math.degrees(angle):g} deg" if angle else "")
+
+
+def _check(settings: BagOptions) -> None:
+    for name in ("min_interval", "recent_s", "recent_distance"):
+        value = getattr(settings, name)
+        if not (value >= 0.0 and math.isfinite(value)):
+            raise DatasetError(f"{name} = {value}: must be 0 or more")
+
+
+def _check_frames(database: _Drive, queries: _Drive) -> None:
+    ours, theirs = queries.poses[0].frame_id, database.poses[0].frame_id
+    if ours != theirs:
+        raise DatasetError(
+            f"the truth of the queries is given in frame {ours!r}, that of the database in "
+            f"{theirs!r}: they cannot be compared"
+        )

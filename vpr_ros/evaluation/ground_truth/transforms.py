@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ground truth of tf2_msgs/TFMessage: one frame in another, along the chain between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpr_ros.datatypes import Pose
+from vpr_ros.errors import DatasetError
+from vpr_ros.evaluation.ground_truth.matrices import inverse, matrix_of, pose_of
+from vpr_ros.evaluation.tracks import MAX_GAP_S, Track, pose_buffer
+from vpr_ros.poses import PoseBuffer, checked_pose
+
+TF_TYPE = "tf2_msgs/msg/TFMessage"
+STATIC_TOPIC = "tf_static"
+
+Matrix = NDArray[np.float64]
+
+
+class TransformTree:
+    """The transforms of a recording; each frame has one parent, as tf2 demands."""
+
+    def __init__(self, max_gap: float = MAX_GAP_S) -> None:
+        """Start empty.
+
+        Args:
+            max_gap: seconds between two transforms that are still interpolated.
+        """
+        self._max_gap = max_gap
+        self._parents: dict[str, str] = {}
+        self._static: dict[str, Matrix] = {}  # parent_T_child, by child
+        self._moving: dict[str, list[tuple[int, Pose]]] = {}  # the same over time
+        self._buffers: dict[str, PoseBuffer] = {}
+
+    def add(self, message: Any, is_static: bool) -> None:
+        """Take the transforms of one message.
+
+        Raises:
+            DatasetError: a frame has two parents.
+            PoseError: a transform is not finite, or its quaternion is zero.
+        """
+        for each in message.transforms:
+            parent, child = _bare(each.header.frame_id), _bare(each.child_frame_id)
+            if self._parents.setdefault(child, parent) != parent:
+                raise DatasetError(
+                    f"frame {child} has two parents, {self._parents[child]} and {parent}: a "
+                    "second publisher was recorded"
+                )
+            pose = _pose(each.transform, parent)
+            if is_static:
+                self._static[child] = matrix_of(pose)
+                continue
+            stamp = each.header.stamp
+            stamp_ns = int(stamp.sec) * 10**9 + int(stamp.nanosec)
+            self._moving.setdefault(child, []).append((stamp_ns, pose))
+            self._buffers.pop(child, None)
+
+    def track(self, target: str, source: str) -> Track:
+        """The pose of ``source`` in ``target`` at every stamp of what moves between them.
+
+        Stamps that some part of the chain does not cover are left out.
+
+        Raises:
+            DatasetError: no chain joins the two, or nothing of it moves.
+        """
+        up, down = self._chain(source, target), self._chain(target, source)
+        moving = {child for child in (*up, *down) if child in self._moving}
+        if not moving:
+            raise DatasetError(
+                f"nothing moves between {target} and {source}: their transforms are all static"
+            )
+        stamps_ns = sorted({stamp for child in moving for stamp, _ in self._moving[child]})
+        found = ((stamp, self._at(up, down, stamp)) for stamp in stamps_ns)
+        return [(stamp, pose_of(matrix, target)) for stamp, matrix in found if matrix is not None]
+
+    def _chain(self, start: str, other: str) -> list[str]:
+        """Frames from ``start`` upward, below the first ancestor that both have."""
+        ours, theirs = self._ancestors(_bare(start)), set(self._ancestors(_bare(other)))
+        shared = next((frame for frame in ours if frame in theirs), None)
+        if shared is None:
+            known = ", ".join(sorted({*self._parents, *self._parents.values()})) or "none"
+            raise DatasetError(f"no transforms join {start} and {other}; the frames are: {known}")
+        return ours[: ours.index(shared)]
+
+    def _ancestors(self, frame: str) -> list[str]:
+        found = [frame]
+        while (parent := self._parents.get(found[-1])) is not None:
+            if parent in found:
+                raise DatasetError(f"frame {parent} is its own ancestor: the transforms run round")
+            found.append(parent)
+        return found
+
+    def _at(self, up: Iterable[str], down: Iterable[str], stamp_ns: int) -> Matrix | None:
+        """target_T_source = inverse(shared_T_target) shared_T_source."""
+        source, target = self._product(up, stamp_ns), self._product(down, stamp_ns)
+        return None if source is None or target is None else inverse(target) @ source
+
+    def _product(self, chain: Iterable[str], stamp_ns: int) -> Matrix | None:
+        product = np.eye(4)
+        for child in chain:
+            matrix = self._edge(child, stamp_ns)
+            if matrix is None:
+                return None
+            product = matrix @ product
+        return product
+
+    def _edge(self, child: str, stamp_ns: int) -> Matrix | None:
+        """parent_T_child at a stamp; what moves goes before what was once called static."""
+        if child not in self._moving:
+            return self._static[child]
+        if child not in self._buffers:
+            self._buffers[child] = pose_buffer(self._moving[child], self._max_gap)
+        pose = self._buffers[child].at(stamp_ns)
+        return None if pose is None else matrix_of(pose)
+
+
+def _bare(frame: str) -> str:
+    """ROS 1 wrote frames with a slash, and bridged recordings still do."""
+    return str(frame).removeprefix("/")
+
+
+def _pose(transform: Any, frame: str) -> Pose:
+    t, q = transform.translation, transform.rotation
+    position = (float(t.x), float(t.y), float(t.z))
+    return checked_pose(position, (float(q.x), float(q.y), float(q.z), float(q.w)), frame)
