@@ -22,6 +22,11 @@ class RigidTransform:
     translation: Matrix  # [3] metres
 
     @classmethod
+    def identity(cls) -> RigidTransform:
+        """What changes nothing."""
+        return cls(np.eye(3), np.zeros(3))
+
+    @classmethod
     def of_pose(cls, pose: Pose) -> RigidTransform:
         """``frame_T_body`` of a body's pose in a frame."""
         axis, w = np.array(pose.orientation[:3]), pose.orientation[3]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from vpr_ros.datatypes import Pose
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.bag_file import BagFile
 from vpr_ros.evaluation.bag_images import BagImages, ImageEntry, image_entries
-from vpr_ros.evaluation.bag_topics import find_image_topic
+from vpr_ros.evaluation.bag_topics import Topic, find_image_topic
 from vpr_ros.evaluation.frames import located
 from vpr_ros.evaluation.ground_truth import TruthReader, poses_at
 from vpr_ros.evaluation.positives import MAX_ANGLE, MAX_DISTANCE, Places, positives_within
@@ -37,6 +38,8 @@ class BagOptions:
         query_truth: the same for the query's recording; empty: as ``truth``.
         max_distance: meters within which a database image is right.
         max_angle: radians that both may look apart; None: any.
+        max_gap: seconds between two true poses that are still interpolated; receivers give one a
+            second, and are late now and then.
         min_interval: seconds between two images that are taken; 0 takes all.
         recent_s: in one recording against itself, seconds before a query that do not count.
         recent_distance: the same in meters that were driven.
@@ -47,6 +50,7 @@ class BagOptions:
     query_truth: str = ""
     max_distance: float = MAX_DISTANCE
     max_angle: float | None = MAX_ANGLE
+    max_gap: float = 2.0
     min_interval: float = 0.0
     recent_s: float = 20.0
     recent_distance: float = 20.0
@@ -79,7 +83,7 @@ def read_bag_set(
     """
     settings = options or BagOptions()
     _check(settings)
-    truths = TruthReader()
+    truths = TruthReader(max_gap=settings.max_gap)
     database = _drive(map_bag, settings.truth, settings, truths)
     if query_bag is None:
         queries, ignored = database, _recent(database, settings)
@@ -100,32 +104,32 @@ def read_bag_set(
 
 
 def _drive(path: Path, truth: str, settings: BagOptions, truths: TruthReader) -> _Drive:
-    bag = BagFile(path)
-    try:
-        topic = find_image_topic(bag.topics, settings.image_topic)
-        entries = sorted(image_entries(bag, topic))  # by their stamps
-        if not entries:
-            raise DatasetError(f"{topic.name}: no images in it")
-        stamps_ns = [entry.stamp_ns for entry in entries]
-        # Before images are left out: a KITTI file has one pose for each.
-        poses = poses_at(truths.read(bag, truth, stamps_ns), stamps_ns)
-    except DatasetError as error:
-        raise located(error, str(path)) if str(path) not in str(error) else error from None
-    finally:
-        bag.close()
+    with closing(BagFile(path)) as bag:
+        try:
+            topic, entries = _entries(bag, settings.image_topic)
+            stamps_ns = [entry.stamp_ns for entry in entries]
+            # Before images are left out: a KITTI file has one pose for each.
+            poses = poses_at(truths.read(bag, truth, stamps_ns), stamps_ns, settings.max_gap)
+        except DatasetError as error:
+            raise (error if str(path) in str(error) else located(error, str(path))) from None
     kept = _spaced(entries, settings.min_interval)
-    known = [index for index in kept if poses[index] is not None]
-    if len(known) < len(kept):
-        _LOGGER.warning(
-            "%s: %d of %d images are left out: the truth is not known at their stamps",
-            path,
-            len(kept) - len(known),
-            len(kept),
-        )
+    known = {index: pose for index in kept if (pose := poses[index]) is not None}
     if not known:
         raise DatasetError(f"{path}: no image whose true pose is known")
+    if len(known) < len(kept):
+        unknown = len(kept) - len(known)
+        _LOGGER.warning("%s: %d of %d images are left out: no truth", path, unknown, len(kept))
     images = BagImages(path, topic, [entries[index] for index in known])
-    return _Drive(images, tuple(pose for index in known if (pose := poses[index]) is not None))
+    return _Drive(images, tuple(known.values()))
+
+
+def _entries(bag: BagFile, image_topic: str) -> tuple[Topic, list[ImageEntry]]:
+    """The images by their stamps."""
+    topic = find_image_topic(bag.topics, image_topic)
+    entries = sorted(image_entries(bag, topic))
+    if not entries:
+        raise DatasetError(f"{topic.name}: no images in it")
+    return topic, entries
 
 
 def _spaced(entries: Sequence[ImageEntry], min_interval: float) -> list[int]:
@@ -177,7 +181,7 @@ def _rule(settings: BagOptions) -> str:
 
 
 def _check(settings: BagOptions) -> None:
-    for name in ("min_interval", "recent_s", "recent_distance"):
+    for name in ("max_gap", "min_interval", "recent_s", "recent_distance"):
         value = getattr(settings, name)
         if not (value >= 0.0 and math.isfinite(value)):
             raise DatasetError(f"{name} = {value}: must be 0 or more")

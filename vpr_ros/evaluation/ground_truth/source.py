@@ -33,7 +33,7 @@ from vpr_ros.evaluation.ground_truth.satellite import (
 )
 from vpr_ros.evaluation.ground_truth.trajectory_files import read_kitti, read_kitti_times, read_tum
 from vpr_ros.evaluation.ground_truth.transforms import STATIC_TOPIC, TF_TYPE, TransformTree
-from vpr_ros.evaluation.tracks import Track
+from vpr_ros.evaluation.tracks import MAX_GAP_S, Track
 from vpr_ros.poses import PoseError
 
 GROUND_TRUTH = "ground_truth"
@@ -43,13 +43,15 @@ _TYPES = (*POSE_TYPES, NAVSATFIX_TYPE)
 class TruthReader:
     """Reads the truth of one or more bags into one frame: the first fix is the origin for all."""
 
-    def __init__(self, on_error: OnError = log_error) -> None:
+    def __init__(self, on_error: OnError = log_error, max_gap: float = MAX_GAP_S) -> None:
         """Start without an origin.
 
         Args:
             on_error: told of messages that are skipped.
+            max_gap: seconds between two transforms that are still interpolated.
         """
         self._on_error = on_error
+        self._max_gap = max_gap
         self._origin: Geodetic | None = None
 
     def read(self, bag: BagFile, source: str, image_stamps_ns: Sequence[int]) -> Track:
@@ -112,7 +114,7 @@ class TruthReader:
                 f"tf:{frames}: needs tf:TARGET:SOURCE and a topic of {TF_TYPE}; the bag holds "
                 f"{listed(bag.topics.values())}"
             )
-        tree = TransformTree()
+        tree = TransformTree(self._max_gap)
         for topic in topics:
             for log_ns, message in bag.messages(topic, self._on_error):
                 try:

@@ -8,23 +8,21 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import DatasetError, VprError
-from vpr_ros.evaluation.ground_truth.matrices import inverse, pose_of
+from vpr_ros.evaluation.ground_truth.matrices import transform_of
 from vpr_ros.evaluation.tables import read_lines
 from vpr_ros.evaluation.tracks import Track
 from vpr_ros.poses import checked_pose
+from vpr_ros.transforms import RigidTransform
 
 FRAME = "map"
 
-Matrix = NDArray[np.float64]
-
 # KITTI's left camera looks along z, with x to the right and y down. Here poses are of a robot that
 # looks along x, with z up (REP 103).
-_ROBOT_T_CAMERA = np.array(
-    [[0.0, 0.0, 1.0, 0.0], [-1.0, 0.0, 0.0, 0.0], [0.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+_ROBOT_T_CAMERA = RigidTransform(
+    np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]), np.zeros(3)
 )
 
 
@@ -92,12 +90,11 @@ def _tum_pose(line: str, where: str) -> tuple[int, Pose]:
 
 
 def _kitti_pose(line: str, where: str) -> Pose:
-    camera = np.eye(4)
     try:
-        camera[:3] = np.array([float(text) for text in line.split()]).reshape(3, 4)
-        return pose_of(_ROBOT_T_CAMERA @ camera @ inverse(_ROBOT_T_CAMERA), FRAME)
+        camera = transform_of(np.array([float(text) for text in line.split()]).reshape(3, 4))
     except (ValueError, VprError) as error:
         raise DatasetError(f"{where}: not the 12 numbers of a pose: {error}") from error
+    return (_ROBOT_T_CAMERA @ camera @ _ROBOT_T_CAMERA.inverse()).as_pose(FRAME)
 
 
 def _nanoseconds(text: str, where: str) -> int:

@@ -6,19 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.ground_truth.matrices import inverse, matrix_of, pose_of
 from vpr_ros.evaluation.tracks import MAX_GAP_S, Track, pose_buffer
 from vpr_ros.poses import PoseBuffer, checked_pose
+from vpr_ros.transforms import RigidTransform
 
 TF_TYPE = "tf2_msgs/msg/TFMessage"
 STATIC_TOPIC = "tf_static"
-
-Matrix = NDArray[np.float64]
 
 
 class TransformTree:
@@ -32,7 +27,7 @@ class TransformTree:
         """
         self._max_gap = max_gap
         self._parents: dict[str, str] = {}
-        self._static: dict[str, Matrix] = {}  # parent_T_child, by child
+        self._static: dict[str, RigidTransform] = {}  # parent_T_child, by child
         self._moving: dict[str, list[tuple[int, Pose]]] = {}  # the same over time
         self._buffers: dict[str, PoseBuffer] = {}
 
@@ -52,7 +47,7 @@ class TransformTree:
                 )
             pose = _pose(each.transform, parent)
             if is_static:
-                self._static[child] = matrix_of(pose)
+                self._static[child] = RigidTransform.of_pose(pose)
                 continue
             stamp = each.header.stamp
             stamp_ns = int(stamp.sec) * 10**9 + int(stamp.nanosec)
@@ -75,7 +70,9 @@ class TransformTree:
             )
         stamps_ns = sorted({stamp for child in moving for stamp, _ in self._moving[child]})
         found = ((stamp, self._at(up, down, stamp)) for stamp in stamps_ns)
-        return [(stamp, pose_of(matrix, target)) for stamp, matrix in found if matrix is not None]
+        return [
+            (stamp, transform.as_pose(_bare(target))) for stamp, transform in found if transform
+        ]
 
     def _chain(self, start: str, other: str) -> list[str]:
         """Frames from ``start`` upward, below the first ancestor that both have."""
@@ -94,28 +91,28 @@ class TransformTree:
             found.append(parent)
         return found
 
-    def _at(self, up: Iterable[str], down: Iterable[str], stamp_ns: int) -> Matrix | None:
+    def _at(self, up: Iterable[str], down: Iterable[str], stamp_ns: int) -> RigidTransform | None:
         """target_T_source = inverse(shared_T_target) shared_T_source."""
         source, target = self._product(up, stamp_ns), self._product(down, stamp_ns)
-        return None if source is None or target is None else inverse(target) @ source
+        return target.inverse() @ source if source and target else None
 
-    def _product(self, chain: Iterable[str], stamp_ns: int) -> Matrix | None:
-        product = np.eye(4)
+    def _product(self, chain: Iterable[str], stamp_ns: int) -> RigidTransform | None:
+        product = RigidTransform.identity()
         for child in chain:
-            matrix = self._edge(child, stamp_ns)
-            if matrix is None:
+            edge = self._edge(child, stamp_ns)
+            if edge is None:
                 return None
-            product = matrix @ product
+            product = edge @ product
         return product
 
-    def _edge(self, child: str, stamp_ns: int) -> Matrix | None:
+    def _edge(self, child: str, stamp_ns: int) -> RigidTransform | None:
         """parent_T_child at a stamp; what moves goes before what was once called static."""
         if child not in self._moving:
             return self._static[child]
         if child not in self._buffers:
             self._buffers[child] = pose_buffer(self._moving[child], self._max_gap)
         pose = self._buffers[child].at(stamp_ns)
-        return None if pose is None else matrix_of(pose)
+        return RigidTransform.of_pose(pose) if pose else None
 
 
 def _bare(frame: str) -> str:

@@ -7,11 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
-
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import DatasetError, VprError
-from vpr_ros.evaluation.ground_truth.matrices import matrix_of, pose_of
 from vpr_ros.poses import checked_pose
 
 _HEADER = "NVM_V3"
@@ -51,8 +48,4 @@ def _images(file: TextIO, path: Path, frame: str) -> dict[str, Pose]:
 def _pose(fields: list[str], frame: str) -> Pose:
     """Of ``name focal qw qx qy qz cx cy cz distortion 0``: camera_R_world and its place."""
     w, x, y, z, *center = (float(text) for text in fields[2:9])
-    rotation = matrix_of(checked_pose((0.0, 0.0, 0.0), (x, y, z, w), frame))
-    matrix = np.eye(4)
-    matrix[:3, :3] = rotation[:3, :3].T
-    matrix[:3, 3] = center
-    return pose_of(matrix, frame)
+    return checked_pose(tuple(center), (-x, -y, -z, w), frame)

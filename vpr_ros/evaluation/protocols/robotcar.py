@@ -21,7 +21,7 @@ import numpy as np
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import DatasetError, VprError
-from vpr_ros.evaluation.ground_truth.matrices import inverse, matrix_of, pose_of
+from vpr_ros.evaluation.ground_truth.matrices import transform_of
 from vpr_ros.evaluation.image_files import ImageFiles
 from vpr_ros.evaluation.metrics.localization import BUCKETS
 from vpr_ros.evaluation.metrics.rankings import Rankings
@@ -31,6 +31,7 @@ from vpr_ros.evaluation.protocols.nvm import read_nvm
 from vpr_ros.evaluation.protocols.planar import grouped, numbered
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
 from vpr_ros.evaluation.tables import read_lines
+from vpr_ros.transforms import RigidTransform
 
 REFERENCE = "overcast-reference"
 NIGHT = ("night", "night-rain")
@@ -96,7 +97,7 @@ def write_poses(path: Path, data: RetrievalSet, rankings: Rankings) -> None:
 
 
 def _line(name: str, pose: Pose) -> str:
-    camera_T_world = pose_of(inverse(matrix_of(pose)), FRAME)
+    camera_T_world = RigidTransform.of_pose(pose).inverse().as_pose(FRAME)
     x, y, z, w = camera_T_world.orientation
     values = (w, x, y, z, *camera_T_world.position)
     short = name.partition("/")[2]  # without the condition: stamps are unique
@@ -128,7 +129,7 @@ def _train(path: Path) -> dict[str, Pose | None]:
         name, *texts = line.split()
         try:
             matrix = np.array([float(text) for text in texts]).reshape(4, 4)
-            poses[_jpg(name)] = pose_of(matrix, FRAME)
+            poses[_jpg(name)] = transform_of(matrix).as_pose(FRAME)
         except (ValueError, VprError) as error:
             raise DatasetError(
                 f"{path}: entry {count}: not a name and a 4 x 4 pose: {error}"
