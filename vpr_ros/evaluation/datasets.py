@@ -58,6 +58,11 @@ class ImageFolder:
         """Whether poses stand beside the images."""
         return bool(self._poses)
 
+    @property
+    def poses(self) -> tuple[Pose | None, ...]:
+        """The pose of each image in their order, None where it is not known."""
+        return tuple(self._poses.get(path.name) for path in self.paths)
+
     def frames(self, on_error: OnError = log_error) -> Iterator[Frame]:
         """The images in order, with their poses; those that cannot be read go to ``on_error``."""
         for path, stamp_ns in zip(self.paths, self.stamps_ns, strict=True):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.metrics import bootstrap_mean
+from vpr_ros.evaluation.metrics import bootstrap_mean, recall_at, recall_intervals
+from vpr_ros.evaluation.retrieval_set import Relevance
 
 
 def test_agrees_with_the_standard_error():
@@ -36,6 +37,17 @@ def test_same_seed_same_interval():
     values = np.random.default_rng(3).random(30)
     assert bootstrap_mean(values, seed=5) == bootstrap_mean(values, seed=5)
     assert bootstrap_mean(values, seed=5) != bootstrap_mean(values, seed=6)
+
+
+def test_recall_with_its_interval():
+    rankings = np.array([[0, 1], [1, 0], [0, 1], [0, 1]])
+    relevance = Relevance(tuple(np.array(each, int) for each in ([0], [0], [1], [])))
+    sequences = np.array([0, 0, 1, 2])
+    intervals = recall_intervals(rankings, relevance, sequences, (1, 2))
+    means = {count: interval.mean for count, interval in intervals.items()}
+    assert means == recall_at(rankings, relevance, (1, 2))
+    assert intervals[1] == (1 / 3, 0.0, 0.5), "the query without positives has no part in it"
+    assert intervals[2] == (1.0, 1.0, 1.0)
 
 
 def test_nothing_to_draw_from():

@@ -54,7 +54,7 @@ def test_netvlad_layout_and_older_field_names(layout):
         ({"utmQ": np.full((2, 3), np.nan)}, "utmQ has positions that are not finite"),
         ({"posDistThr": -1.0}, "posDistThr must be one positive number"),
         ({"qImageFns": np.zeros((3, 1))}, "qImageFns does not hold file names"),
-        ({"utmQ": np.zeros((2, 3))}, "no query of pitts30k_test.mat has a database image near"),
+        ({"utmQ": np.zeros((2, 3))}, "pitts30k_test.mat: no query has a database image near"),
     ],
 )
 def test_wrong_fields(layout, changes, said):

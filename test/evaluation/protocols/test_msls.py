@@ -83,6 +83,14 @@ def test_validation_by_the_rules_of_the_code(val):
     assert data.database.read(1)[0, 0].tolist() == [1, 1, 1]
 
 
+def test_an_unknown_compass_angle_is_right_by_distance_alone(val):
+    path = val.folder / "train_val/cph/query/raw.csv"
+    path.write_text(path.read_text().replace(",10.0,", ",,"))
+    near, looking = read_set("msls", val.folder, cities="cph").relevance.values()
+    assert [each.tolist() for each in near.positives] == [[0, 1], [0, 1]]
+    assert [each.tolist() for each in looking.positives] == [[], [0]]
+
+
 def test_one_city_and_another_distance(val):
     data = read_set("msls", val.folder, cities="cph", distance="12")
     assert [each.tolist() for each in data.relevance["12 m"].positives] == [[1], [0, 1]]

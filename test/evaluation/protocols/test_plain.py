@@ -58,6 +58,41 @@ def test_places_and_headings(layout):
     assert data.database_poses[2].position == (0.0, 0.0, 9.0)
 
 
+def test_quaternions_in_a_table(layout):
+    turned = (0, 0, 1, 0)
+    rows = [
+        ("a.jpg", "database", 0.0, 0.0, *turned),
+        ("b.jpg", "database", 0.0, 0.0, 0, 0, 0, 1),
+        ("q.jpg", "query", 0.0, 0.0, *turned),
+    ]
+    columns = ("image", "split", "x", "y", "qx", "qy", "qz", "qw")
+    table(layout, columns, rows)
+    data = read_set("csv", layout.folder, angle=40)
+    assert data.relevance["25 m, 40 deg"].positives[0].tolist() == [0]
+    table(layout, columns, [*rows[:2], ("q.jpg", "query", 0.0, 0.0, 0, 0, 0, "0.0")])
+    with pytest.raises(DatasetError, match=r"q.jpg: no quaternion"):
+        read_set("csv", layout.folder)
+
+
+def test_folders_with_poses(layout):
+    columns = ("image", "x", "y", "z", "qx", "qy", "qz", "qw")
+    table(layout, columns, [("1.jpg", 0, 0, 0, 0, 0, 0, 1), ("10.jpg", 9, 0, 0, 0, 0, 1, 0)],
+          "database/poses.csv")  # fmt: skip
+    table(layout, columns, [("a.jpg", 5, 0, 0, 0, 0, 0, 2)], "queries/poses.csv")
+    for name in ("database/1.jpg", "database/2.jpg", "database/10.jpg", "queries/a.jpg"):
+        layout.image(name)
+    data = read_set("poses", layout.folder)
+    assert list(data.database.names) == ["1.jpg", "10.jpg"], "an image without a pose"
+    assert data.relevance["25 m, 40 deg"].positives[0].tolist() == [0]
+    loose = read_set("poses", layout.folder, distance=4, angle=0)
+    assert loose.relevance["4 m"].positives[0].tolist() == [1]
+    with pytest.raises(DatasetError, match="no query has a database image within 1 m, 40 deg"):
+        read_set("poses", layout.folder, distance=1)
+    (layout.folder / "queries/poses.csv").unlink()
+    with pytest.raises(DatasetError, match=r"queries: no image has a pose in poses.csv"):
+        read_set("poses", layout.folder)
+
+
 @pytest.mark.parametrize(
     ("columns", "rows", "options", "said"),
     [

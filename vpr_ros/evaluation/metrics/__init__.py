@@ -2,7 +2,7 @@
 """What is measured of answers whose truth is known."""
 
 from vpr_ros.evaluation.metrics.average_precision import average_precisions, mean_average_precision
-from vpr_ros.evaluation.metrics.bootstrap import Interval, bootstrap_mean
+from vpr_ros.evaluation.metrics.bootstrap import Interval, bootstrap_mean, recall_intervals
 from vpr_ros.evaluation.metrics.calibration import (
     RiskCoverage,
     expected_calibration_error,
@@ -47,5 +47,6 @@ __all__ = [
     "memory_per_place",
     "precision_recall",
     "recall_at",
+    "recall_intervals",
     "risk_coverage",
 ]

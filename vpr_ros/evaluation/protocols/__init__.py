@@ -12,6 +12,7 @@ from vpr_ros.evaluation.protocols import (
     pittsburgh,
     plain_csv,
     plain_json,
+    plain_poses,
     revisited,
     robotcar,
     san_francisco,
@@ -48,6 +49,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "utm": utm_folder.PROTOCOL,
     "csv": plain_csv.PROTOCOL,
     "json": plain_json.PROTOCOL,
+    "poses": plain_poses.PROTOCOL,
 }
 
 

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpr_ros.errors import DatasetError
+from vpr_ros.evaluation.positives import Places, positives_within
+from vpr_ros.evaluation.retrieval_set import Relevance
 
 Reals = NDArray[np.float64]
 
@@ -56,6 +58,22 @@ def read_mat(path: Path) -> MatStruct:
         _positions(fields["utmQ"], "utmQ", len(queries), path),
         _distance(fields["posDistThr"], path),
     )
+
+
+def relevance_of(struct: MatStruct, path: Path) -> dict[str, Relevance]:
+    """The rule of such a file: a distance in the plane; every query counts.
+
+    A query without a database image so near is missed, as in the authors' recallAtN.m.
+
+    Raises:
+        DatasetError: that is every query.
+    """
+    positives = positives_within(
+        Places(struct.query_utm), Places(struct.database_utm), struct.max_distance
+    )
+    if not any(map(len, positives)):
+        raise DatasetError(f"{path}: no query has a database image near it")
+    return {f"{struct.max_distance:g} m": Relevance(positives, counts_unmatched=True)}
 
 
 def find_mat(folder: Path, name: str) -> Path:

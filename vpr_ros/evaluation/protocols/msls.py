@@ -25,7 +25,13 @@ import numpy as np
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.image_files import ImageFiles
-from vpr_ros.evaluation.positives import MAX_DISTANCE, Places, positives_within
+from vpr_ros.evaluation.positives import (
+    MAX_ANGLE,
+    MAX_DISTANCE,
+    Places,
+    orientations_of,
+    positives_within,
+)
 from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.protocols.planar import compass_heading, grouped, numbered, plane_pose
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
@@ -46,7 +52,13 @@ class _Image:
     sequence: str
     city: str
     conditions: tuple[str, ...] = ()
-    pose: Pose | None = None
+    place: tuple[float, float] = (math.nan, math.nan)  # east and north, meters
+    heading: float = math.nan  # radians
+
+    @property
+    def pose(self) -> Pose:
+        """East where the compass angle is not known."""
+        return plane_pose(*self.place, None if math.isnan(self.heading) else self.heading)
 
 
 def read(
@@ -58,26 +70,31 @@ def read(
     if subtask not in SUBTASKS:
         raise DatasetError(f"subtask = {subtask!r}: MSLS has {', '.join(SUBTASKS)}")
     wanted = cities.split(",") if cities else CITIES[split]
-    database: list[_Image] = []
-    queries: list[_Image] = []
-    for city in wanted:
-        database += _images(folder, split, city, "database", subtask)
-        queries += _images(folder, split, city, "query", subtask)
+    database, queries = (
+        [image for city in wanted for image in _images(folder, split, city, side, subtask)]
+        for side in ("database", "query")
+    )
     if not database or not queries:
         raise DatasetError(f"{folder}: no images of subtask {subtask} in {', '.join(wanted)}")
     if split == "test":
         return _set(folder, split, database, queries, {})
+    return _judged(folder, database, queries, distance)
+
+
+def _judged(
+    folder: Path, database: list[_Image], queries: list[_Image], distance: float
+) -> RetrievalSet:
     near = _positives(queries, database, distance, None)
     kept = [index for index, each in enumerate(near) if len(each)]
     if not kept:
-        raise DatasetError(f"{folder}: no query has a database image within {distance} m")
+        raise DatasetError(f"{folder}: no query has a database image within {distance:g} m")
     queries = [queries[index] for index in kept]
-    looking = _positives(queries, database, distance, math.radians(40.0))
+    rule = f"{distance:g} m"
     relevance = {
-        f"{distance:g} m": Relevance(tuple(near[index] for index in kept)),
-        f"{distance:g} m, 40 deg": Relevance(looking),
+        rule: Relevance(tuple(near[index] for index in kept)),
+        f"{rule}, 40 deg": Relevance(_positives(queries, database, distance, MAX_ANGLE)),
     }
-    return _set(folder, split, database, queries, relevance)
+    return _set(folder, "val", database, queries, relevance)
 
 
 PROTOCOL = Protocol(
@@ -120,11 +137,13 @@ def _located(base: Path, below: str, city: str, info: list[Row], chosen: list[in
             continue
         place, key = places[row], info[row]["key"]
         east, north = (number(place, each, places_path) for each in ("easting", "northing"))
-        heading = compass_heading(number(raw[row], "ca", raw_path))
+        # Without a compass angle an image is right by its distance alone.
+        compass = number(raw[row], "ca", raw_path) if raw[row]["ca"] else math.nan
         light = "night" if truth_value(place, "night", places_path) else "day"
         conditions = (city, light, place["view_direction"].lower())
-        name, pose = f"{below}/images/{key}.jpg", plane_pose(east, north, heading)
-        images.append(_Image(name, info[row]["sequence_key"], city, conditions, pose))
+        name, sequence = f"{below}/images/{key}.jpg", info[row]["sequence_key"]
+        heading = compass_heading(compass)
+        images.append(_Image(name, sequence, city, conditions, (east, north), heading))
     return images
 
 
@@ -138,14 +157,19 @@ def _positives(
         if city not in theirs:
             continue
         near = positives_within(
-            Places.of_poses([queries[index].pose for index in ours]),
-            Places.of_poses([database[index].pose for index in theirs[city]]),
+            _places([queries[index] for index in ours]),
+            _places([database[index] for index in theirs[city]]),
             distance,
             angle,
         )
         for index, each in zip(ours, near, strict=True):
             found[index] = theirs[city][each]
     return tuple(found)
+
+
+def _places(images: list[_Image]) -> Places:
+    turns = orientations_of([image.heading for image in images])
+    return Places(np.array([image.place for image in images]), turns)
 
 
 def _set(

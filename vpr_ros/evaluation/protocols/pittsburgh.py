@@ -12,11 +12,15 @@ from pathlib import Path
 
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.image_files import ImageFiles
-from vpr_ros.evaluation.positives import Places, positives_within
 from vpr_ros.evaluation.protocols.base import Option, Protocol
-from vpr_ros.evaluation.protocols.mat_struct import find_mat, read_mat, root_of
+from vpr_ros.evaluation.protocols.mat_struct import (
+    find_mat,
+    read_mat,
+    relevance_of,
+    root_of,
+)
 from vpr_ros.evaluation.protocols.planar import plane_pose, same_place_groups
-from vpr_ros.evaluation.retrieval_set import Relevance, RetrievalSet
+from vpr_ros.evaluation.retrieval_set import RetrievalSet
 
 _SPLITS = ("train", "val", "test")
 _DATABASE_FOLDERS = (".", "images", "Pittsburgh250k")
@@ -28,19 +32,15 @@ def read(folder: Path, size: str = "30k", split: str = "test") -> RetrievalSet:
     if split not in _SPLITS:
         raise DatasetError(f"split = {split!r}: Pittsburgh has {', '.join(_SPLITS)}")
     name = f"pitts{size}_{split}"
-    struct = read_mat(find_mat(folder, f"{name}.mat"))
+    path = find_mat(folder, f"{name}.mat")
+    struct = read_mat(path)
     database_root = root_of(folder, _DATABASE_FOLDERS, struct.database[0])
     query_root = root_of(folder, _QUERY_FOLDERS, struct.queries[0])
-    positives = positives_within(
-        Places(struct.query_utm), Places(struct.database_utm), struct.max_distance
-    )
-    if not any(map(len, positives)):
-        raise DatasetError(f"{folder}: no query of {name}.mat has a database image near it")
     return RetrievalSet(
         name,
         ImageFiles(folder / database_root, struct.database),
         ImageFiles(folder / query_root, struct.queries),
-        {f"{struct.max_distance:g} m": Relevance(positives, counts_unmatched=True)},
+        relevance_of(struct, path),
         # 24 views are cut from each panorama: they are right or wrong together.
         sequence_of=same_place_groups(struct.query_utm),
         database_poses=tuple(plane_pose(*xy) for xy in struct.database_utm.tolist()),

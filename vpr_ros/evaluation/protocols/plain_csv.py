@@ -7,7 +7,8 @@ Columns (others may stand beside them, and may be named by the options):
  ``image``            path of the image below the folder
  ``split``            ``database``, or ``query`` or ``queries``
  ``x``, ``y``         meters; with ``z`` if all have it: right is what lies within ``distance``
- ``heading``          degrees counterclockwise from the x axis, for ``angle``
+ ``heading``          degrees counterclockwise from the x axis, for ``angle``; or the quaternion
+                      ``qx``, ``qy``, ``qz``, ``qw``
  ``frame``            without ``x``: the number in its walk (any unit, ``order`` names another
                       column): right is what lies within ``tolerance`` of it
 ===================  ==========================================================================
@@ -34,6 +35,7 @@ from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.protocols.planar import grouped, numbered, plane_pose
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
 from vpr_ros.evaluation.tables import Row, number, read_table
+from vpr_ros.poses import PoseError, checked_pose
 
 FILE = "manifest.csv"
 SEQUENCE_IMAGES = 10  # neighbors of one walk are right or wrong together
@@ -102,7 +104,7 @@ PROTOCOL = Protocol(
 
 
 def _near(queries: list[Row], database: list[Row], rule: _Rule) -> tuple[str, tuple[Indices, ...]]:
-    if rule.angle and not all(row.get("heading") for row in (*queries, *database)):
+    if rule.angle and not all(row.get("heading") or row.get("qw") for row in (*queries, *database)):
         raise DatasetError(f"{rule.path}: no column heading, or empty: leave the angle out")
     ours, theirs = (
         Places.of_poses([_pose(row, rule.path) for row in side]) for side in (queries, database)
@@ -151,4 +153,10 @@ def _pose(row: Row, path: Path) -> Pose:
     heading = math.radians(number(row, "heading", path)) if row.get("heading") else None
     pose = plane_pose(x, y, heading)
     height = number(row, "z", path) if row.get("z") else 0.0
-    return replace(pose, position=(x, y, height))
+    if not row.get("qw"):
+        return replace(pose, position=(x, y, height))
+    try:
+        turn = tuple(number(row, name, path) for name in ("qx", "qy", "qz", "qw"))
+        return checked_pose((x, y, height), turn, pose.frame_id)
+    except (KeyError, PoseError) as error:
+        raise DatasetError(f"{path}: {row['image']}: no quaternion: {error}") from error

@@ -14,11 +14,15 @@ import numpy as np
 
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.image_files import ImageFiles
-from vpr_ros.evaluation.positives import Places, positives_within
 from vpr_ros.evaluation.protocols.base import Option, Protocol
-from vpr_ros.evaluation.protocols.mat_struct import find_mat, read_mat, root_of
+from vpr_ros.evaluation.protocols.mat_struct import (
+    find_mat,
+    read_mat,
+    relevance_of,
+    root_of,
+)
 from vpr_ros.evaluation.protocols.planar import plane_pose, same_place_groups
-from vpr_ros.evaluation.retrieval_set import Relevance, RetrievalSet
+from vpr_ros.evaluation.retrieval_set import RetrievalSet
 
 VIEWS_PER_PANORAMA = 12
 
@@ -28,29 +32,24 @@ _QUERY_FOLDERS = ("query", "queries", "247query_subset_v2", "247query_v3")
 
 def read(folder: Path, panoramas: bool = True) -> RetrievalSet:
     """The whole set: tokyo247.mat, the images in 03814, 03815, ... and the queries' folder."""
-    struct = read_mat(find_mat(folder, "tokyo247.mat"))
+    path = find_mat(folder, "tokyo247.mat")
+    struct = read_mat(path)
     names = _names(folder, struct.database)
     if panoramas and len(names) % VIEWS_PER_PANORAMA:
         raise DatasetError(
             f"{folder}: {len(names)} database images are not {VIEWS_PER_PANORAMA} for each "
             "panorama: say panoramas=false for another set"
         )
-    places = np.arange(len(names)) // VIEWS_PER_PANORAMA
-    positives = positives_within(
-        Places(struct.query_utm), Places(struct.database_utm), struct.max_distance
-    )
-    if not any(map(len, positives)):
-        raise DatasetError(f"{folder}: no query of tokyo247.mat has a database image near it")
     return RetrievalSet(
         "tokyo247",
         ImageFiles(folder / root_of(folder, _DATABASE_FOLDERS, names[0]), names),
         ImageFiles(folder / root_of(folder, _QUERY_FOLDERS, struct.queries[0]), struct.queries),
-        {f"{struct.max_distance:g} m": Relevance(positives, counts_unmatched=True)},
+        relevance_of(struct, path),
         # Which light a query was taken in is not in the files that NetVLAD's authors hand out.
         sequence_of=same_place_groups(struct.query_utm),
         database_poses=tuple(plane_pose(*xy) for xy in struct.database_utm.tolist()),
         query_poses=tuple(plane_pose(*xy) for xy in struct.query_utm.tolist()),
-        panorama_of=places if panoramas else None,
+        panorama_of=np.arange(len(names)) // VIEWS_PER_PANORAMA if panoramas else None,
     )
 
 

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plain folders ``database`` and ``queries``, each with ``poses.csv`` beside its images.
+
+The format that maps are made from (``datasets.ImageFolder``): columns image, x, y, z (meters) and
+qx, qy, qz, qw. A database image within 25 m that looks the same way within 40 degrees is right, as
+in most papers; indoors, say less. Images without a pose are left out.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from vpr_ros.datatypes import Pose
+from vpr_ros.errors import DatasetError
+from vpr_ros.evaluation.datasets import POSES_FILE, ImageFolder
+from vpr_ros.evaluation.image_files import ImageFiles
+from vpr_ros.evaluation.positives import MAX_ANGLE, MAX_DISTANCE, Places, positives_within
+from vpr_ros.evaluation.protocols.base import Option, Protocol
+from vpr_ros.evaluation.retrieval_set import Relevance, RetrievalSet
+
+SEQUENCE_IMAGES = 10  # neighbors of one walk are right or wrong together
+
+
+class _Side(NamedTuple):
+    images: ImageFiles
+    poses: tuple[Pose, ...]
+
+
+def read(folder: Path, distance: float = 25.0, angle: float = 40.0) -> RetrievalSet:
+    """Two folders of images with poses in one frame."""
+    database, queries = (_side(folder / name) for name in ("database", "queries"))
+    ours, theirs = Places.of_poses(queries.poses), Places.of_poses(database.poses)
+    max_angle = math.radians(angle) if angle else None
+    positives = positives_within(ours, theirs, distance, max_angle)
+    rule = f"{distance:g} m" + (f", {angle:g} deg" if angle else "")
+    if not any(map(len, positives)):
+        raise DatasetError(f"{folder}: no query has a database image within {rule}")
+    return RetrievalSet(
+        folder.name,
+        database.images,
+        queries.images,
+        {rule: Relevance(positives)},
+        sequence_of=np.arange(len(queries.poses)) // SEQUENCE_IMAGES,
+        database_poses=database.poses,
+        query_poses=queries.poses,
+    )
+
+
+PROTOCOL = Protocol(
+    f"plain folders with {POSES_FILE}: within 25 m, 40 deg",
+    read,
+    {
+        "distance": Option(MAX_DISTANCE, "meters within which a database image is right"),
+        "angle": Option(math.degrees(MAX_ANGLE), "degrees that both may look apart; 0: any"),
+    },
+)
+
+
+def _side(folder: Path) -> _Side:
+    found = ImageFolder(folder)
+    known = {
+        path.name: pose
+        for path, pose in zip(found.paths, found.poses, strict=True)
+        if pose is not None
+    }
+    if not known:
+        raise DatasetError(f"{folder}: no image has a pose in {POSES_FILE}")
+    return _Side(ImageFiles(folder, list(known)), tuple(known.values()))
