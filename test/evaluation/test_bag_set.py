@@ -3,11 +3,13 @@
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 
 from vpr_ros.errors import DatasetError, ImageError
 from vpr_ros.evaluation.bag_set import BagOptions, read_bag_set
+from vpr_ros.evaluation.protocols import read_set
 
 START_NS = 1_700_000_000 * 10**9
 SECOND = 10**9
@@ -152,3 +154,29 @@ def test_what_cannot_be_evaluated(bags):
         read_bag_set(good, other, BagOptions(query_truth="/odom"))
     with pytest.raises(DatasetError, match="no such file"):
         read_bag_set(good, good / "nowhere")
+
+
+def test_bag_and_folder_say_the_same(bags, tmp_path):
+    xs = list(range(0, 60, 3))
+    messages = drive(bags, xs)
+    path = bags.write(messages)
+    from_bag = read_bag_set(path, path, BagOptions(max_distance=4.0))
+    lines = ["image,x,y,z,qx,qy,qz,qw"]
+    for index, pose in enumerate(from_bag.query_poses):
+        name = f"{from_bag.queries.names[index]}.png"
+        lines.append(",".join([name, *map(repr, (*pose.position, *pose.orientation))]))
+    for side in ("database", "queries"):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "poses.csv").write_text("\n".join(lines))
+        for index, name in enumerate(from_bag.queries.names):
+            image = from_bag.queries.read(index)[..., ::-1]
+            cv2.imwrite(str(tmp_path / side / f"{name}.png"), image)
+    from_folder = read_set("poses", tmp_path, distance=4.0)
+    found = [
+        [each.tolist() for each in data.relevance["4 m, 40 deg"].positives]
+        for data in (from_bag, from_folder)
+    ]
+    assert found[0] == found[1]
+    assert from_bag.sequence_of.tolist() == from_folder.sequence_of.tolist()
+    pairs = ((from_bag.database.read(n), from_folder.database.read(n)) for n in range(len(xs)))
+    assert all(np.array_equal(left, right) for left, right in pairs)

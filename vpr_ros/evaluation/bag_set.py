@@ -21,11 +21,10 @@ from vpr_ros.evaluation.frames import located
 from vpr_ros.evaluation.ground_truth import TruthReader, poses_at
 from vpr_ros.evaluation.positives import MAX_ANGLE, MAX_DISTANCE, Places, positives_within
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
+from vpr_ros.evaluation.tracks import stretches
 from vpr_ros.poses import distance
 
 _LOGGER = logging.getLogger(__name__)
-
-SEQUENCE_S = 10.0  # seconds of a drive whose images are right or wrong together
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def read_bag_set(
         database.images,
         queries.images,
         {_rule(settings): Relevance(positives, ignored)},
-        sequence_of=_stretches(queries.images.stamps_ns),
+        sequence_of=stretches(queries.images.stamps_ns),
         database_poses=database.poses,
         query_poses=queries.poses,
     )
@@ -167,12 +166,6 @@ def _positives(
             "frame, and does the drive come back?"
         )
     return found
-
-
-def _stretches(stamps_ns: Sequence[int]) -> Indices:
-    """[Q] the stretch of the drive that each query belongs to."""
-    stamps = np.asarray(stamps_ns, np.int64)
-    return np.asarray((stamps - stamps.min()) // round(SEQUENCE_S * 1e9), np.int64)
 
 
 def _rule(settings: BagOptions) -> str:

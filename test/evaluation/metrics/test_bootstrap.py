@@ -50,6 +50,12 @@ def test_recall_with_its_interval():
     assert intervals[2] == (1.0, 1.0, 1.0)
 
 
+def test_one_sequence_tells_nothing_of_others():
+    interval = bootstrap_mean([1.0, 0.0], np.array([3, 3]))
+    assert interval.mean == 0.5
+    assert np.isnan([interval.low, interval.high]).all()
+
+
 def test_nothing_to_draw_from():
     with pytest.raises(DatasetError, match="0 values"):
         bootstrap_mean([])

@@ -7,6 +7,7 @@ them for independent, and the interval would come out too narrow.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -52,6 +53,10 @@ def bootstrap_mean(
         resamples: how often sequences are drawn.
         seed: of the drawing: the same seed gives the same interval.
 
+    Returns:
+        The mean and its interval, which is NaN where there is one sequence alone: nothing tells
+        how another would come out.
+
     Raises:
         DatasetError: there are no values, or not as many of one as of the other.
     """
@@ -59,7 +64,9 @@ def bootstrap_mean(
     labels = np.arange(len(numbers)) if sequence_of is None else np.asarray(sequence_of)
     if not len(numbers) or len(numbers) != len(labels):
         raise DatasetError(f"{len(numbers)} values in {len(labels)} sequences: no interval")
-    _, sequences = np.unique(labels, return_inverse=True)
+    groups, sequences = np.unique(labels, return_inverse=True)
+    if len(groups) == 1:
+        return Interval(float(numbers.mean()), math.nan, math.nan)
     counts = np.bincount(sequences).astype(float)
     sums = np.bincount(sequences, weights=numbers).astype(float)
     means = _resampled(sums, counts, resamples, seed)

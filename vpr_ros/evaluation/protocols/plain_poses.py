@@ -12,8 +12,6 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.datasets import POSES_FILE, ImageFolder
@@ -21,13 +19,13 @@ from vpr_ros.evaluation.image_files import ImageFiles
 from vpr_ros.evaluation.positives import MAX_ANGLE, MAX_DISTANCE, Places, positives_within
 from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.retrieval_set import Relevance, RetrievalSet
-
-SEQUENCE_IMAGES = 10  # neighbors of one walk are right or wrong together
+from vpr_ros.evaluation.tracks import stretches
 
 
 class _Side(NamedTuple):
     images: ImageFiles
     poses: tuple[Pose, ...]
+    stamps_ns: tuple[int, ...]
 
 
 def read(folder: Path, distance: float = 25.0, angle: float = 40.0) -> RetrievalSet:
@@ -44,7 +42,7 @@ def read(folder: Path, distance: float = 25.0, angle: float = 40.0) -> Retrieval
         database.images,
         queries.images,
         {rule: Relevance(positives)},
-        sequence_of=np.arange(len(queries.poses)) // SEQUENCE_IMAGES,
+        sequence_of=stretches(queries.stamps_ns),
         database_poses=database.poses,
         query_poses=queries.poses,
     )
@@ -62,11 +60,9 @@ PROTOCOL = Protocol(
 
 def _side(folder: Path) -> _Side:
     found = ImageFolder(folder)
-    known = {
-        path.name: pose
-        for path, pose in zip(found.paths, found.poses, strict=True)
-        if pose is not None
-    }
+    every = zip(found.paths, found.poses, found.stamps_ns, strict=True)
+    known = [(path.name, pose, stamp_ns) for path, pose, stamp_ns in every if pose is not None]
     if not known:
         raise DatasetError(f"{folder}: no image has a pose in {POSES_FILE}")
-    return _Side(ImageFiles(folder, list(known)), tuple(known.values()))
+    names, poses, stamps_ns = zip(*known, strict=True)
+    return _Side(ImageFiles(folder, names), poses, stamps_ns)
