@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every setting and its default, once.
+
+A setting carries its description and range beside its default, so that the nodes' ROS parameters,
+the command line's options and the checks are all read from here. Nested sections become dotted
+names: ``keyframes.distance``.
+"""
+
+from vpr_ros.config.methods import (
+    METHODS,
+    PRECISIONS,
+    RUNTIMES,
+    CalibrationConfig,
+    HogSiftConfig,
+    NetworkConfig,
+    R2FormerConfig,
+    TransVprConfig,
+)
+from vpr_ros.config.nodes import (
+    MODES,
+    LocalizerConfig,
+    MapperConfig,
+    NodeConfig,
+    PicturesConfig,
+    RecordsConfig,
+)
+from vpr_ros.config.pipeline import PipelineConfig
+from vpr_ros.config.places import DecisionConfig, HomographyConfig, KeyframeConfig, LoopConfig
+from vpr_ros.config.sequences import SEQUENCE_MODES, SequenceConfig
+from vpr_ros.config.setting import Setting, check, settings_of, with_settings
+from vpr_ros.config.stacks import (
+    SLAM_STACKS,
+    HydraConfig,
+    LioSamConfig,
+    RtabmapConfig,
+    SlamConfig,
+    SwarmSlamConfig,
+    TfConfig,
+)
+
+__all__ = [
+    "METHODS",
+    "MODES",
+    "PRECISIONS",
+    "RUNTIMES",
+    "SEQUENCE_MODES",
+    "SLAM_STACKS",
+    "CalibrationConfig",
+    "DecisionConfig",
+    "HogSiftConfig",
+    "HomographyConfig",
+    "HydraConfig",
+    "KeyframeConfig",
+    "LioSamConfig",
+    "LocalizerConfig",
+    "LoopConfig",
+    "MapperConfig",
+    "NetworkConfig",
+    "NodeConfig",
+    "PicturesConfig",
+    "PipelineConfig",
+    "R2FormerConfig",
+    "RecordsConfig",
+    "RtabmapConfig",
+    "SequenceConfig",
+    "Setting",
+    "SlamConfig",
+    "SwarmSlamConfig",
+    "TfConfig",
+    "TransVprConfig",
+    "check",
+    "settings_of",
+    "with_settings",
+]

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the mapper and the localizer need to know of the robot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from vpr_ros.config.pipeline import PipelineConfig
+from vpr_ros.config.setting import setting
+from vpr_ros.config.stacks import SlamConfig, TfConfig
+
+MODES = ("map", "localize", "slam")
+_MODE = (
+    "map: images become keyframes, which close loops; localize: images are answered; slam: both, "
+    "in one map"
+)
+
+
+@dataclass(frozen=True)
+class PicturesConfig:
+    """What people see in ``~/match_image``."""
+
+    max_side: int = setting(
+        640,
+        "Longer side in pixels of the query in match_image",
+        minimum=64,
+        maximum=4096,
+        live=True,
+    )
+    attention: bool = setting(
+        False, "Lay the scores of local features over the query: a network's attention", live=True
+    )
+
+
+@dataclass(frozen=True)
+class RecordsConfig:
+    """Answered images that are kept for later."""
+
+    on: str = setting(
+        "request",
+        "request: the last answer, by the service save_record; not_accepted: also every answer "
+        "that is not accepted",
+        choices=("request", "not_accepted"),
+        live=True,
+    )
+    folder: str = setting(
+        "~/.ros/vpr_records", "The folder, of one node alone; ~ is the home folder", live=True
+    )
+    max_count: int = setting(
+        200, "Records kept at most; the oldest make room", minimum=1, maximum=100_000, live=True
+    )
+    max_megabytes: float = setting(
+        200.0,
+        "Size of all records at most; the oldest make room",
+        minimum=0.1,
+        maximum=1e6,
+        live=True,
+    )
+    period: float = setting(
+        1.0,
+        "Least seconds between two records that nobody asked for",
+        minimum=0.0,
+        maximum=3600.0,
+        live=True,
+    )
+
+
+@dataclass(frozen=True)
+class NodeConfig(PipelineConfig):
+    """What the mapper and the localizer both need to know of the robot."""
+
+    mode: str = setting("map", _MODE, choices=MODES)
+    map_path: str = setting("route.vprmap", "The map's file; ~ is the home folder")
+    answer: str = setting(
+        "every",
+        "every: each image is answered; on_request: the next one after a call of ~/trigger",
+        choices=("every", "on_request"),
+        live=True,
+    )
+    more_maps: tuple[str, ...] = setting((), "Files of other maps to search, made alike")
+    cameras: tuple[str, ...] = setting(
+        (),
+        "Topics of several cameras, each with its place on the robot if it is known: 'TOPIC x y z "
+        "roll pitch yaw', meters and radians as in a URDF, x ahead; empty: the topic image alone",
+    )
+    image_transport: str = setting(
+        "raw",
+        "raw: image is a sensor_msgs/Image; compressed: a sensor_msgs/CompressedImage",
+        choices=("raw", "compressed"),
+    )
+    reliability: str = setting(
+        "best_effort",
+        "Quality of service of the image subscription; best_effort hears every publisher",
+        choices=("best_effort", "reliable"),
+    )
+    session: str = setting("", "Name of this drive in the map; empty: session-N")
+    pose_type: str = setting(
+        "odometry",
+        "odometry: nav_msgs/Odometry on odom; pose, pose_with_covariance: PoseStamped or "
+        "PoseWithCovarianceStamped on pose; tf: from /tf; none: the view alone decides",
+        choices=("odometry", "pose", "pose_with_covariance", "tf", "none"),
+    )
+    pose_timeout: float = setting(
+        0.2,
+        "Seconds to wait for a pose that encloses an image's stamp",
+        minimum=0.0,
+        maximum=10.0,
+    )
+    pose_gap: float = setting(
+        1.0, "Seconds between two poses that may be interpolated", minimum=0.001, maximum=60.0
+    )
+    correction_gap: float = setting(
+        5.0,
+        "Seconds between two poses of corrected_path that may be interpolated",
+        minimum=0.001,
+        maximum=600.0,
+    )
+    slam: SlamConfig = field(default_factory=SlamConfig)
+    tf: TfConfig = field(default_factory=TfConfig)
+    pictures: PicturesConfig = field(default_factory=PicturesConfig)
+    records: RecordsConfig = field(default_factory=RecordsConfig)
+
+    @property
+    def has_odometry(self) -> bool:
+        """Whether the poses are those of odometry: others may jump, and measure no motion."""
+        by_tf = self.pose_type == "tf" and self.tf.pose_frame == "odom"
+        return by_tf or self.pose_type == "odometry"
+
+
+@dataclass(frozen=True)
+class MapperConfig(NodeConfig):
+    """The mapper node."""
+
+
+@dataclass(frozen=True)
+class LocalizerConfig(NodeConfig):
+    """The localizer node."""
+
+    mode: str = setting("localize", _MODE, choices=MODES)

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What it takes to turn images into verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from vpr_ros.config.methods import (
+    METHODS,
+    HogSiftConfig,
+    NetworkConfig,
+    R2FormerConfig,
+    TransVprConfig,
+)
+from vpr_ros.config.places import DecisionConfig, HomographyConfig, KeyframeConfig, LoopConfig
+from vpr_ros.config.sequences import SequenceConfig
+from vpr_ros.config.setting import check, setting, settings_of
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """What it takes to turn images into verdicts."""
+
+    method: str = setting("hog_sift", "How images are described and compared", choices=METHODS)
+    codec: str = setting(
+        "float16", "How a new map stores local descriptors", choices=("float16", "float32")
+    )
+    hog_sift: HogSiftConfig = field(default_factory=HogSiftConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    r2former: R2FormerConfig = field(default_factory=R2FormerConfig)
+    transvpr: TransVprConfig = field(default_factory=TransVprConfig)
+    keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
+    homography: HomographyConfig = field(default_factory=HomographyConfig)
+    decision: DecisionConfig = field(default_factory=DecisionConfig)
+    sequence: SequenceConfig = field(default_factory=SequenceConfig)
+    loops: LoopConfig = field(default_factory=LoopConfig)
+
+    def __post_init__(self) -> None:
+        for name, value, known in settings_of(self):
+            check(name, value, known)

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes a keyframe, what two images must have in common, and when that is trusted."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from vpr_ros.config.setting import setting
+
+
+@dataclass(frozen=True)
+class KeyframeConfig:
+    """When the mapper keeps an image."""
+
+    distance: float = setting(
+        1.0, "Metres travelled since the last keyframe", minimum=0.01, maximum=1000.0
+    )
+    angle: float = setting(
+        0.26, "Radians turned since the last keyframe", minimum=0.01, maximum=math.pi
+    )
+    view_change: float = setting(
+        0.12,
+        "Without poses: 1 - inner product of the global descriptors since the last keyframe",
+        minimum=0.0,
+        maximum=2.0,
+    )
+    commit_period: float = setting(
+        1.0, "Seconds of image time between commits of the map", minimum=0.0, maximum=60.0
+    )
+    thumbnail_side: int = setting(
+        320, "Longer side in pixels of the JPEG kept of a keyframe", minimum=32, maximum=4096
+    )
+
+
+@dataclass(frozen=True)
+class HomographyConfig:
+    """The reranker that counts matches agreeing with one homography."""
+
+    rule: str = setting(
+        "clean",
+        "clean: key patches only, fast estimator; reference: as published for transvpr, with "
+        "equal scores if codec is float32",
+        choices=("clean", "reference"),
+    )
+    threads: int = setting(
+        2, "Candidates scored at the same time, each by one thread", minimum=1, maximum=64
+    )
+    ransac_threshold: float = setting(
+        0.006,
+        "Largest reprojection error, as a fraction of the longer image side; with patches for "
+        "keypoints, at least 1.5 of them",
+        minimum=0.0005,
+        maximum=0.1,
+    )
+    max_iterations: int = setting(
+        500, "RANSAC iterations at most; for patches, 2000 is better", minimum=10, maximum=100000
+    )
+
+
+@dataclass(frozen=True)
+class DecisionConfig:
+    """When a match is trusted."""
+
+    candidates: int = setting(
+        10,
+        "Keyframes retrieved for each query and reranked; published: 100",
+        minimum=1,
+        maximum=1000,
+        live=True,
+    )
+    target_precision: float = setting(
+        0.99,
+        "Part of the accepted matches that must be right; the map tells what score that takes",
+        minimum=0.5,
+        maximum=0.9999,
+        live=True,
+    )
+    prior_mapped: float = setting(
+        0.5,
+        "Part of the images that are supposed to show a mapped place",
+        minimum=0.01,
+        maximum=1.0,
+    )
+    rival_ratio: float = setting(
+        0.7,
+        "Ambiguous when another place reaches this part of the best rerank score",
+        minimum=0.0,
+        maximum=1.0,
+        live=True,
+    )
+    place_radius: float = setting(
+        10.0, "Metres within which two keyframes show one place", minimum=0.0
+    )
+    place_seconds: float = setting(
+        10.0,
+        "Seconds of one session within which keyframes without poses show one place",
+        minimum=0.0,
+    )
+    max_zoom: float = setting(
+        1.25,
+        "Ambiguous when the scene appears larger or smaller by more than this factor",
+        minimum=1.0,
+        live=True,
+    )
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """Places that a drive comes back to while it is mapped."""
+
+    close: bool = setting(
+        True, "Look for each new keyframe's place among the earlier ones", live=True
+    )
+    min_seconds: float = setting(
+        20.0, "Keyframes of this drive's last seconds are no loops", minimum=0.0, live=True
+    )
+    min_distance: float = setting(
+        20.0,
+        "Keyframes of this drive's last meters are no loops, if they have poses",
+        minimum=0.0,
+        live=True,
+    )
