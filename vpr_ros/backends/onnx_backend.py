@@ -13,7 +13,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from vpr_ros.backends.base import Arrays
+from vpr_ros.backends.choice import ONNXRUNTIME_TENSORRT
 from vpr_ros.backends.exported import as_asked, check_ports, from_metadata, read_exported
+from vpr_ros.backends.failures import first_line, run_failed
 from vpr_ros.backends.options import AUTO, CPU, BackendOptions
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import BackendError, UnavailableError, WeightsError
@@ -68,10 +70,7 @@ class OnnxBackend:
         try:
             found = self._run(inputs) if self.device == CPU else self._run_bound(inputs)
         except Exception as error:  # ONNX Runtime's have no base class of their own
-            shapes = ", ".join(f"{name} {list(each.shape)}" for name, each in inputs.items())
-            raise BackendError(
-                f"{self.spec.method} on {self.device} failed for {shapes}: {_first_line(error)}"
-            ) from error
+            raise run_failed(self.spec.method, self.device, inputs, first_line(error)) from error
         return dict(zip(self._outputs, found, strict=True))
 
     def _run(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
@@ -120,12 +119,12 @@ class _Provider:
 
 def _wanted(options: BackendOptions) -> list[_Provider]:
     """What may be used, the best first."""
-    by_tensorrt = options.runtime == "onnxruntime-tensorrt"
+    by_tensorrt = options.runtime == ONNXRUNTIME_TENSORRT
     if options.device == AUTO and not by_tensorrt:
         here = onnxruntime.get_available_providers()
         return [_Provider(each) for each in (_CUDA, _CPU) if each in here]
     if by_tensorrt and options.device == CPU:
-        raise BackendError("device = 'cpu': runtime onnxruntime-tensorrt runs on GPUs only")
+        raise BackendError(f"device = 'cpu': runtime {ONNXRUNTIME_TENSORRT} runs on GPUs only")
     if options.device == CPU:
         return [_Provider(_CPU)]
     index = int(options.device.partition(":")[2] or 0)
@@ -150,7 +149,7 @@ def _read(path: Path, content: bytes) -> tuple[ModelSpec, list[str]]:
         session = onnxruntime.InferenceSession(content, settings, providers=[_CPU])
     except Exception as error:  # ONNX Runtime's have no base class of their own
         raise WeightsError(
-            f"{path}: truncated, or not an ONNX file ({_first_line(error)})"
+            f"{path}: truncated, or not an ONNX file ({first_line(error)})"
         ) from error
     spec = from_metadata(path, session.get_modelmeta().custom_metadata_map)
     inputs, outputs = (
@@ -191,13 +190,9 @@ def _started(
         if session.get_providers()[0] == provider.name:
             return session
     except Exception as error:  # as above
-        cause = _first_line(error)
+        cause = first_line(error)
     raise UnavailableError(
         f"device = {options.device!r}: ONNX Runtime {onnxruntime.__version__} cannot start "
         f"{provider.name} for {path} ({cause}): check the NVIDIA driver, CUDA and cuDNN, or choose "
         "device cpu"
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from vpr_ros.backends.base import Arrays
 from vpr_ros.backends.exported import SPEC_KEY, as_asked, check_ports, from_metadata, read_exported
+from vpr_ros.backends.failures import run_failed
 from vpr_ros.backends.options import AUTO, CPU, BackendOptions
 from vpr_ros.errors import BackendError, WeightsError
 
@@ -55,10 +56,7 @@ class OpenVinoBackend:
             # Copies: OpenVINO's arrays are views of memory that the request owns.
             return {each.get_any_name(): found[each].copy() for each in self._compiled.outputs}
         except (RuntimeError, ValueError) as error:
-            shapes = ", ".join(f"{name} {list(each.shape)}" for name, each in inputs.items())
-            raise BackendError(
-                f"{self.spec.method} on OpenVINO failed for {shapes}: {_last_line(error)}"
-            ) from error
+            raise run_failed(self.spec.method, "OpenVINO", inputs, _last_line(error)) from error
 
     def _check(self, inputs: Mapping[str, NDArray[Any]]) -> None:
         """An input that is missing would be computed with as zeros."""

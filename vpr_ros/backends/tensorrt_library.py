@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from vpr_ros.backends.failures import first_line
 from vpr_ros.errors import BackendError, UnavailableError
 
 TENSORRT = "tensorrt"
@@ -91,7 +92,7 @@ def _loaded(name: str) -> Any:
 
 
 def _broken(name: str, error: Exception) -> BackendError:
-    cause = (str(error).splitlines() or [type(error).__name__])[0]
+    cause = first_line(error)
     return BackendError(f"{name} is installed, but does not load ({cause}): {_REMEDY}")
 
 

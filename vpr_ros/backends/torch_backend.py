@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vpr_ros.backends.base import Arrays
+from vpr_ros.backends.failures import first_line, run_failed
 from vpr_ros.backends.options import AUTO, BackendOptions
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import BackendError, UnavailableError
@@ -43,7 +44,7 @@ class TorchBackend:
         try:
             self._module = module.eval().to(self._device)
         except RuntimeError as error:
-            raise BackendError(f"{options.device}: {_first_line(error)}") from error
+            raise BackendError(f"{options.device}: {first_line(error)}") from error
         self._half = _HALVES.get(options.precision)
         width, height = options.input_size or (spec.input_width, spec.input_height)
         self.spec = replace(
@@ -69,10 +70,8 @@ class TorchBackend:
                 )
                 return {name: value.float().cpu().numpy() for name, value in outputs.items()}
         except (RuntimeError, TypeError) as error:
-            shapes = ", ".join(f"{name} {list(each.shape)}" for name, each in inputs.items())
-            raise BackendError(
-                f"{self.spec.method} on {self._device} failed for {shapes}: {_first_line(error)}"
-            ) from error
+            device = str(self._device)
+            raise run_failed(self.spec.method, device, inputs, first_line(error)) from error
 
     def _moved(self, array: NDArray[Any]) -> Tensor:
         # A read-only array, as maps hand out, must be copied: torch has no read-only tensors.
@@ -116,7 +115,3 @@ def _device(name: str) -> torch.device:
 def _described(device: torch.device, precision: str) -> str:
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "the CPU"
     return f"PyTorch {torch.__version__} on {where}, {precision}"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from vpr_ros.backends.options import NO_HOOKS
-from vpr_ros.cli.options import configured
+from vpr_ros.cli.options import add_set, configured
 from vpr_ros.cli.terminal import say
 from vpr_ros.config import METHODS
 from vpr_ros.datatypes import ImageArray
@@ -72,14 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="photographs to check the files on; rendered ones if not given",
     )
-    parser.add_argument(
-        "--set",
-        dest="settings",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="change a setting of the network; may be given several times",
-    )
+    add_set(parser, "a setting of the network")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     parser.epilog = "methods: " + ", ".join(methods)
 

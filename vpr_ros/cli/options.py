@@ -48,15 +48,20 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
             metavar=metavar,
             help=f"short for --set {name}={metavar}",
         )
+    add_set(parser, "a setting (listed below)")
+    parser.epilog = "settings:\n" + "\n".join(settings_table())
+
+
+def add_set(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add --set; ``what`` says what it changes."""
     parser.add_argument(
         "--set",
         dest="settings",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="change a setting (listed below); may be given several times",
+        help=f"change {what}; may be given several times",
     )
-    parser.epilog = "settings:\n" + "\n".join(settings_table())
 
 
 def configured(assignments: Sequence[str]) -> PipelineConfig:
