@@ -327,6 +327,30 @@ def test_with_a_filter_images_are_answered_in_a_row(line, town, scene):
     assert probability >= max([0.01, *(share for _, share in others)])
 
 
+def drive_on(recognizer, scene, numbers):
+    """Past scenes that the map has 50 m apart, or one that it does not have, with odometry."""
+    answers = []
+    for step, number in enumerate(numbers):
+        pose = Pose((50.0 * step, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), "odom")
+        answers.append(recognizer.recognize(scene(number), step * S, pose))
+    return answers
+
+
+def test_an_image_that_is_enough_by_itself_need_not_wait_for_others(line, town, scene):
+    lost, found = drive_on(tracked(line, town), scene, (99, 4))
+    assert lost.verdict is Verdict.UNKNOWN
+    assert found.verdict is Verdict.ACCEPTED
+    assert found.candidates[0].keyframe == town.records()[4]
+    assert dict(found.believed).get(town.records()[4].keyframe_id, 0.0) < 0.99
+
+
+def test_an_image_that_contradicts_a_firm_belief_does_wait(line, town, scene):
+    *_, carried, again = drive_on(tracked(line, town), scene, (2, 3, 4, 5, 0, 1))
+    assert carried.verdict is not Verdict.ACCEPTED
+    assert again.verdict is Verdict.ACCEPTED
+    assert again.candidates[0].keyframe == town.records()[1]
+
+
 def test_without_a_filter_nothing_is_believed(line, town, scene):
     assert line.recognizer(town).recognize(scene(3), 0).believed == ()
 

@@ -117,7 +117,11 @@ class PlaceRecognizer:
         look = Look(candidates, query.global_descriptor, similarities, camera)
         belief, judgment = self._tracker.decide(stamp_ns, odometry, look)
         clock.lap("sequence")
-        candidates = self._led_by(belief, candidates, query)
+        alone = decide(candidates, self._config, self._calibration)
+        if judgment.verdict is not Verdict.ACCEPTED and _suffices(alone, candidates, belief):
+            judgment = alone
+        else:
+            candidates = self._led_by(belief, candidates, query)
         believed = _likeliest(belief, self._map.records())
         clock.lap("decide")
         return _answer(stamp_ns, judgment, candidates, clock.laps, believed)
@@ -198,6 +202,17 @@ class PlaceRecognizer:
         (features,) = self._map.features_of([keyframe_id])
         similarity = float(np.dot(features.global_descriptor, query.global_descriptor))
         return Candidate(self._map.record(keyframe_id), similarity)
+
+
+def _suffices(alone: Judgment, candidates: Sequence[Candidate], belief: Belief) -> bool:
+    """Whether an image is enough by itself: before the images agree, but not against them.
+
+    A sequence counts images of one view as parts of a look, and so takes its time to be sure. It
+    may take back what an image says only if it holds another place for likelier than not.
+    """
+    if alone.verdict is not Verdict.ACCEPTED:
+        return False
+    return belief.mass <= 0.5 or candidates[0].keyframe.keyframe_id in belief.place
 
 
 def decide(
