@@ -2,6 +2,7 @@
 """Real bags, written for each test as a robot would record them."""
 
 import math
+import sys
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
+
+sys.path.insert(0, str(Path(__file__).parent))  # helpers that tests share
 
 TYPESTORE = get_typestore(Stores.ROS2_HUMBLE)
 START_NS = 1_700_000_000 * 10**9
