@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What searching and reranking need of the features of many images, wherever they are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpr_ros.datatypes import Features, FloatArray
+from vpr_ros.place_map import PlaceMap
+
+_BLOCK_BYTES = 64 * 2**20  # of global descriptors that are in memory at a time
+
+
+class FeatureList(Protocol):
+    """Features of N images, which need not fit in memory; D values in a global descriptor."""
+
+    def __len__(self) -> int:
+        """N."""
+        ...
+
+    @property
+    def usable(self) -> NDArray[np.bool_]:
+        """Which images could be described, [N]."""
+        ...
+
+    @property
+    def seconds(self) -> NDArray[np.float64]:
+        """What describing each image took, [N]; 0 where it is not known."""
+        ...
+
+    @property
+    def place_bytes(self) -> float:
+        """Mean size of an image's features in a map."""
+        ...
+
+    def rows(self, start: int, stop: int) -> FloatArray:
+        """Global descriptors of some images, float32 [stop - start, D]."""
+        ...
+
+    def features(self, number: int) -> Features:
+        """Everything that is known of one image."""
+        ...
+
+
+def blocks(images: FeatureList) -> Iterator[tuple[int, FloatArray]]:
+    """All global descriptors in pieces of bounded size: (number of the first, float32 [B, D])."""
+    size = _block_size(images)
+    for start in range(0, len(images), size):
+        yield start, images.rows(start, min(start + size, len(images)))
+
+
+def block_count(images: FeatureList) -> int:
+    """How many pieces ``blocks`` gives."""
+    return -(-len(images) // _block_size(images))
+
+
+def _block_size(images: FeatureList) -> int:
+    return max(1, _BLOCK_BYTES // max(1, images.rows(0, 1).nbytes))
+
+
+class MapFeatures:
+    """The keyframes of a map, in the order they were appended."""
+
+    def __init__(self, place_map: PlaceMap) -> None:
+        """Read the global descriptors.
+
+        Raises:
+            MapError: the map is damaged.
+        """
+        self._map = place_map
+        self._ids = [record.keyframe_id for record in place_map.records()]
+        descriptors = [place_map.features_of([each])[0].global_descriptor for each in self._ids]
+        self._descriptors = np.array(descriptors, np.float32)
+        size = place_map.info().size_bytes
+        self.place_bytes = size / max(1, len(self._ids))
+        self.usable = np.ones(len(self._ids), np.bool_)
+        self.seconds = np.zeros(len(self._ids))
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def rows(self, start: int, stop: int) -> FloatArray:
+        """Global descriptors of some keyframes, float32 [stop - start, D]."""
+        return self._descriptors[start:stop]
+
+    def features(self, number: int) -> Features:
+        """Everything that the map knows of one keyframe.
+
+        Raises:
+            MapError: it is damaged.
+        """
+        return self._map.features_of([self._ids[number]])[0]
