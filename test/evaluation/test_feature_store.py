@@ -66,6 +66,13 @@ def test_anything_else_is_described_anew(tmp_path):
     assert len(folders) == 1 + len(others)
 
 
+def test_images_that_are_no_files_are_told_apart_by_what_they_show(tmp_path):
+    one, other = NumberedImages(COUNT), NumberedImages(COUNT, seed=1)
+    other.names = one.names
+    folders = [folder_of(tmp_path, each, NumberExtractor(), "float16") for each in (one, other)]
+    assert folders[0] != folders[1]
+
+
 def test_changed_files_are_described_anew(tmp_path):
     class Files(NumberedImages):
         def path(self, index):
