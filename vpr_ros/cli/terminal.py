@@ -71,8 +71,13 @@ class Skipped:
 
 
 @contextmanager
-def progress(total: int, label: str) -> Iterator[Callable[[], None]]:
-    """Show a progress bar if the standard error output is a terminal.
+def progress(total: int, label: str, done: int = 0) -> Iterator[Callable[[], None]]:
+    """Show a progress bar, and the time left, if the standard error output is a terminal.
+
+    Args:
+        total: steps in all.
+        label: what is done.
+        done: steps that were done earlier: they say nothing of the time that the others take.
 
     Yields:
         What to call after every step. It raises KeyboardInterrupt after Ctrl-C, so that no step
@@ -80,7 +85,14 @@ def progress(total: int, label: str) -> Iterator[Callable[[], None]]:
     """
     with (
         _noted_interrupts() as interrupted,
-        tqdm(total=total, desc=label, unit=" frames", disable=None, dynamic_ncols=True) as bar,
+        tqdm(
+            total=total,
+            initial=done,
+            desc=label,
+            unit=" frames",
+            disable=None,
+            dynamic_ncols=True,
+        ) as bar,
     ):
 
         def step() -> None:

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What rankings are worth, by every rule of a data set: recall, precision, errors and time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpr_ros.datatypes import Pose
+from vpr_ros.errors import DatasetError
+from vpr_ros.evaluation.metrics import (
+    Errors,
+    Interval,
+    PrecisionRecall,
+    average_precisions,
+    bootstrap_mean,
+    counted_queries,
+    first_hits,
+    hits_within,
+    latency_percentiles,
+    localization_errors,
+    precision_recall,
+)
+from vpr_ros.evaluation.ranking import Ranking
+from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
+from vpr_ros.evaluation.runner import Run
+
+RETRIEVAL, RERANKED = "retrieval", "reranked"
+EVERYTHING = "all"  # the condition that every query meets
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Score:
+    """What the rankings of one stage are worth by one rule, for the queries of one condition."""
+
+    rule: str
+    stage: str  # RETRIEVAL or RERANKED
+    condition: str
+    queries: int  # that count
+    recall: Mapping[int, Interval]  # N -> part of the queries, with its interval
+    mean_average_precision: float | None = None  # where rankings are of the whole database
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One stage's best match of every query, by one rule; Q is the number of queries."""
+
+    rule: str
+    stage: str
+    hits: Indices  # [Q] place of the first right answer in the ranking, from 0; -1 for none
+    scores: NDArray[np.float64]  # [Q] of the best match
+    best: Indices  # [Q] the best match in the database; -1 for none
+    right: Flags  # [Q] whether it is right
+    findable: Flags  # [Q] whether the database shows the place
+    judged: Flags  # [Q] whether that is known
+    counted: Flags  # [Q] whether recall counts it
+    curve: PrecisionRecall | None  # None where nothing can be found
+
+
+@dataclass(frozen=True)
+class Result:
+    """One variant's run, judged."""
+
+    run: Run
+    scores: tuple[Score, ...]
+    judged: tuple[Judged, ...]  # for every rule both stages
+    latency: Mapping[str, Mapping[float, float]]  # stage -> percent -> seconds
+    # Of the best match after reranking, for queries that count and have a pose.
+    errors: Errors | None = None
+    left_out: int = 0  # queries that could not be read, or whose only right answers could not
+
+    def score(self, stage: str, rule: str = "", condition: str = EVERYTHING) -> Score:
+        """One of the scores; of the first rule if none is named."""
+        return next(
+            each
+            for each in self.scores
+            if each.stage == stage and each.condition == condition and rule in ("", each.rule)
+        )
+
+    def judgment(self, stage: str, rule: str = "") -> Judged:
+        """The best matches of one stage; by the first rule if none is named."""
+        return next(each for each in self.judged if each.stage == stage and rule in ("", each.rule))
+
+
+def judge(data: RetrievalSet, run: Run, counts: Sequence[int]) -> Result:
+    """Hold the rankings of a run against the truth.
+
+    Args:
+        data: the set with its truth.
+        run: what a variant made of it.
+        counts: the N of recall@N.
+
+    Raises:
+        DatasetError: no query has a right answer.
+    """
+    scores: list[Score] = []
+    judged: list[Judged] = []
+    missing = np.zeros(len(data.queries.names), np.bool_)
+    for rule, relevance in data.relevance.items():
+        known, counted = _readable(relevance, run)
+        missing |= counted_queries(relevance) & ~counted
+        if not counted.any():
+            raise DatasetError(
+                f"{data.name}: no query has a positive by the rule '{rule}': the distance may be "
+                "too small, or the two drives were nowhere at the same place"
+            )
+        for stage, rankings in ((RETRIEVAL, run.before), (RERANKED, run.after)):
+            hits = first_hits([each.images for each in rankings], known, data.panorama_of)
+            scores += _scores(data, (rule, stage), (rankings, known, hits), counted, counts)
+            judged.append(_judged(data, (rule, stage), (rankings, known, hits), counted))
+    errors = _errors(data, run, judged[-1].counted)
+    latency = latency_percentiles(_timings(run))
+    return Result(run, tuple(scores), tuple(judged), latency, errors, int(missing.sum()))
+
+
+def _readable(relevance: Relevance, run: Run) -> tuple[Relevance, Flags]:
+    """The rule without images that could not be described, and which queries still count, [Q]."""
+    counted = counted_queries(relevance)
+    counted[run.broken_queries] = False
+    positives = tuple(
+        each[~np.isin(each, run.broken_database)] if len(run.broken_database) else each
+        for each in relevance.positives
+    )
+    pairs = zip(relevance.positives, positives, strict=True)
+    lost = np.array([len(before) > 0 and not len(after) for before, after in pairs], np.bool_)
+    return replace(relevance, positives=positives), counted & ~lost
+
+
+def _scores(
+    data: RetrievalSet,
+    name: tuple[str, str],
+    answers: tuple[Sequence[Ranking], Relevance, Indices],
+    counted: Flags,
+    counts: Sequence[int],
+) -> list[Score]:
+    """The scores of all queries, and of those of each condition."""
+    rankings, relevance, hits = answers
+    precisions = None
+    if _is_complete(rankings, data, relevance):
+        precisions = average_precisions([each.images for each in rankings], relevance)
+    groups = {EVERYTHING: np.arange(len(hits)), **data.conditions}
+    found = []
+    for condition, members in groups.items():
+        chosen = members[counted[members]]
+        if not len(chosen):
+            continue
+        labels = None if data.sequence_of is None else data.sequence_of[chosen]
+        recall = {n: bootstrap_mean(hits_within(hits, n)[chosen], labels) for n in counts}
+        mean = None if precisions is None else float(np.nanmean(precisions[chosen]))
+        found.append(Score(*name, condition, len(chosen), recall, mean))
+    return found
+
+
+def _is_complete(rankings: Sequence[Ranking], data: RetrievalSet, relevance: Relevance) -> bool:
+    """Whether rankings hold all that average precision asks for."""
+    ignored = relevance.ignored or [np.zeros(0, np.int64)] * len(rankings)
+    size = len(data.database.names)
+    return any(len(each.images) for each in rankings) and all(
+        not len(each.images) or len(each.images) + len(hidden) >= size
+        for each, hidden in zip(rankings, ignored, strict=True)
+    )
+
+
+def _judged(
+    data: RetrievalSet,
+    name: tuple[str, str],
+    answers: tuple[Sequence[Ranking], Relevance, Indices],
+    counted: Flags,
+) -> Judged:
+    rankings, relevance, hits = answers
+    kept = [_first(each, relevance, query) for query, each in enumerate(rankings)]
+    best = np.array([image for image, _ in kept], np.int64)
+    scores = np.array([score for _, score in kept])
+    findable = np.array([len(each) > 0 for each in relevance.positives], np.bool_)
+    judged = best >= 0
+    if data.query_poses:
+        judged &= np.array([pose is not None for pose in data.query_poses])
+    right = hits == 0
+    curve = None
+    if (findable & judged).any():
+        curve = precision_recall(scores[judged], right[judged], int((findable & judged).sum()))
+    return Judged(*name, hits, scores, best, right, findable, judged, counted, curve)
+
+
+def _first(ranking: Ranking, relevance: Relevance, query: int) -> tuple[int, float]:
+    """The best match that a rule does not ignore, with its score; -1 where there is none."""
+    images = ranking.images
+    if relevance.ignored:
+        places = np.flatnonzero(~np.isin(images, relevance.ignored[query]))
+    else:
+        places = np.arange(len(images))
+    if not len(places):
+        return -1, 0.0
+    score = float(ranking.scores[places[0]])
+    return int(images[places[0]]), score if np.isfinite(score) else 0.0
+
+
+def _errors(data: RetrievalSet, run: Run, counted: Flags) -> Errors | None:
+    if not data.query_poses or not data.database_poses:
+        return None
+    asked = np.flatnonzero(counted).tolist()
+    found = [run.after[query].images for query in asked]
+    answers: list[Pose | None] = [data.database_poses[each[0]] for each in found]
+    return localization_errors([data.query_poses[query] for query in asked], answers)[0]
+
+
+def _timings(run: Run) -> list[dict[str, float]]:
+    """Stage -> seconds, for each query that was answered."""
+    answered = [query for query, each in enumerate(run.after) if len(each.images)]
+    return [
+        {stage: float(seconds[query]) for stage, seconds in run.seconds.items()}
+        for query in answered
+    ]
