@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Findings as JSON: every number that the page shows, and the rankings behind them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from vpr_ros.config import settings_of
+from vpr_ros.evaluation.findings import Findings
+from vpr_ros.evaluation.scoring import Judged, Result, Score
+from vpr_ros.evaluation.study import Study
+from vpr_ros.evaluation.verdicts import Verdicts
+
+FORMAT = 1
+_RANKED = 20  # images of each query's ranking that are written
+
+
+def as_json(findings: Findings) -> str:
+    """One JSON object; what is not a finite number becomes null."""
+    data = findings.data
+    known = {
+        "format": FORMAT,
+        "name": data.name,
+        "made": findings.made,
+        "command": findings.command,
+        "database": len(data.database.names),
+        "queries": len(data.queries.names),
+        "notes": list(findings.notes),
+        "variants": [_result(each) for each in findings.results],
+        "study": _study(findings.study) if findings.study else None,
+        "verdicts": _verdicts(findings.verdicts) if findings.verdicts else None,
+    }
+    return json.dumps(_finite(known), indent=1, allow_nan=False)
+
+
+def _result(result: Result) -> dict[str, Any]:
+    run = result.run
+    settings = {name: value for name, value, _ in settings_of(run.variant.config)}
+    latency = {
+        stage: {f"{percent:g}": 1e3 * seconds for percent, seconds in each.items()}
+        for stage, each in result.latency.items()
+    }
+    return {
+        "name": run.variant.name,
+        "description": run.description,
+        "model": run.spec.fingerprint,
+        "settings": settings,
+        "scores": [_score(each) for each in result.scores],
+        "best_match": [_judged(each) for each in result.judged],
+        "latency_ms": latency,
+        "bytes_per_place": run.place_bytes,
+        "broken_database": run.broken_database.tolist(),
+        "broken_queries": run.broken_queries.tolist(),
+        "left_out": result.left_out,
+        "rankings": [each.images[:_RANKED].tolist() for each in run.after],
+        "rankings_of_retrieval": [each.images[:_RANKED].tolist() for each in run.before],
+    }
+
+
+def _score(score: Score) -> dict[str, Any]:
+    recall = {str(count): each._asdict() for count, each in score.recall.items()}
+    return {**asdict(score), "recall": recall}
+
+
+def _judged(judged: Judged) -> dict[str, Any]:
+    curve = judged.curve
+    known = {
+        "rule": judged.rule,
+        "stage": judged.stage,
+        "findable": int(judged.findable.sum()),
+        "right": int(judged.right.sum()),
+    }
+    if curve is None:
+        return known
+    return {
+        **known,
+        "average_precision": curve.area,
+        "recall_at_100_precision": curve.recall_at_precision(1.0),
+        "recall_at_99_precision": curve.recall_at_precision(0.99),
+        "extended_precision": curve.extended_precision,
+    }
+
+
+def _study(study: Study) -> dict[str, Any]:
+    return asdict(study)
+
+
+def _verdicts(verdicts: Verdicts) -> dict[str, Any]:
+    return {
+        **verdicts.tally.to_json(),
+        "keyframes": verdicts.keyframes,
+        "calibration_error": verdicts.calibration_error,
+        "risk_coverage_area": verdicts.risk.area if verdicts.risk else None,
+        "causes": dict(verdicts.causes),
+    }
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for NaN and infinities, and text for keys."""
+    if isinstance(value, Mapping):
+        return {str(key): _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
