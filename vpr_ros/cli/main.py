@@ -8,13 +8,21 @@ import os
 import sys
 from collections.abc import Sequence
 
-from vpr_ros.cli import export_verb, inspect_verb, localize_verb, map_verb, weights_verb
+from vpr_ros.cli import (
+    evaluate_verb,
+    export_verb,
+    inspect_verb,
+    localize_verb,
+    map_verb,
+    weights_verb,
+)
 from vpr_ros.cli.terminal import complain, log_told
 from vpr_ros.errors import VprError
 
 VERBS = {
     "map": map_verb,
     "localize": localize_verb,
+    "evaluate": evaluate_verb,
     "inspect": inspect_verb,
     "weights": weights_verb,
     "export": export_verb,

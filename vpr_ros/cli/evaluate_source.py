@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``evaluate`` runs on: recordings, a map, a published data set, or folders of images."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from vpr_ros.errors import ConfigError
+from vpr_ros.evaluation.bag_set import BagOptions, read_bag_set
+from vpr_ros.evaluation.map_set import read_map_set
+from vpr_ros.evaluation.protocols import PROTOCOLS, read_set
+from vpr_ros.evaluation.retrieval_set import RetrievalSet
+from vpr_ros.evaluation.verdicts import Drive, Limits
+
+_ANY = "any"
+_NONE = "none"
+_DEFAULTS = BagOptions()
+
+
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that say what to run on, and what is right there."""
+    bags = parser.add_argument_group("recordings")
+    bags.add_argument("--map-bag", type=Path, metavar="BAG", help="what is searched")
+    bags.add_argument(
+        "--query-bag", type=Path, metavar="BAG", help="what is looked for (default: loops)"
+    )
+    bags.add_argument(
+        "--map",
+        type=Path,
+        metavar="FILE",
+        help="search this map (*.vprmap); --map-bag then only tells where its keyframes were",
+    )
+    bags.add_argument("--image-topic", default="", metavar="TOPIC")
+    bags.add_argument(
+        "--odometry-topic",
+        default="",
+        metavar="TOPIC",
+        help=f"poses that the mapper hears (default: the only ones); '{_NONE}' for none",
+    )
+    _add_truth(bags)
+    sets = parser.add_argument_group("data sets and folders")
+    sets.add_argument("--dataset", choices=list(PROTOCOLS), metavar="NAME", help="listed below")
+    sets.add_argument("--folder", type=Path, metavar="DIR", help="where it is")
+    sets.add_argument(
+        "--option",
+        dest="options",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the data set; may be given several times",
+    )
+
+
+def _add_truth(bags: argparse._ArgumentGroup) -> None:
+    bags.add_argument(
+        "--truth",
+        default="",
+        metavar="SOURCE",
+        help="true poses: a topic, tf:TARGET:SOURCE, tum:FILE, kitti:POSES[:TIMES] (default: the "
+        "topic called ground_truth, or the only one)",
+    )
+    bags.add_argument("--query-truth", default="", metavar="SOURCE", help="of the query bag")
+    bags.add_argument(
+        "--distance",
+        type=float,
+        default=_DEFAULTS.max_distance,
+        metavar="M",
+        help="meters within which an image is right (default: %(default)g)",
+    )
+    bags.add_argument(
+        "--heading",
+        default=f"{math.degrees(_DEFAULTS.max_angle or math.pi):g}",
+        metavar="DEG",
+        help=f"degrees that both may look apart, or '{_ANY}' (default: %(default)s)",
+    )
+    bags.add_argument(
+        "--interval", type=float, default=0.0, metavar="S", help="least seconds between images"
+    )
+    bags.add_argument(
+        "--recent",
+        type=float,
+        default=_DEFAULTS.recent_s,
+        metavar="S",
+        help="loops: seconds before an image that are none (default: %(default)g)",
+    )
+
+
+def sets_listed() -> list[str]:
+    """One line for each data set, and one for each of its options."""
+    lines = ["data sets:"]
+    for name, protocol in PROTOCOLS.items():
+        lines.append(f"  {name:20} {protocol.summary}")
+        for option, known in protocol.options.items():
+            lines.append(f"    {option:18} {known.help} (default: {known.default!s:.30})")
+    return lines
+
+
+def read_source(args: argparse.Namespace) -> RetrievalSet:
+    """The data set that the options name; no image is read yet.
+
+    Raises:
+        ConfigError: the options do not say what to run on, or contradict each other.
+        DatasetError: it cannot be read.
+        MapError: the map cannot be read.
+    """
+    if args.dataset:
+        _refuse(args, ("map_bag", "query_bag", "map"), "--dataset")
+        if args.folder is None:
+            raise ConfigError(f"--dataset {args.dataset}: say where it is with --folder")
+        return read_set(args.dataset, args.folder, **_options(args.options))
+    _refuse(args, ("folder", "options"), "recordings")
+    if args.map is not None:
+        if args.query_bag is None:
+            raise ConfigError("--map: name the recording to look for with --query-bag")
+        return read_map_set(args.map, args.query_bag, _bag_options(args), args.map_bag)
+    if args.map_bag is None:
+        raise ConfigError(
+            "nothing to run on: name --map-bag and --query-bag, or --map and --query-bag, or "
+            "--dataset and --folder"
+        )
+    return read_bag_set(args.map_bag, args.query_bag, _bag_options(args))
+
+
+def drives_of(args: argparse.Namespace) -> tuple[Drive | None, Drive] | None:
+    """The recordings to map and to localize; None where there are not two."""
+    if args.query_bag is None:
+        return None
+    odometry = None if args.odometry_topic == _NONE else args.odometry_topic
+    mapped = args.map_bag if args.map is None else None
+    query = Drive(args.query_bag, args.image_topic, odometry)
+    return (Drive(mapped, args.image_topic, odometry) if mapped else None), query
+
+
+def limits_of(args: argparse.Namespace) -> Limits:
+    """What the verdicts call right: never more than what the retrieval does."""
+    limits = Limits()
+    return Limits(
+        min(limits.positive_distance, args.distance),
+        limits.positive_angle,
+        min(limits.right_distance, args.distance),
+    )
+
+
+def _bag_options(args: argparse.Namespace) -> BagOptions:
+    return BagOptions(
+        image_topic=args.image_topic,
+        truth=args.truth,
+        query_truth=args.query_truth,
+        max_distance=args.distance,
+        max_angle=None if args.heading == _ANY else _radians(args.heading),
+        min_interval=args.interval,
+        recent_s=args.recent,
+    )
+
+
+def _radians(text: str) -> float:
+    try:
+        return math.radians(float(text))
+    except ValueError:
+        raise ConfigError(f"--heading {text}: write degrees, or '{_ANY}'") from None
+
+
+def _options(assignments: Sequence[str]) -> dict[str, str]:
+    pairs = [assignment.partition("=") for assignment in assignments]
+    for name, equals, value in pairs:
+        if not equals:
+            raise ConfigError(f"--option {name}{value}: write NAME=VALUE")
+    return {name: value for name, _, value in pairs}
+
+
+def _refuse(args: argparse.Namespace, names: Sequence[str], other: str) -> None:
+    for name in names:
+        if getattr(args, name):
+            option = {"options": "option"}.get(name, name).replace("_", "-")
+            raise ConfigError(f"--{option} does not go together with {other}")
