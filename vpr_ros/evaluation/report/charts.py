@@ -22,7 +22,7 @@ def recall_chart(results: Sequence[Result], counts: Sequence[int]) -> str:
         for stage in _STAGES
     ]
     lows = [y for series in every for _, y in series.points]
-    floor = 0.1 * math.floor(10.0 * max(0.0, min(lows) - 0.02))
+    floor = 0.2 * math.floor(5.0 * max(0.0, min(lows) - 0.02))
     highest = max(counts)
     ticks = sorted({1, *(n for n in counts)})
     axes = Axes(

@@ -41,8 +41,9 @@ def _figure(case: Case) -> str:
     if case.query.attention:
         looks = _image(case.query, True), _image(case.match, True)
         parts.append(_framed(case, *looks))
-    names = element("span", text(case.query.name)) + element("span", text(case.match.name))
-    parts.append(element("div", names, class_="names", style=_side_by_side(case)))
+    pairs = (("query", case.query), ("match", case.match))
+    names = [element("span", element("em", kind), f" {text(each.name)}") for kind, each in pairs]
+    parts.append(element("div", *names, class_="names", style=_side_by_side(case)))
     parts.append(element("p", text(_words(case)), class_=f"said {right}"))
     if case.truth is not None:
         inside = _image(case.truth) + element("p", text(case.truth.name), class_="name")

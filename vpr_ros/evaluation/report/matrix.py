@@ -11,6 +11,7 @@ from vpr_ros.evaluation.report.markup import element, picture_data, text
 from vpr_ros.evaluation.scoring import Judged
 from vpr_ros.images import encode_png
 
+_HEIGHT = 560.0  # in pixels, of a matrix that is as high as wide
 _LOW, _HIGH = 30.0, 99.9  # percentiles that become the darkest and the brightest color
 
 
@@ -28,7 +29,9 @@ def matrix_picture(matrix: Matrix, judged: Judged) -> str:
     marks = element(
         "svg", *_marks(matrix, judged), viewBox=view, preserveAspectRatio="none", aria_hidden="true"
     )
-    return element("div", image, marks, class_="matrix") + _caption(matrix, judged)
+    width = round(min(1040.0, _HEIGHT * max(1.0, columns / rows)))
+    shown = element("div", image, marks, class_="matrix", style=f"max-width:{width}px")
+    return shown + _caption(matrix, judged)
 
 
 def _png(matrix: Matrix) -> bytes:

@@ -79,8 +79,8 @@ circle.right{{fill:var(--right)}} circle.refused{{fill:var(--refused)}}
 circle.missed{{fill:none;stroke:var(--missed);stroke-width:2}}
 path.wrong{{stroke:var(--wrong);stroke-width:2.4;stroke-linecap:round}}
 .astray{{stroke:var(--wrong);stroke-width:1;opacity:.45}}
-.matrix{{position:relative;line-height:0}}
-.matrix img{{width:100%;height:auto;max-height:620px;image-rendering:pixelated;border-radius:6px}}
+.matrix{{position:relative;line-height:0;margin-bottom:12px}}
+.matrix img{{width:100%;height:auto;image-rendering:pixelated;border-radius:6px}}
 .matrix svg{{position:absolute;inset:0;width:100%;height:100%}}
 .matrix rect.right{{fill:#7dffb4}} .matrix rect.wrong{{fill:#ff5a4f}}
 .cases{{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,460px),1fr));gap:16px}}
@@ -95,6 +95,7 @@ path.wrong{{stroke:var(--wrong);stroke-width:2.4;stroke-linecap:round}}
 svg.right line{{stroke:#59f0a0}} svg.right circle{{fill:#59f0a0}}
 svg.wrong line{{stroke:#ff8a80}} svg.wrong circle{{fill:#ff8a80}}
 .names{{display:grid;gap:10px;padding:8px 12px 0;font-size:.78rem;color:var(--soft)}}
+.names em{{font-style:normal;opacity:.75}}
 .names span{{overflow:hidden;text-overflow:ellipsis;white-space:nowrap;min-width:0}}
 .said{{margin:2px 12px 10px;font-size:.87rem}}
 .said::before{{content:"";display:inline-block;width:9px;height:9px;border-radius:50%;
