@@ -63,6 +63,15 @@ def generated_weights(tmp_path_factory):
     return file_of
 
 
+@pytest.fixture(scope="session")
+def rendered_drive(tmp_path_factory):
+    """A small simulated drive and its return, as bags in small pictures."""
+    from vpr_ros.evaluation.simulation import small_drive, write_drive
+
+    config = dataclasses.replace(small_drive(), image_width=200, image_height=150, rate_hz=1.5)
+    return write_drive(tmp_path_factory.mktemp("rendered") / "drive", config)
+
+
 def shared_folder(tmp_path_factory, name):
     """A folder of this run of the tests, the same in all workers that run side by side."""
     base = tmp_path_factory.getbasetemp()

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images that are only numbers, and what describes them: it counts them."""
 
+import math
+
+import cv2
 import numpy as np
 
-from vpr_ros.datatypes import Features, LocalFeatures, ModelSpec
+from vpr_ros.datatypes import Features, LocalFeatures, ModelSpec, Pose
 from vpr_ros.errors import ImageError
+from vpr_ros.evaluation.retrieval_set import Relevance, RetrievalSet
 
 DIM, LOCAL_DIM = 24, 8
 
@@ -46,3 +50,54 @@ class NumberExtractor:
             (4, 4),
         )
         return Features(descriptor / np.linalg.norm(descriptor), local)
+
+
+class DrawnImages:
+    """Views of one long wall, a step apart; a query's are shifted, dimmer and noisy."""
+
+    WIDTH, HEIGHT, STEP = 96, 72, 30
+
+    def __init__(self, count, shift=0, light=1.0, seed=5, broken=()):
+        self.names = [f"<view {index}> & {shift}.png" for index in range(count)]
+        self.broken, self.read_count = set(broken), 0
+        self._shift, self._light, self._seed = shift, light, seed
+        self._wall = drawn_wall(seed, self.WIDTH + self.STEP * 24, self.HEIGHT)
+
+    def read(self, index):
+        self.read_count += 1
+        if index in self.broken:
+            raise ImageError(f"{self.names[index]}: no image")
+        left = self.STEP * index + self._shift
+        view = self._wall[:, left : left + self.WIDTH]
+        noise = np.random.default_rng([self._seed, index]).normal(0.0, 9.0, view.shape)
+        return np.clip(self._light * view + self._shift * noise / 10, 0, 255).astype(np.uint8)
+
+
+def drawn_wall(seed, width, height):
+    random = np.random.default_rng(seed)
+    wall = np.full((height, width, 3), 128, np.uint8)
+    for _ in range(width * 2):
+        x, y = int(random.integers(width)), int(random.integers(height))
+        size = tuple(int(value) for value in random.integers(2, 12, 2))
+        color = tuple(int(value) for value in random.integers(0, 255, 3))
+        cv2.ellipse(wall, (x, y), size, float(random.integers(180)), 0, 360, color, -1)
+    return wall
+
+
+def pose_at(x, y=0.0, heading=0.0):
+    return Pose((x, y, 0.0), (0.0, 0.0, math.sin(heading / 2), math.cos(heading / 2)), "map")
+
+
+def drawn_set(itself=False, broken_database=(), broken_queries=(), shift=7):
+    """Twelve queries in twenty images of a wall; query i shows the place of image i alone."""
+    database = DrawnImages(20, broken=broken_database)
+    queries = database if itself else DrawnImages(12, shift, 0.7, broken=broken_queries)
+    positives = tuple(np.array([index]) for index in range(len(queries.names)))
+    return RetrievalSet(
+        "a wall <&>",
+        database,
+        queries,
+        {"drawn": Relevance(positives)},
+        database_poses=tuple(pose_at(2.0 * index) for index in range(20)),
+        query_poses=tuple(pose_at(2.0 * index, 0.5) for index in range(len(queries.names))),
+    )
