@@ -199,3 +199,19 @@ def test_the_cache_is_where_xdg_says(monkeypatch):
     assert default_cache() == Path("/somewhere/vpr_ros/features")
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert default_cache() == Path.home() / ".cache/vpr_ros/features"
+
+
+def test_a_full_store_may_be_opened_twice(tmp_path):
+    source = NumberedImages(COUNT)
+    with FeatureStore(tmp_path, source, NumberExtractor()) as one:
+        one.fill(nothing)
+        assert_right(tmp_path, source)
+        np.testing.assert_array_equal(one.rows(0, 3), one.descriptors[:3])
+
+
+def test_another_process_is_waited_for(tmp_path):
+    """Two programs with one cache: the second takes what the first made."""
+    program = PROGRAM.format(here=str(Path(__file__).parent), cache=str(tmp_path))
+    processes = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(2)]
+    assert [each.wait(timeout=60) for each in processes] == [0, 0]
+    assert filled(tmp_path, NumberedImages(2000)) == ([], 0)

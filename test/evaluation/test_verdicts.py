@@ -85,7 +85,5 @@ def test_a_map_is_searched_as_it_is(rendered_drive, street_map, cache, verdicts)
 
 
 def test_poses_in_another_frame_are_refused(rendered_drive, street_map):
-    with pytest.raises(
-        DatasetError, match=r"in frame odom.*in map.*--map-bag"
-    ):
+    with pytest.raises(DatasetError, match=r"in frame odom.*in map.*--map-bag"):
         read_map_set(street_map, rendered_drive.query_bag, OPTIONS)

@@ -54,7 +54,8 @@ class FeatureFiles:
     def __init__(self, folder: Path, count: int, dim: int) -> None:
         """Open the files, made if they are not there, and find out what is done.
 
-        Another process that has them open is waited for.
+        Whoever appends to them, here or in another process, is waited for: until ``unlock`` or
+        ``close``.
 
         Args:
             folder: which must exist.
@@ -117,6 +118,10 @@ class FeatureFiles:
         record = self.records[number]
         return os.pread(self._locals, record.length, record.offset)
 
+    def unlock(self) -> None:
+        """Let others open the files: nothing will be appended any more."""
+        fcntl.flock(self._index, fcntl.LOCK_UN)
+
     def clear(self) -> None:
         """Forget everything."""
         self.records.clear()
@@ -172,7 +177,7 @@ class FeatureFiles:
 
 
 def _lock(file: int, folder: Path) -> None:
-    """Wait until no other process has the file; the kernel lets go of it for those that die."""
+    """Wait until nobody else appends; the kernel lets go of the file for processes that die."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -128,6 +128,7 @@ class FeatureStore:
         for number in range(self._files.done, len(self)):
             self._describe(number, on_error)
             step()
+        self._files.unlock()
 
     @property
     def descriptors(self) -> FloatArray:
