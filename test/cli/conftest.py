@@ -64,13 +64,14 @@ def write_bag(path, images):
 
 @pytest.fixture(scope="session")
 def drives(tmp_path_factory):
-    """The folder that holds ``map``, ``query`` (dimmer, shifted), ``elsewhere`` and ``bag``."""
+    """A folder: ``map``, ``query`` (dimmer, shifted), ``elsewhere``, ``bag``, ``empty`` (a bag)."""
     folder = tmp_path_factory.mktemp("drives")
     wall = facade(1)
     write_poses(write_folder(folder / "map", views(wall)))
     write_folder(folder / "query", views(wall, offset=8, light=0.8))
     write_folder(folder / "elsewhere", views(facade(2)))
     write_bag(folder / "bag", views(wall))
+    write_bag(folder / "empty", [])
     return folder
 
 

@@ -88,16 +88,16 @@ def pose_at(x, y=0.0, heading=0.0):
     return Pose((x, y, 0.0), (0.0, 0.0, math.sin(heading / 2), math.cos(heading / 2)), "map")
 
 
-def drawn_set(itself=False, broken_database=(), broken_queries=(), shift=7):
-    """Twelve queries in twenty images of a wall; query i shows the place of image i alone."""
-    database = DrawnImages(20, broken=broken_database)
-    queries = database if itself else DrawnImages(12, shift, 0.7, broken=broken_queries)
+def drawn_set(itself=False, broken_database=(), broken_queries=(), shift=7, size=20):
+    """Queries in 20 images of a wall, for three in five; query i shows the place of image i alone."""
+    database = DrawnImages(size, broken=broken_database)
+    queries = database if itself else DrawnImages(3 * size // 5, shift, 0.7, broken=broken_queries)
     positives = tuple(np.array([index]) for index in range(len(queries.names)))
     return RetrievalSet(
         "a wall <&>",
         database,
         queries,
         {"drawn": Relevance(positives)},
-        database_poses=tuple(pose_at(2.0 * index) for index in range(20)),
+        database_poses=tuple(pose_at(2.0 * index) for index in range(size)),
         query_poses=tuple(pose_at(2.0 * index, 0.5) for index in range(len(queries.names))),
     )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from vpr_ros.evaluation.findings import Findings
@@ -61,7 +62,7 @@ def _recall_row(result: Result, score: Score, variants: int, counts: Sequence[in
         ", ".join(filter(None, parts)),
         str(score.queries),
         *(f"{100 * score.recall[count].mean:.1f}" for count in counts),
-        f"{100 * first.low:.1f} to {100 * first.high:.1f}",
+        "" if math.isnan(first.low) else f"{100 * first.low:.1f} to {100 * first.high:.1f}",
         area,
         "" if mean is None else f"{mean:.3f}",
     ]

@@ -32,14 +32,15 @@ from vpr_ros.evaluation.report.page import page
 from vpr_ros.evaluation.retrieval_set import RetrievalSet
 from vpr_ros.evaluation.runner import Run, Task, Variant, described, run_all
 from vpr_ros.evaluation.scoring import RERANKED, Result, judge
-from vpr_ros.evaluation.studies import STUDIES, run_study
+from vpr_ros.evaluation.studies import STUDIES, check_study, run_study
 from vpr_ros.evaluation.verdicts import answer_drive
 
 SUMMARY = "measure recall, verdicts and time on recordings or a published data set"
 
 _DEPTH = 100  # images of a ranking, where it need not hold the whole database
 _WHOLE = 5_000_000  # images in all rankings, up to which they hold the whole database
-_ROBOTCAR = "robotcar-seasons-v2"
+# Data sets that a server judges, and what writes the file that it takes.
+_SERVERS = {"msls": write_predictions, "robotcar-seasons-v2": write_poses}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +81,12 @@ def run(args: argparse.Namespace) -> int:
     """
     counts = _counts(args.recall_at)
     variants = variants_of(args.settings, args.compare)
+    if args.predictions is not None and args.dataset not in _SERVERS:
+        raise ConfigError(f"--predictions is for --dataset {' and '.join(_SERVERS)}")
     data = read_source(args)
+    if args.study:
+        check_study(args.study, variants[0])
+        _require_truth(data, args.study)
     skipped = Skipped()
     task = _task(args, data, counts, variants, skipped)
     findings = _evaluated(args, task, variants, counts, skipped)
@@ -102,8 +108,6 @@ def _evaluated(
 ) -> Findings:
     made = f"{datetime.now():%Y-%m-%d %H:%M}"
     findings = Findings(task.data, (), counts, _command(), made)
-    if args.study:
-        _require_truth(task.data, args.study)
     runs = run_all(task, variants)
     if args.predictions is not None:
         _write_predictions(args, task.data, runs[0])
@@ -193,13 +197,8 @@ def _require_truth(data: RetrievalSet, study: str) -> None:
 
 
 def _write_predictions(args: argparse.Namespace, data: RetrievalSet, run: Run) -> None:
-    rankings = [each.images for each in run.after]
-    if args.dataset == _ROBOTCAR:
-        write_poses(args.predictions, data, rankings)
-    elif args.dataset == "msls":
-        write_predictions(args.predictions, data, rankings)
-    else:
-        raise ConfigError("--predictions is for --dataset msls and robotcar-seasons-v2")
+    write = _SERVERS[args.dataset]
+    write(args.predictions, data, [each.images for each in run.after])
     say(f"wrote {args.predictions}")
 
 

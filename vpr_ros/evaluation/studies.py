@@ -28,6 +28,7 @@ from vpr_ros.evaluation.study import Study, StudyPoint
 
 CANDIDATES = (20, 40, 60, 80, 100, 120, 140, 160, 180, 200)
 TAUS = (0.0, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1)  # 0.02 and 0.005 are published
+_OF_TRANSVPR = ("tau", "masks", "levels")
 _TAU_TITLE = "Recall against the threshold for key patches"
 MASKS = ("low", "mid", "high")
 LEVELS = (0, 1, 2, 3, 4, 5, 6)  # 0: the patches of the CNN
@@ -48,7 +49,17 @@ def run_study(name: str, task: Task, base: Variant, counts: Sequence[int]) -> St
         ConfigError: the pipeline has no such setting.
         VprError: as ``run_all`` does.
     """
+    check_study(name, base)
     return STUDIES[name](task, base, counts)
+
+
+def check_study(name: str, base: Variant) -> None:
+    """Raise ConfigError if a pipeline has nothing that a study could change."""
+    if name in _OF_TRANSVPR and not base.config.method.startswith("transvpr"):
+        raise ConfigError(
+            f"--study {name} is about TransVPR's local features: the method is "
+            f"{base.config.method}; say --method transvpr --weights FILE"
+        )
 
 
 def _candidates(task: Task, base: Variant, counts: Sequence[int]) -> Study:
@@ -67,7 +78,6 @@ def _tau(task: Task, base: Variant, counts: Sequence[int]) -> Study:
 
     Images are described once, with all of their patches; thresholds are applied to what is kept.
     """
-    _require_transvpr("tau", base)
     if base.config.homography.rule == "reference":  # it applies the threshold itself
         settings = {f"{tau:g}": {"transvpr.min_score": tau} for tau in TAUS}
         found = _of_settings("tau", _TAU_TITLE, "tau", (task, base, counts), settings)
@@ -88,7 +98,6 @@ def _tau(task: Task, base: Variant, counts: Sequence[int]) -> Study:
 
 def _masks(task: Task, base: Variant, counts: Sequence[int]) -> Study:
     """Recall with each combination of TransVPR's attention masks."""
-    _require_transvpr("masks", base)
     chosen = [each for size in (1, 2, 3) for each in combinations(MASKS, size)]
     settings: dict[str, Mapping[str, Any]] = {
         " + ".join(masks): {f"transvpr.mask_{each}": each in masks for each in MASKS}
@@ -101,7 +110,6 @@ def _masks(task: Task, base: Variant, counts: Sequence[int]) -> Study:
 
 def _levels(task: Task, base: Variant, counts: Sequence[int]) -> Study:
     """Recall with the patches of each of TransVPR's transformer blocks."""
-    _require_transvpr("levels", base)
     settings: dict[str, Mapping[str, Any]] = {
         str(level): {"transvpr.patch_level": level} for level in LEVELS
     }
@@ -187,11 +195,3 @@ def _point(result: Result, label: str, x: float) -> StudyPoint:
     recall = {n: each.mean for n, each in result.score(RERANKED).recall.items()}
     seconds = result.latency["total"][50.0]
     return StudyPoint("", label, float(x), recall, seconds, result.run.place_bytes)
-
-
-def _require_transvpr(name: str, base: Variant) -> None:
-    if not base.config.method.startswith("transvpr"):
-        raise ConfigError(
-            f"--study {name} is about TransVPR's local features: the method is "
-            f"{base.config.method}; say --method transvpr --weights FILE"
-        )

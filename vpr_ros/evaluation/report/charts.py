@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from vpr_ros.evaluation.metrics import hits_within
+from vpr_ros.evaluation.metrics import Interval, hits_within
 from vpr_ros.evaluation.report.axes import Axes, Axis, round_ticks, share_axis
 from vpr_ros.evaluation.report.series import Series, chart
 from vpr_ros.evaluation.scoring import RERANKED, RETRIEVAL, Result
@@ -91,14 +91,20 @@ def _recall_series(
     points = [(float(n), float(hits_within(hits, n).mean())) for n in range(1, max(counts) + 1)]
     recall = result.score(stage).recall
     name = _named(result, _STAGES[stage], alone)
-    dots = [
-        (float(n), each.mean, f"{result.run.variant.name}, {_STAGES[stage]}: "
-         f"recall@{n} {100 * each.mean:.1f} %, {100 * each.low:.1f} to {100 * each.high:.1f} %")
-        for n, each in recall.items()
-    ]  # fmt: skip
-    whiskers = [(float(n), each.low, each.high) for n, each in recall.items()]
-    shown = whiskers if stage == RERANKED else []
-    return Series(name, points, color, stage == RETRIEVAL, dots, shown)
+    told = f"{result.run.variant.name}, {_STAGES[stage]}: "
+    dots = [(float(n), each.mean, told + _in_words(n, each)) for n, each in recall.items()]
+    known = [
+        (float(n), each.low, each.high) for n, each in recall.items() if not math.isnan(each.low)
+    ]
+    whiskers = known if stage == RERANKED else []
+    return Series(name, points, color, stage == RETRIEVAL, dots, whiskers)
+
+
+def _in_words(count: int, share: Interval) -> str:
+    words = f"recall@{count} {100 * share.mean:.1f} %"
+    if math.isnan(share.low):
+        return words
+    return f"{words}, {100 * share.low:.1f} to {100 * share.high:.1f} %"
 
 
 def _named(result: Result, stage: str, alone: bool) -> str:

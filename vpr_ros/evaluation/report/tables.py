@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from vpr_ros.evaluation.metrics import Interval
@@ -84,10 +85,11 @@ def latency_table(results: Sequence[Result]) -> str:
 
 
 def share(interval: Interval) -> str:
-    """A part of the queries in percent, with its interval."""
-    low, high = 100 * interval.low, 100 * interval.high
-    small = element("small", f"{low:.1f} to {high:.1f}")
-    return f"{100 * interval.mean:.1f} %{small}"
+    """A part of the queries in percent, with its interval if there is one."""
+    mean = f"{100 * interval.mean:.1f} %"
+    if math.isnan(interval.low):
+        return mean
+    return mean + element("small", f"{100 * interval.low:.1f} to {100 * interval.high:.1f}")
 
 
 def _recall_row(
