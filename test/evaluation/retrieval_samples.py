@@ -89,7 +89,7 @@ def pose_at(x, y=0.0, heading=0.0):
 
 
 def drawn_set(itself=False, broken_database=(), broken_queries=(), shift=7, size=20):
-    """Queries in 20 images of a wall, for three in five; query i shows the place of image i alone."""
+    """Views of a wall, and queries for three in five of them; query i shows image i alone."""
     database = DrawnImages(size, broken=broken_database)
     queries = database if itself else DrawnImages(3 * size // 5, shift, 0.7, broken=broken_queries)
     positives = tuple(np.array([index]) for index in range(len(queries.names)))
