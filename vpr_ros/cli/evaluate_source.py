@@ -18,6 +18,7 @@ from vpr_ros.evaluation.verdicts import Drive, Limits
 _ANY = "any"
 _NONE = "none"
 _DEFAULTS = BagOptions()
+_LIMITS = Limits()
 
 
 def add_source(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +76,13 @@ def _add_truth(bags: argparse._ArgumentGroup) -> None:
         default=f"{math.degrees(_DEFAULTS.max_angle or math.pi):g}",
         metavar="DEG",
         help=f"degrees that both may look apart, or '{_ANY}' (default: %(default)s)",
+    )
+    bags.add_argument(
+        "--right-distance",
+        type=float,
+        default=_LIMITS.right_distance,
+        metavar="M",
+        help="meters within which an accepted match is right (default: %(default)g)",
     )
     bags.add_argument(
         "--interval", type=float, default=0.0, metavar="S", help="least seconds between images"
@@ -135,13 +143,9 @@ def drives_of(args: argparse.Namespace) -> tuple[Drive | None, Drive] | None:
 
 
 def limits_of(args: argparse.Namespace) -> Limits:
-    """What the verdicts call right: never more than what the retrieval does."""
-    limits = Limits()
-    return Limits(
-        min(limits.positive_distance, args.distance),
-        limits.positive_angle,
-        min(limits.right_distance, args.distance),
-    )
+    """What the verdicts are judged by: a map shows no place that retrieval takes for another."""
+    positive = min(_LIMITS.positive_distance, args.distance)
+    return Limits(positive, _LIMITS.positive_angle, args.right_distance)
 
 
 def _bag_options(args: argparse.Namespace) -> BagOptions:

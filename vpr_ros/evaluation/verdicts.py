@@ -63,6 +63,7 @@ class Verdicts:
     outcomes: Sequence[str]  # [Q] of ``outcomes``
     best: Indices  # [Q] database image of the first candidate; -1 for none
     causes: Mapping[str, int]  # why answers were not accepted
+    limits: Limits = Limits()
 
 
 def answer_drive(
@@ -181,6 +182,7 @@ def _judged(
         ),
         best=np.array([numbers.get(each.match_ns, -1) for each in judged], np.int64),
         causes=_causes(answers),
+        limits=limits,
     )
 
 

@@ -30,8 +30,9 @@ def matrix_picture(matrix: Matrix, judged: Judged) -> str:
         "svg", *_marks(matrix, judged), viewBox=view, preserveAspectRatio="none", aria_hidden="true"
     )
     width = round(min(1040.0, _HEIGHT * max(1.0, columns / rows)))
-    shown = element("div", image, marks, class_="matrix", style=f"max-width:{width}px")
-    return shown + _caption(matrix, judged)
+    size = f"flex:1 1 {width}px;max-width:{width}px"
+    shown = element("div", image, marks, class_="matrix", style=size)
+    return element("div", shown, _caption(matrix, judged), class_="beside")
 
 
 def _png(matrix: Matrix) -> bytes:

@@ -51,7 +51,7 @@ def _sections(findings: Findings) -> Iterator[str]:
     if findings.study is not None:
         yield _section(findings.study.title, study_section(findings.study, findings.counts))
     if findings.cases:
-        yield _section("Look at them", galleries(findings.cases))
+        yield _section("A closer look", galleries(findings.cases))
     if results:
         yield _section("Time and memory", *_cost(findings))
         yield _section("Beside published figures", literature(findings))

@@ -79,7 +79,9 @@ circle.right{{fill:var(--right)}} circle.refused{{fill:var(--refused)}}
 circle.missed{{fill:none;stroke:var(--missed);stroke-width:2}}
 path.wrong{{stroke:var(--wrong);stroke-width:2.4;stroke-linecap:round}}
 .astray{{stroke:var(--wrong);stroke-width:1;opacity:.45}}
-.matrix{{position:relative;line-height:0;margin-bottom:12px}}
+.matrix{{position:relative;line-height:0;min-width:0}}
+.beside{{display:flex;flex-wrap:wrap;gap:12px 24px;align-items:flex-start}}
+.beside .note{{flex:1 1 200px;margin:0}}
 .matrix img{{width:100%;height:auto;image-rendering:pixelated;border-radius:6px}}
 .matrix svg{{position:absolute;inset:0;width:100%;height:100%}}
 .matrix rect.right{{fill:#7dffb4}} .matrix rect.wrong{{fill:#ff5a4f}}

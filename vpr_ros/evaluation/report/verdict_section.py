@@ -25,11 +25,12 @@ def verdict_section(verdicts: Verdicts) -> str:
 
 def in_words(verdicts: Verdicts) -> str:
     """One sentence."""
-    tally = verdicts.tally
+    tally, limits = verdicts.tally, verdicts.limits
     return (
         f"A map of {verdicts.keyframes} keyframes answered {tally.frames} images: "
-        f"{tally.accepted} accepted, of them {tally.right} right and {tally.wrong} wrong; "
-        f"{tally.positives} of the images show a place of the map."
+        f"{tally.accepted} accepted, of them {tally.right} right (within "
+        f"{limits.right_distance:g} m) and {tally.wrong} wrong; {tally.positives} of the images "
+        f"have a keyframe within {limits.positive_distance:g} m."
     )
 
 
