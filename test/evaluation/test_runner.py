@@ -63,6 +63,13 @@ def test_nothing_is_described_twice(tmp_path):
     assert len(list(tmp_path.glob("*/*"))) == 2
 
 
+def test_settings_that_a_map_may_mix_are_kept_apart(tmp_path):
+    few = Variant("few", with_settings(BASE.config, {"hog_sift.max_keypoints": 20}))
+    (one, other) = run_all(Task(drawn_set(), tmp_path), [BASE, few])
+    assert one.spec.fingerprint == other.spec.fingerprint
+    assert other.place_bytes < one.place_bytes
+
+
 def test_a_drive_in_itself_is_described_once(tmp_path):
     data = drawn_set(itself=True)
     run_all(Task(data, tmp_path), [BASE])

@@ -103,9 +103,12 @@ def _study(study: Study, counts: Sequence[int]) -> Iterator[str]:
 def _verdicts(verdicts: Verdicts) -> Iterator[str]:
     tally = verdicts.tally
     yield in_words(verdicts)
-    yield (
-        f"precision {tally.precision:.3f}, recall {tally.recall:.3f}, calibration error "
-        f"{verdicts.calibration_error:.3f}; {tally.ambiguous} ambiguous, {tally.unknown} unknown"
-    )
+    ratios = {
+        "precision": tally.precision,
+        "recall": tally.recall,
+        "calibration error": verdicts.calibration_error,
+    }
+    known = ", ".join(f"{name} {each:.3f}" for name, each in ratios.items() if not math.isnan(each))
+    yield f"{known}; {tally.ambiguous} ambiguous, {tally.unknown} unknown"
     stages = ", ".join(f"{name} {each.median:.1f}" for name, each in tally.latency_ms.items())
     yield f"milliseconds per frame (median): {stages}"

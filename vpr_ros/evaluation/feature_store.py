@@ -12,9 +12,9 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ FORMAT = 1  # counts up whenever the files mean something else
 ABOUT = "about.json"
 _SAMPLES = 8  # images that are looked at where no file tells whether they changed
 
+_NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
+
 _LOGGER = logging.getLogger(__name__)
 
 Step = Callable[[], None]
@@ -43,7 +45,13 @@ def default_cache() -> Path:
     return Path(base).expanduser() / "vpr_ros" / "features"
 
 
-def folder_of(cache: Path, source: ImageSource, extractor: FeatureExtractor, codec: str) -> Path:
+def folder_of(
+    cache: Path,
+    source: ImageSource,
+    extractor: FeatureExtractor,
+    codec: str,
+    settings: Mapping[str, object] = _NO_SETTINGS,
+) -> Path:
     """Where the features of a list of images are kept: another one if anything about them changes.
 
     Args:
@@ -51,8 +59,10 @@ def folder_of(cache: Path, source: ImageSource, extractor: FeatureExtractor, cod
         source: the images.
         extractor: what describes them.
         codec: how local descriptors are kept.
+        settings: what else the features depend on, and the model's fingerprint leaves out.
     """
-    return cache / extractor.spec.fingerprint / _digest(_about(source, extractor, codec))
+    about = _about(source, extractor, codec, settings)
+    return cache / extractor.spec.fingerprint / _digest(about)
 
 
 class FeatureStore:
@@ -63,7 +73,12 @@ class FeatureStore:
     """
 
     def __init__(
-        self, cache: Path, source: ImageSource, extractor: FeatureExtractor, codec: str = "float16"
+        self,
+        cache: Path,
+        source: ImageSource,
+        extractor: FeatureExtractor,
+        codec: str = "float16",
+        settings: Mapping[str, object] = _NO_SETTINGS,
     ) -> None:
         """Open what the cache holds of the images, which may be nothing.
 
@@ -72,6 +87,7 @@ class FeatureStore:
             source: the images.
             extractor: what describes them.
             codec: how local descriptors are kept, a name in ``place_map.codec.CODECS``.
+            settings: what else the features depend on, and the model's fingerprint leaves out.
 
         Raises:
             DatasetError: there are no images, or the cache cannot be written.
@@ -79,8 +95,8 @@ class FeatureStore:
         if not len(source.names):
             raise DatasetError("there are no images to describe")
         self._source, self._extractor, self._codec = source, extractor, codec
-        about = _about(source, extractor, codec)
-        self.folder = folder_of(cache, source, extractor, codec)
+        about = _about(source, extractor, codec, settings)
+        self.folder = cache / extractor.spec.fingerprint / _digest(about)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             dim = extractor.spec.global_dim
@@ -207,12 +223,19 @@ class FeatureStore:
             write_files({path: json.dumps(about, indent=1).encode()})
 
 
-def _about(source: ImageSource, extractor: FeatureExtractor, codec: str) -> dict[str, object]:
-    """What the features depend on."""
+def _about(
+    source: ImageSource,
+    extractor: FeatureExtractor,
+    codec: str,
+    settings: Mapping[str, object],
+) -> dict[str, object]:
+    """What the features depend on, and the time that they took."""
     return {
         "format": FORMAT,
         "method": extractor.spec.method,
         "model": extractor.spec.fingerprint,
+        "runs_on": extractor.description,
+        "settings": dict(settings),
         "codec": codec,
         "images": len(source.names),
         "content": _identity(source),

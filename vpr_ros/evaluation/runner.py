@@ -190,20 +190,31 @@ def assembled(
 
 
 def _same_images(task: Task, pipeline: Pipeline) -> bool:
-    data, codec = task.data, pipeline.config.codec
+    data, config = task.data, pipeline.config
+    if list(data.database.names) != list(data.queries.names):
+        return False
     one, other = (
-        folder_of(task.cache, each, pipeline.extractor, codec)
+        folder_of(task.cache, each, pipeline.extractor, config.codec, _unsaid(config))
         for each in (data.database, data.queries)
     )
     return one == other
+
+
+def _unsaid(config: PipelineConfig) -> dict[str, object]:
+    """Settings that change features, but not the fingerprint: one map may mix them."""
+    if config.method == "hog_sift":
+        return {"max_keypoints": config.hog_sift.max_keypoints}
+    return {}
 
 
 def _filled(
     task: Task, pipeline: Pipeline, source: ImageSource, label: str, stack: ExitStack
 ) -> FeatureStore:
     """The features of one list of images, complete."""
-    codec = pipeline.config.codec
-    store = stack.enter_context(FeatureStore(task.cache, source, pipeline.extractor, codec))
+    config, extractor = pipeline.config, pipeline.extractor
+    store = stack.enter_context(
+        FeatureStore(task.cache, source, extractor, config.codec, _unsaid(config))
+    )
     with task.progress(len(store), f"describing {label}", store.resumed) as step:
         store.fill(step, task.on_error)
     if not store.usable.any():

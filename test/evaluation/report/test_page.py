@@ -3,11 +3,14 @@
 
 import base64
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import cv2
 import numpy as np
 import pytest
+
+from vpr_ros.evaluation.report.gallery import galleries
 
 VOID = {"img", "meta", "link"}
 
@@ -104,6 +107,30 @@ def test_points_lie_in_their_charts(outline):
             x, y = map(float, pair.split(","))
             assert 0.0 <= x <= 440.0
             assert 0.0 <= y <= 290.0
+
+
+def test_attention_is_shown_where_there_is_some(findings):
+    case = findings.cases[0]
+    looks = (
+        replace(case.query, attention=case.query.jpeg),
+        replace(case.match, attention=case.match.jpeg),
+    )
+    drawn = galleries([replace(case, query=looks[0], match=looks[1])])
+    images = Outline(drawn).of("img")
+    assert [each["alt"].startswith("Where the network looks") for each in images][:4] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
+def test_wide_images_stand_one_above_the_other(findings):
+    case = findings.cases[0]
+    wide = [replace(each, size=(300, 100)) for each in (case.query, case.match)]
+    drawn = galleries([replace(case, query=wide[0], match=wide[1])])
+    assert 'class="pair over"' in drawn
+    assert 'viewBox="0 0 300 200"' in drawn
 
 
 def test_a_secret_truth_leaves_a_page(secret_html):

@@ -54,7 +54,7 @@ def _marks(matrix: Matrix, judged: Judged) -> list[str]:
         outcome = "right" if judged.right[query] else "wrong"
         if outcome == "wrong" and not judged.findable[query]:
             continue
-        x, y = column - width / 2, row - height / 2
+        x, y = column + 0.5 - width / 2, row + 0.5 - height / 2
         drawn.append(element("rect", x=x, y=y, width=width, height=height, class_=outcome))
     return drawn
 
