@@ -7,12 +7,11 @@ be larger than the memory. A process that was killed at any moment is continued 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 
@@ -23,14 +22,13 @@ from vpr_ros.backends.atomic_file import write_files
 from vpr_ros.datatypes import Features, FloatArray, LocalFeatures
 from vpr_ros.errors import DatasetError, ImageError, MapError
 from vpr_ros.evaluation.feature_files import FeatureFiles
+from vpr_ros.evaluation.feature_identity import about, digest
 from vpr_ros.evaluation.frames import OnError, located, log_error
 from vpr_ros.evaluation.retrieval_set import ImageSource
 from vpr_ros.extractor import FeatureExtractor
 from vpr_ros.place_map.codec import decode_local, encode_local
 
-FORMAT = 1  # counts up whenever the files mean something else
 ABOUT = "about.json"
-_SAMPLES = 8  # images that are looked at where no file tells whether they changed
 
 _NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
 
@@ -61,8 +59,8 @@ def folder_of(
         codec: how local descriptors are kept.
         settings: what else the features depend on, and the model's fingerprint leaves out.
     """
-    about = _about(source, extractor, codec, settings)
-    return cache / extractor.spec.fingerprint / _digest(about)
+    known = about(source, extractor, codec, settings)
+    return cache / extractor.spec.fingerprint / digest(known)
 
 
 class FeatureStore:
@@ -95,13 +93,13 @@ class FeatureStore:
         if not len(source.names):
             raise DatasetError("there are no images to describe")
         self._source, self._extractor, self._codec = source, extractor, codec
-        about = _about(source, extractor, codec, settings)
-        self.folder = cache / extractor.spec.fingerprint / _digest(about)
+        known = about(source, extractor, codec, settings)
+        self.folder = cache / extractor.spec.fingerprint / digest(known)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             dim = extractor.spec.global_dim
             self._files = FeatureFiles(self.folder, len(source.names), dim)
-            self._claim(about)
+            self._claim(known)
         except OSError as error:
             raise DatasetError(
                 f"{self.folder}: features cannot be kept here: {error.strerror}: name another "
@@ -210,76 +208,17 @@ class FeatureStore:
         descriptor = np.asarray(features.global_descriptor)
         self._files.append(descriptor, blob, features.local.image_size, seconds)
 
-    def _claim(self, about: dict[str, object]) -> None:
+    def _claim(self, known: dict[str, object]) -> None:
         """Make sure that the files are what they should be, and start anew where they are not."""
         path = self.folder / ABOUT
         lost = self._files.claimed - self._files.done
         if lost:
             _LOGGER.warning("%s: %d damaged features are made again", self.folder, lost)
-        if self._files.claimed and _read(path) != about:
+        if self._files.claimed and _read(path) != known:
             _LOGGER.warning("%s: damaged: all features are made again", path)
             self._files.clear()
         if not self._files.done:
-            write_files({path: json.dumps(about, indent=1).encode()})
-
-
-def _about(
-    source: ImageSource,
-    extractor: FeatureExtractor,
-    codec: str,
-    settings: Mapping[str, object],
-) -> dict[str, object]:
-    """What the features depend on, and the time that they took."""
-    return {
-        "format": FORMAT,
-        "method": extractor.spec.method,
-        "model": extractor.spec.fingerprint,
-        "runs_on": extractor.description,
-        "settings": dict(settings),
-        "codec": codec,
-        "images": len(source.names),
-        "content": _identity(source),
-    }
-
-
-def _identity(source: ImageSource) -> str:
-    """Changes with the name, size or time of change of any image."""
-    digest = hashlib.sha256()
-    for line in _versions(source):
-        digest.update(line.encode(errors="surrogateescape") + b"\0")
-    return digest.hexdigest()
-
-
-def _versions(source: ImageSource) -> Iterator[str]:
-    path = getattr(source, "path", None)
-    if isinstance(path, Path):  # one file that holds all of them
-        yield from (_state(path), *source.names)
-    elif path is None:  # no files: names alone would take two drives for one
-        yield from (*_samples(source), *source.names)
-    else:
-        for index, name in enumerate(source.names):
-            yield f"{name} {_state(path(index))}"
-
-
-def _samples(source: ImageSource) -> Iterator[str]:
-    """What some of the images show."""
-    for index in np.unique(np.linspace(0, len(source.names) - 1, _SAMPLES).astype(int)):
-        try:
-            yield hashlib.sha256(source.read(int(index)).tobytes()).hexdigest()
-        except ImageError as error:
-            yield str(error)
-
-
-def _state(path: Path) -> str:
-    try:
-        state = path.stat()
-    except OSError:  # a missing image is reported when it is its turn
-        return "missing"
-    return f"{state.st_size} {state.st_mtime_ns}"
-
-
-def _digest(about: dict[str, object]) -> str:
-    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+            write_files({path: json.dumps(known, indent=1).encode()})
 
 
 def _read(path: Path) -> object:
