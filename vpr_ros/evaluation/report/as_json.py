@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Findings as JSON: every number that the page shows, and the rankings behind them."""
+"""Findings as JSON: the numbers that the page shows, and the rankings behind them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from vpr_ros.config import settings_of
 from vpr_ros.evaluation.findings import Findings
+from vpr_ros.evaluation.metrics import error_percentiles
 from vpr_ros.evaluation.scoring import Judged, Result, Score
 from vpr_ros.evaluation.study import Study
 from vpr_ros.evaluation.verdicts import Verdicts
@@ -52,12 +53,24 @@ def _result(result: Result) -> dict[str, Any]:
         "scores": [_score(each) for each in result.scores],
         "best_match": [_judged(each) for each in result.judged],
         "latency_ms": latency,
+        "errors": _errors(result),
         "bytes_per_place": run.place_bytes,
         "broken_database": run.broken_database.tolist(),
         "broken_queries": run.broken_queries.tolist(),
         "left_out": result.left_out,
         "rankings": [each.images[:_RANKED].tolist() for each in run.after],
         "rankings_of_retrieval": [each.images[:_RANKED].tolist() for each in run.before],
+    }
+
+
+def _errors(result: Result) -> dict[str, Any] | None:
+    """Percent -> how far the best match was taken from the query, and how it is turned."""
+    if result.errors is None or not len(result.errors.distances):
+        return None
+    found = error_percentiles(result.errors)
+    return {
+        f"{percent:g}": {"meters": meters, "degrees": math.degrees(radians)}
+        for percent, (meters, radians) in found.items()
     }
 
 
