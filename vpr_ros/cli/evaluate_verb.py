@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--study", choices=list(STUDIES), help="change one setting step by step")
     parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write the numbers and the rankings"
+        "--json", type=Path, metavar="FILE", help="write numbers and rankings"
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a report as one web page")
     parser.add_argument(
