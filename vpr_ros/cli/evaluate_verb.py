@@ -57,9 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--compare", action="append", default=[], metavar="'NAME: SETTING=VALUE ...'", help=HELP
     )
     parser.add_argument("--study", choices=list(STUDIES), help="change one setting step by step")
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write numbers and rankings"
-    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write numbers and rankings")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a report as one web page")
     parser.add_argument(
         "--predictions",
