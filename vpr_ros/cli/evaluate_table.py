@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from vpr_ros.evaluation.findings import Findings
+from vpr_ros.evaluation.published import published_recalls
 from vpr_ros.evaluation.report.verdict_section import in_words
 from vpr_ros.evaluation.scoring import EVERYTHING, RERANKED, Result, Score
 from vpr_ros.evaluation.study import Study
@@ -21,6 +22,7 @@ def lines_of(findings: Findings) -> Iterator[str]:
     if findings.results:
         yield ""
         yield from _recall(findings.results, findings.counts)
+        yield from published(data.name)
         yield ""
         yield from _cost(findings.results)
     if findings.study is not None:
@@ -66,6 +68,20 @@ def _recall_row(result: Result, score: Score, variants: int, counts: Sequence[in
         area,
         "" if mean is None else f"{mean:.3f}",
     ]
+
+
+def published(data_set: str) -> Iterator[str]:
+    """What papers say of a data set, for orientation; nothing where they say nothing."""
+    papers = published_recalls(data_set)
+    if not papers:
+        return
+    counts = sorted({count for each in papers for count in each.recall})
+    rows = [["as published", *(f"R@{count}" for count in counts)]]
+    for each in papers:
+        shares = [f"{100 * each.recall[n]:.1f}" if n in each.recall else "" for n in counts]
+        rows.append([f"{each.method} ({each.source})", *shares])
+    yield ""
+    yield from aligned(rows)
 
 
 def _cost(results: Sequence[Result]) -> Iterator[str]:
