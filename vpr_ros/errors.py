@@ -36,3 +36,7 @@ class MapError(VprError):
 
 class DatasetError(VprError):
     """A bag or an image folder does not hold what was asked of it."""
+
+
+class TrainingError(VprError):
+    """A training run cannot begin, be continued or go on."""

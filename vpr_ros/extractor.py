@@ -47,14 +47,14 @@ class NetworkExtractor:
                 itself as the published code of TransVPR does.
             antialias: resize as the images that R2Former was trained with, by Pillow, which
                 averages pixels when an image is made smaller. Published weights were evaluated
-                without.
+                without; a network whose spec says so gets such images always.
 
         Raises:
             BackendError: the network does not give what its spec says.
         """
         self._backend = backend
-        self._antialias = antialias
         settings = dict(backend.spec.settings)
+        self._antialias = antialias = antialias or bool(settings.get(ANTIALIAS))
         if keep_all:
             settings.pop(MIN_SCORE, None)
         if antialias:

@@ -132,7 +132,8 @@ def _transvpr(config: PipelineConfig, networks: _Networks) -> Pipeline:
 
 
 def _r2former(config: PipelineConfig, networks: _Networks) -> Pipeline:
-    backend = networks.extractor(config.r2former)
+    section = config.r2former_tiny if config.method == "r2former_tiny" else config.r2former
+    backend = networks.extractor(section)
     input_size = (backend.spec.input_width, backend.spec.input_height)
     extractor = NetworkExtractor(backend, antialias=config.network.antialias)
     if backend.device == CPU:
@@ -140,7 +141,7 @@ def _r2former(config: PipelineConfig, networks: _Networks) -> Pipeline:
         reranker = R2FormerReranker(network, input_size, batch=4, threads=networks.cores)
     else:
         reranker = R2FormerReranker(networks.reranker(input_size), input_size)
-    return Pipeline(config, extractor, reranker, config.r2former.calibration)
+    return Pipeline(config, extractor, reranker, section.calibration)
 
 
 class _Networks:
@@ -168,17 +169,17 @@ class _Networks:
         network, method = self._config.network, self._config.method
         size = (network.width, network.height) if network.width else None
         known = network_of(method).spec.settings
-        values = {name: float(getattr(section, name)) for name in known}
+        values = {name: float(getattr(section, name)) for name in known if hasattr(section, name)}
         changed = {name: value for name, value in values.items() if value != known[name]}
         options = replace(self._options, input_size=size, settings=changed)
         return open_backend(self._path, method, options)
 
     def reranker(self, input_size: tuple[int, int], threads: int = 0) -> Backend:
-        """R2Former's other network: in the same file, or exported to a file of its own."""
+        """The method's other network: in the same file, or exported to a file of its own."""
         path = reranker_path(self._path) if is_exported(self._path) else self._path
         threads = threads or self.cores
         options = replace(self._options, input_size=input_size, threads=threads)
-        return open_backend(path, "r2former_reranker", options)
+        return open_backend(path, network_of(self._config.method).reranker, options)
 
 
 def _options(network: NetworkConfig, threads: int, hooks: Hooks) -> BackendOptions:

@@ -43,12 +43,12 @@ from vpr_ros.backends.sidecar import sidecar_path
 from vpr_ros.backends.torch_backend import TorchBackend
 from vpr_ros.datatypes import FloatArray, ModelSpec
 from vpr_ros.errors import BackendError
+from vpr_ros.models import network_of
 from vpr_ros.models.weights import load
 
 Tell = Callable[[str], None]
 Compare = Callable[[Backend], list[Figure]]
 
-_LEARNED, _RERANKER = "r2former", "r2former_reranker"  # how methods begin that rerank by a network
 _OPSET = 18  # the oldest that has all operators of these networks; TensorRT 10 reads it
 _SAMPLE = 3  # candidates to trace with: an axis of one would be taken for fixed
 
@@ -135,7 +135,7 @@ def export(
     compare = partial(compare_extractors, exact, images=images, tolerance=tolerance)
     graphs = [Exported(path, extractor.spec, compare)]
     contents = _passed(graphs[0], _describing(extractor), tell)
-    if request.method.startswith(_LEARNED):
+    if network_of(request.method).reranker:
         features = np.concatenate([each[LOCAL_FEATURES] for each in exact])
         reranker, graph = _reranker(request, path, features)
         contents |= _passed(reranker, graph, tell)
@@ -149,7 +149,7 @@ def _reranker(
     request: ExportRequest, extractor: Path, features: FloatArray
 ) -> tuple[Exported, ModelProto]:
     """The reranker of local features [B, K, 3 + C]."""
-    source = _Source(request, _RERANKER, {})
+    source = _Source(request, network_of(request.method).reranker, {})
     count = features.shape[1]
     spec = replace(source.spec, settings={LOCAL_COUNT: float(count)})
     inputs = {QUERY: features[:1], CANDIDATES: features}

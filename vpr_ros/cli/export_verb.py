@@ -29,7 +29,8 @@ SUMMARY = "write a method's networks as ONNX files and TensorRT engines, checked
 _SIZE = re.compile(r"([1-9][0-9]{0,3})x([1-9][0-9]{0,3})")
 _PRECISIONS = ("fp32", "fp16", "int8")
 _FORMATS = ("onnx", "tensorrt")
-_SECTIONS = ("transvpr", "r2former")  # of the configuration, by how the methods' names begin
+# Sections of the configuration, by how the methods' names begin; the longer name comes first.
+_SECTIONS = ("transvpr", "r2former_tiny", "r2former")
 _IMAGES = 6  # to compare on: each costs a second or two of either runtime
 _FEWEST = 2  # a reranker compares images
 
@@ -41,9 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", required=True, type=Path, metavar="FILE", help="of PyTorch")
     parser.add_argument(
         "--size",
-        default="480x640",
         metavar="HEIGHTxWIDTH",
-        help="of the network's input, pixels (default: %(default)s)",
+        help="of the network's input, pixels (default: what it was trained for)",
     )
     parser.add_argument(
         "--precision",
@@ -105,7 +105,7 @@ def _exported(args: argparse.Namespace, engines: bool) -> list[Path]:
             f"exporting needs PyTorch and ONNX ({error}): pip install torch torchvision timm "
             "safetensors onnx onnxscript onnxruntime"
         ) from error
-    height, width = _size(args.size)
+    height, width = _size(args.size, args.method)
     settings = _settings(args.method, args.settings)
     request = ExportRequest(args.weights, args.method, (width, height), args.precision, settings)
     images = _photographs(args.images) if args.images else _rendered(height, width)
@@ -118,8 +118,11 @@ def _exported(args: argparse.Namespace, engines: bool) -> list[Path]:
     return [export_engine(graph, tuple(args.capabilities), NO_HOOKS, say) for graph in graphs]
 
 
-def _size(text: str) -> tuple[int, int]:
+def _size(text: str | None, method: str) -> tuple[int, int]:
     """Height and width, pixels."""
+    if text is None:
+        spec = network_of(method).spec
+        return spec.input_height, spec.input_width
     match = _SIZE.fullmatch(text)
     if not match:
         raise ConfigError(f"--size {text}: write HEIGHTxWIDTH in pixels, such as 480x640")

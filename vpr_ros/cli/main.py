@@ -14,6 +14,7 @@ from vpr_ros.cli import (
     inspect_verb,
     localize_verb,
     map_verb,
+    train_verb,
     weights_verb,
 )
 from vpr_ros.cli.terminal import complain, log_told
@@ -26,6 +27,7 @@ VERBS = {
     "inspect": inspect_verb,
     "weights": weights_verb,
     "export": export_verb,
+    "train": train_verb,
 }
 
 EXIT_ERROR = 2

@@ -14,6 +14,7 @@ from vpr_ros.config.methods import (
     HogSiftConfig,
     NetworkConfig,
     R2FormerConfig,
+    R2FormerTinyConfig,
     TransVprConfig,
 )
 from vpr_ros.config.nodes import (
@@ -60,6 +61,7 @@ __all__ = [
     "PicturesConfig",
     "PipelineConfig",
     "R2FormerConfig",
+    "R2FormerTinyConfig",
     "RecordsConfig",
     "RtabmapConfig",
     "SequenceConfig",

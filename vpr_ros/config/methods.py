@@ -13,6 +13,7 @@ METHODS = (
     "r2former",
     "r2former_deit_base",
     "r2former_resnet50",
+    "r2former_tiny",
     "transvpr",
     "transvpr_ml_matt_plain",
     "transvpr_ml_satt",
@@ -75,10 +76,10 @@ class NetworkConfig:
         0, "CPU threads of the network; 0: one for each core", minimum=0, maximum=1024
     )
     width: int = setting(
-        0, "Pixels that images are resized to; 0: as published, 640", minimum=0, maximum=8192
+        0, "Pixels that images are resized to; 0: as the network was trained", minimum=0, maximum=8192
     )
     height: int = setting(
-        0, "Pixels that images are resized to; 0: as published, 480", minimum=0, maximum=8192
+        0, "Pixels that images are resized to; 0: as the network was trained", minimum=0, maximum=8192
     )
     antialias: bool = setting(
         False, "Average pixels where images shrink; published weights were evaluated without"
@@ -97,6 +98,18 @@ class R2FormerConfig:
     )
     true_grid: bool = setting(
         False, "Place the patches of images of other sizes where they are, not by the grid's width"
+    )
+    calibration: CalibrationConfig = field(
+        default_factory=partial(CalibrationConfig, half_score=0.5, score_slope=10.0)
+    )
+
+
+@dataclass(frozen=True)
+class R2FormerTinyConfig:
+    """R2Former's small relative and its reranker."""
+
+    num_local: int = setting(
+        150, "Local features kept per image, those of most attention", minimum=5, maximum=4096
     )
     calibration: CalibrationConfig = field(
         default_factory=partial(CalibrationConfig, half_score=0.5, score_slope=10.0)

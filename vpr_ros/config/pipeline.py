@@ -10,6 +10,7 @@ from vpr_ros.config.methods import (
     HogSiftConfig,
     NetworkConfig,
     R2FormerConfig,
+    R2FormerTinyConfig,
     TransVprConfig,
 )
 from vpr_ros.config.places import DecisionConfig, HomographyConfig, KeyframeConfig, LoopConfig
@@ -28,6 +29,7 @@ class PipelineConfig:
     hog_sift: HogSiftConfig = field(default_factory=HogSiftConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     r2former: R2FormerConfig = field(default_factory=R2FormerConfig)
+    r2former_tiny: R2FormerTinyConfig = field(default_factory=R2FormerTinyConfig)
     transvpr: TransVprConfig = field(default_factory=TransVprConfig)
     keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
     homography: HomographyConfig = field(default_factory=HomographyConfig)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The published networks, by name. Reading this table needs no torch; making a network does."""
+"""The networks, published ones and our own, by name. Reading this table needs no torch; making a network does."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 _RERANKER = "Reranker."
 _R2FORMER_PARTS = ("backbone.", "aggregation.", "local_head.")
+_TINY_PARTS = (
+    *("stem.", "refine.", "down.", "position.", "cls_token", "blocks."),
+    *("norm.", "pool.", "head.", "local_head."),
+)
 _UNREAD = ("decoder_pos_embed", "ratio")  # stored with the reranker, needed for no score
 _TRANSVPR_MASKS = ("mask_low", "mask_mid", "mask_high")
 
@@ -34,6 +38,7 @@ class Network:
     optional: tuple[str, ...] = ()  # keys of the module that a file may lack
     marker: str = ""  # a key that no file of other methods has: no other file is compared
     outside: tuple[str, ...] = ()  # settings that are applied to what comes out of the module
+    reranker: str = ""  # the network that compares its local features, in the same files
 
 
 def network_of(name: str) -> Network:
@@ -80,7 +85,7 @@ def _r2former(method: str, backbone: str) -> Network:
     settings = {"num_local": 500.0, "own_tokens": 0.0, "true_grid": 0.0}
     spec = _spec(method, 480, 640, 256, 128, settings)
     marker = "backbone.cls_token" if "deit" in backbone else "backbone.0.weight"
-    return Network(spec, make, others=(_RERANKER,), marker=marker)
+    return Network(spec, make, others=(_RERANKER,), marker=marker, reranker="r2former_reranker")
 
 
 def _r2former_reranker() -> Network:
@@ -93,6 +98,33 @@ def _r2former_reranker() -> Network:
 
     spec = _spec("r2former_reranker", 480, 640, 0, 128, {})
     return Network(spec, make, _RERANKER, _R2FORMER_PARTS, _UNREAD, "Reranker.cls_token")
+
+
+def _r2former_tiny() -> Network:
+    """The extractor of R2Former's small relative."""
+
+    def make(settings: Settings) -> Any:
+        from vpr_ros.models.r2former_tiny import R2FormerTiny
+
+        return R2FormerTiny(int(settings["num_local"]))
+
+    # It has never seen images shrunk without averaging, and shall not.
+    settings = {"num_local": 150.0, "antialias": 1.0}
+    spec = _spec("r2former_tiny", 160, 224, 256, 64, settings)
+    others, reranker = (_RERANKER,), "r2former_tiny_reranker"
+    return Network(spec, make, others=others, marker="stem.0.0.weight", reranker=reranker)
+
+
+def _r2former_tiny_reranker() -> Network:
+    """The reranker of R2Former's small relative."""
+
+    def make(settings: Settings) -> Any:
+        from vpr_ros.models.r2former_tiny import tiny_reranker
+
+        return tiny_reranker()
+
+    spec = _spec("r2former_tiny_reranker", 160, 224, 0, 64, {})
+    return Network(spec, make, _RERANKER, _TINY_PARTS, _UNREAD, "Reranker.cls_token")
 
 
 def _spec(
@@ -118,6 +150,8 @@ NETWORKS: dict[str, Network] = {
     "r2former_deit_base": _r2former("r2former_deit_base", "deit_base"),
     "r2former_resnet50": _r2former("r2former_resnet50", "resnet50"),
     "r2former_reranker": _r2former_reranker(),
+    "r2former_tiny": _r2former_tiny(),
+    "r2former_tiny_reranker": _r2former_tiny_reranker(),
     "transvpr": _transvpr("transvpr", "mL-mATT"),
     "transvpr_ml_matt_plain": _transvpr("transvpr_ml_matt_plain", "mL-mATT-plain"),
     "transvpr_ml_satt": _transvpr("transvpr_ml_satt", "mL-sATT"),

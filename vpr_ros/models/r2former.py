@@ -12,6 +12,7 @@ Shapes: B images, P = h x w patches, K = min(500, P) local features.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ from vpr_ros.models.r2former_backbones import (
     describe_with_deit,
     describe_with_resnet,
     gem_head,
+    outputs,
     resnet50,
 )
 
@@ -93,24 +95,16 @@ class R2Former(nn.Module):
             descending attention: u, v (patch center in pixels, divided by the longer side of the
             input), attention divided by the largest, and 128 features of any norm.
         """
-        dense = self._describe(image)
         height, width = image.shape[-2:]
-        count = min(self._num_local, dense.attention.shape[1])
-        # Which of two equal patches comes first is left to the sort, here as there.
-        attention, patches = dense.attention.detach().float().topk(count, dim=1)
-        index = patches.unsqueeze(-1).expand(-1, -1, dense.sources.shape[-1])
-        features = self.local_head(dense.sources.gather(1, index))
-        columns = [
-            self._points(patches, height, width),
-            (attention / attention[:, :1]).unsqueeze(-1),
-            features.float(),
-        ]
-        return {
-            "global_descriptor": dense.global_descriptor.float(),
-            "local_features": torch.cat(columns, dim=-1),
-        }
+        return self.select(self.describe(image), height, width)
 
-    def _describe(self, image: Tensor) -> Dense:
+    def select(self, dense: Dense, height: int, width: int) -> dict[str, Tensor]:
+        """What ``forward`` returns, for images of this size that ``describe`` has seen."""
+        locate = partial(self._points, height=height, width=width)
+        return outputs(dense, self.local_head, self._num_local, locate)
+
+    def describe(self, image: Tensor) -> Dense:
+        """Normalized images [B, 3, H, W] before local features are selected."""
         if isinstance(self.backbone, nn.Sequential):
             return describe_with_resnet(self.backbone, self.aggregation, image)
         repairs = self._repairs

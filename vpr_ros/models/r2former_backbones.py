@@ -12,6 +12,7 @@ Shapes: B images, P = h x w patches in row-major order, D features of a token.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
 import timm
@@ -122,6 +123,32 @@ def describe_with_resnet(stages: nn.Sequential, head: nn.Sequential, image: Tens
         attention.flatten(1),
         fine.flatten(2).transpose(1, 2),
     )
+
+
+def outputs(
+    dense: Dense, head: nn.Module, num_local: int, locate: Callable[[Tensor], Tensor]
+) -> dict[str, Tensor]:
+    """The local features of most attention beside the global descriptor, as networks give them.
+
+    Args:
+        dense: the images.
+        head: from sources to descriptors of local features.
+        num_local: local features of an image, K; all patches if there are fewer.
+        locate: from numbers of patches [B, K] to their (u, v) [B, K, 2].
+
+    Returns:
+        ``global_descriptor`` [B, D] and ``local_features`` [B, K, 3 + C] by descending attention.
+    """
+    count = min(num_local, dense.attention.shape[1])
+    # Which of two equal patches comes first is left to the sort, here as there.
+    attention, patches = dense.attention.detach().float().topk(count, dim=1)
+    index = patches.unsqueeze(-1).expand(-1, -1, dense.sources.shape[-1])
+    features = head(dense.sources.gather(1, index))
+    relative = (attention / attention[:, :1]).unsqueeze(-1)
+    return {
+        "global_descriptor": dense.global_descriptor.float(),
+        "local_features": torch.cat([locate(patches), relative, features.float()], dim=-1),
+    }
 
 
 def _embed(vit: VisionTransformerDistilled, image: Tensor, true_grid: bool) -> Tensor:

@@ -26,6 +26,7 @@ from vpr_ros.models.layers import blocks, layer_norm, update_first, update_group
 WIDTH = 32
 HEADS = 4
 PARTNERS = 5
+DEPTH = 6
 POINT = 3  # u, v and attention stand before the descriptor
 _TUPLE = 2 * POINT + 1  # both points and the correlation
 
@@ -43,15 +44,15 @@ class RerankerNetwork(nn.Module):
 
     frequencies: Tensor
 
-    def __init__(self) -> None:
-        """Make a network that is not trained."""
+    def __init__(self, depth: int = DEPTH) -> None:
+        """Make a network that is not trained, with this number of blocks that read all groups."""
         super().__init__()
         self.cls_token = nn.Parameter(torch.empty(1, 1, WIDTH))
         self.cls_token_2 = nn.Parameter(torch.empty(1, 1, WIDTH))
         # The authors' files hold these two; the first is read nowhere, the second by mix() alone.
         self.decoder_pos_embed = nn.Parameter(torch.empty(1, 1001, WIDTH))
         self.ratio = nn.Parameter(torch.tensor([0.5]))
-        self.blocks = blocks(6, WIDTH, HEADS)
+        self.blocks = blocks(depth, WIDTH, HEADS)
         self.blocks_2 = blocks(2, WIDTH, HEADS)
         self.decoder_norm = layer_norm(WIDTH)
         self.pair_head = nn.Linear(_TUPLE, WIDTH)

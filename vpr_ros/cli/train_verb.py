@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verb ``train``: a network by a recipe, on a workstation."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from vpr_ros.cli.terminal import say
+from vpr_ros.errors import BackendError
+
+SUMMARY = "train a network by a recipe; killed runs go on with --resume"
+
+_MAX_SIDE = 320  # pixels of photos kept in memory
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="config/train/*.yaml")
+    parser.add_argument(
+        "--photos", type=Path, required=True, metavar="FOLDER", help="photos without labels"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="of the run's files"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with the run in DIR")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="default: one per core")
+    parser.add_argument(
+        "--checkpoint-every",
+        type=float,
+        default=300.0,
+        metavar="SECONDS",
+        help="what a killed run loses at most (default: %(default)g)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train.
+
+    Raises:
+        ConfigError: the recipe cannot be followed.
+        DatasetError: there are no photos, or not those that the recipe names.
+        TrainingError: the run cannot begin, be continued or go on.
+        BackendError: PyTorch is not installed.
+    """
+    try:
+        from vpr_ros.training.loop import Run, RunOptions
+        from vpr_ros.training.photos import read_photos
+        from vpr_ros.training.recipe import read_recipe
+    except ImportError as error:
+        raise BackendError(
+            f"training needs {error.name}: pip install -r requirements/train.txt"
+        ) from error
+    recipe = read_recipe(args.recipe)
+    photos = read_photos(args.photos, recipe.drives, recipe.validation, _MAX_SIDE)
+    say(f"{len(photos[0])} photos to train with, {len(photos[1])} to validate by")
+    options = RunOptions(args.output, args.resume, args.checkpoint_every, args.threads)
+    training = Run(recipe, photos, options, say)
+    try:
+        training.go()
+    except KeyboardInterrupt:
+        training.save()
+        say(f"stopped; --resume goes on with {args.output}")
+        raise
+    say(f"wrote {args.output / 'weights.pth'}")
+    return 0

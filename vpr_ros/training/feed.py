@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a step of training sees, made from photos and the step's number alone.
+
+Nothing is left to the order of calls: a run that goes on after a crash sees what it would have seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vpr_ros.datatypes import ImageArray, ModelSpec
+from vpr_ros.training.appearance import changed
+from vpr_ros.training.photos import Photos
+from vpr_ros.training.recipe import Stage
+from vpr_ros.training.views import pair_of_views, second_T_first, single_view
+
+
+class Batch(NamedTuple):
+    """Two views of each of B places."""
+
+    first: Tensor  # [B, 3, H, W] normalized
+    second: Tensor  # [B, 3, H, W]
+    second_T_first: Tensor  # [B, 3, 3] homography in pixels; NaN where it is not known
+    related: Tensor  # bool [B, B] places that may be one
+
+
+class _Sample(NamedTuple):
+    first: ImageArray
+    second: ImageArray
+    matrix: np.ndarray
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Makes the batches of one stage."""
+
+    photos: Photos
+    stage: Stage
+    spec: ModelSpec  # of the network: how images are normalized
+    seed: int
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step, counted from 0 within the stage.
+
+        Raises:
+            ImageError: a photo is missing or damaged.
+        """
+        indices = self.indices(step)
+        samples = [self._sample(each, step, row) for row, each in enumerate(indices)]
+        first, second, matrices = zip(*samples, strict=True)
+        related = self.photos.related(indices, self.stage.related_reach)
+        return Batch(
+            as_input(first, self.spec),
+            as_input(second, self.spec),
+            torch.from_numpy(np.stack(matrices)).float(),
+            torch.from_numpy(related),
+        )
+
+    def indices(self, step: int) -> list[int]:
+        """Which photos: every one once before any comes again."""
+        count, begin = len(self.photos), step * self.stage.batch
+        places = range(begin, begin + self.stage.batch)
+        orders = {each: self._order(each) for each in {place // count for place in places}}
+        return [int(orders[place // count][place % count]) for place in places]
+
+    def _order(self, epoch: int) -> np.ndarray:
+        return np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.photos))
+
+    def _sample(self, index: int, step: int, row: int) -> _Sample:
+        random = np.random.default_rng([self.seed, 1, step, row])
+        stage, size = self.stage, (self.stage.width, self.stage.height)
+        neighbors = self.photos.near(index, stage.neighbor_reach)
+        photo = self.photos.read(index)
+        if neighbors and random.random() < stage.neighbor_share:
+            other = self.photos.read(int(random.choice(neighbors)))
+            mirrored = bool(random.random() < stage.views.flip)
+            first, second = (
+                single_view(each, size, stage.views, random, mirrored) for each in (photo, other)
+            )
+            matrix = np.full((3, 3), np.nan)
+        else:
+            first, second = pair_of_views(photo, size, stage.views, random)
+            matrix = second_T_first(first, second)
+        looks = [changed(each.image, stage.appearance, random) for each in (first, second)]
+        return _Sample(looks[0], looks[1], matrix)
+
+
+def as_input(images: tuple[ImageArray, ...] | list[ImageArray], spec: ModelSpec) -> Tensor:
+    """Images [H, W, 3] of one size as a network's input, [B, 3, H, W]."""
+    values = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255.0
+    mean, std = (torch.tensor(each).reshape(3, 1, 1) for each in (spec.mean, spec.std))
+    return ((values - mean) / std).contiguous()

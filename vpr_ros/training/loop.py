@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one training loop: stages, steps, checkpoints, log."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from vpr_ros.errors import TrainingError
+from vpr_ros.training import checkpoint as checkpoints
+from vpr_ros.training.checkpoint import Checkpoint
+from vpr_ros.training.feed import Feed
+from vpr_ros.training.journal import Journal
+from vpr_ros.training.photos import Photos
+from vpr_ros.training.recipe import Recipe, Stage
+from vpr_ros.training.schedules import schedule_of
+from vpr_ros.training.tasks import Figures, task_of
+from vpr_ros.training.trainee import Trainee, write_weights
+from vpr_ros.training.validation import validate
+
+Tell = Callable[[str], None]
+
+WEIGHTS, BEST = "weights.pth", "best.pth"  # after the last validation, and after the best one
+_TOLD = 20  # steps from one line of progress to the next
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What does not change the result of a run.
+
+    Attributes:
+        folder: where its files are.
+        resume: go on from the checkpoint there.
+        checkpoint_s: seconds between checkpoints: what a killed run loses at most.
+        threads: of the CPU; 0: one for each core.
+    """
+
+    folder: Path
+    resume: bool = False
+    checkpoint_s: float = 300.0
+    threads: int = 0
+
+
+class Run:
+    """One training run; ``go`` is all of it."""
+
+    def __init__(
+        self, recipe: Recipe, photos: tuple[Photos, Photos], options: RunOptions, tell: Tell
+    ) -> None:
+        """Begin a run, or take up what an earlier process left.
+
+        Args:
+            recipe: what to do.
+            photos: to train with, and to validate by.
+            options: where and how.
+            tell: is told progress, line by line.
+
+        Raises:
+            TrainingError: the folder holds a run already, or none to go on with.
+            ConfigError: the recipe names an unknown method.
+        """
+        self._recipe, self._options, self._tell = recipe, options, tell
+        self._photos, self._held = photos
+        if options.threads:
+            torch.set_num_threads(options.threads)
+        torch.manual_seed(recipe.seed)
+        self.trainee = Trainee(recipe.method)
+        self._stage, self._step, self._best = 0, 0, -1.0
+        self._optimizer: torch.optim.Optimizer | None = None
+        self._left: Checkpoint | None = None
+        self._saved_at = time.monotonic()
+        if options.resume:
+            self._take_up(checkpoints.load(options.folder))
+        else:
+            self._begin()
+
+    def go(self) -> None:
+        """Run all stages to their ends.
+
+        Raises:
+            TrainingError: a loss is not finite, or a file cannot be written.
+            ImageError: a photo is missing or damaged.
+        """
+        journal = Journal(self._options.folder)
+        try:
+            while self._stage < len(self._recipe.stages):
+                self._run_stage(self._recipe.stages[self._stage], journal)
+                self._stage, self._step, self._optimizer = self._stage + 1, 0, None
+                self.save()
+        finally:
+            journal.close()
+
+    def save(self) -> None:
+        """Write a checkpoint now."""
+        optimizer = self._optimizer.state_dict() if self._optimizer else None
+        made = Checkpoint(
+            self._recipe.as_dict(),
+            self._stage,
+            self._step,
+            self.trainee.weights(),
+            optimizer,
+            torch.get_rng_state(),
+            self._best,
+        )
+        checkpoints.save(made, self._options.folder)
+        self._saved_at = time.monotonic()
+
+    def _begin(self) -> None:
+        folder = self._options.folder
+        if (folder / checkpoints.FILE).exists():
+            raise TrainingError(f"{folder} holds a run already: --resume goes on with it")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrainingError(f"{folder}: {error.strerror}") from error
+
+    def _take_up(self, left: Checkpoint) -> None:
+        checkpoints.check_recipe(left, self._recipe)
+        self._stage, self._step, self._best, self._left = left.stage, left.step, left.best, left
+        self.trainee.load_weights(left.weights)
+        torch.set_rng_state(left.random)
+
+    def _run_stage(self, stage: Stage, journal: Journal) -> None:
+        task = task_of(stage.task)
+        feed = Feed(self._photos, stage, self.trainee.spec, self._recipe.seed + self._stage)
+        self._optimizer = self._prepared(stage, task.freezes)
+        begin, first = time.monotonic(), self._step
+        while self._step < stage.steps:
+            figures = self._one_step(stage, feed, task.freezes)
+            self._step += 1
+            if self._step % _TOLD == 0 or self._step == stage.steps:
+                pace = (time.monotonic() - begin) / (self._step - first)
+                self._report(stage, journal, {**figures, "seconds": pace})
+            if self._step % self._recipe.validate_every == 0 or self._step == stage.steps:
+                self._validate(stage, journal)
+            if time.monotonic() - self._saved_at >= self._options.checkpoint_s:
+                self.save()
+
+    def _prepared(self, stage: Stage, freezes: bool) -> torch.optim.Optimizer:
+        """The optimizer of a stage, as new or as an earlier process left it."""
+        self.trainee.requires_grad_(True)
+        if freezes:
+            self.trainee.freeze_backbone()
+        learning = [each for _, each in self.trainee.learning()]
+        optimizer: torch.optim.Optimizer = (
+            torch.optim.AdamW(learning, stage.learning_rate, weight_decay=stage.weight_decay)
+            if stage.optimizer == "adamw"
+            else torch.optim.Adam(learning, stage.learning_rate)
+        )
+        if self._left is not None and self._left.optimizer is not None:
+            optimizer.load_state_dict(self._left.optimizer)
+        self._left = None
+        return optimizer
+
+    def _one_step(self, stage: Stage, feed: Feed, freezes: bool) -> Figures:
+        # Before anything random happens: batches depend on their number alone.
+        batch = feed.batch(self._step)
+        optimizer = self._optimizer
+        assert optimizer is not None
+        factor = schedule_of(stage.schedule)(self._step, stage.steps, stage.warmup)
+        for group in optimizer.param_groups:
+            group["lr"] = stage.learning_rate * factor
+        self.trainee.train()
+        self.trainee.extractor.train(not freezes)
+        with torch.autocast("cpu", torch.bfloat16, enabled=stage.precision == "bf16"):
+            loss, figures = task_of(stage.task).loss(self.trainee, batch, stage)
+        self._check(loss, stage)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if stage.clip:
+            nn.utils.clip_grad_norm_(self.trainee.parameters(), stage.clip)
+        optimizer.step()
+        return {"loss": float(loss), **figures}
+
+    def _check(self, loss: Tensor, stage: Stage) -> None:
+        if not math.isfinite(float(loss)):
+            raise TrainingError(
+                f"stage {stage.name}, step {self._step}: the loss is {float(loss)}: lower "
+                "learning_rate or set clip, and --resume from the last checkpoint"
+            )
+
+    def _report(self, stage: Stage, journal: Journal, figures: Figures) -> None:
+        journal.write("train", stage.name, self._step, figures)
+        hours = figures["seconds"] * (stage.steps - self._step) / 3600
+        shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
+        self._tell(f"{stage.name} {self._step}/{stage.steps}  {shown}  {hours:.1f} h left")
+
+    def _validate(self, stage: Stage, journal: Journal) -> None:
+        figures = validate(self.trainee, self._held, stage)
+        journal.write("validation", stage.name, self._step, figures)
+        shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
+        self._tell(f"{stage.name} {self._step}/{stage.steps}  recall@1 {shown or 'of nothing'}")
+        write_weights(self.trainee, self._options.folder / WEIGHTS)
+        score = figures.get("reranked", figures.get("drives", figures.get("views", 0.0)))
+        if score >= self._best:
+            self._best = score
+            write_weights(self.trainee, self._options.folder / BEST)

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What training minimizes: R2Former's losses, and contrast between two views of each photo.
+
+R2Former: Zhu et al., CVPR 2023, section 3.4, as the authors' code (github.com/bytedance/R2Former)
+computes them. Contrast: van den Oord et al., "Representation Learning with Contrastive Predictive
+Coding", 2018, in the form of Chen et al., "A Simple Framework for Contrastive Learning of Visual
+Representations", ICML 2020, equation 1.
+
+Shapes: B samples, D values of a descriptor, P points of an image.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+MARGIN = 0.1  # of R2Former's triplets
+_NEVER = float("-inf")
+
+
+def triplet_sum(query: Tensor, positive: Tensor, negative: Tensor, margin: float = MARGIN) -> Tensor:
+    """How much nearer than the margin negatives are, summed over the batch.
+
+    Args:
+        query: global descriptors, unit norm, [B, D].
+        positive: of images of the same places, [B, D].
+        negative: of images of other places, [B, D].
+        margin: by which a negative shall be farther than the positive, Euclidean distance.
+    """
+    # Torch's distance adds 1e-6 to each difference, as the authors' does.
+    near = functional.pairwise_distance(query, positive)
+    far = functional.pairwise_distance(query, negative)
+    return (near - far + margin).clamp_min(0.0).sum()
+
+
+def rerank_cross_entropy(positive: Tensor, negative: Tensor) -> Tensor:
+    """Mean cross entropy of a reranker's judgments of as many right pairs as wrong ones.
+
+    Args:
+        positive: logits of (query, positive), [B, 2]; class 1 is "one place".
+        negative: logits of (query, negative), [B, 2].
+    """
+    labels = torch.cat([positive.new_ones(len(positive)), negative.new_zeros(len(negative))])
+    return functional.cross_entropy(torch.cat([positive, negative]), labels.long())
+
+
+def r2former_total(triplets: Tensor | None, entropies: Tensor, batch: int) -> Tensor:
+    """R2Former's loss of a batch of queries with S negatives each.
+
+    The reductions are mixed as in the authors' code: triplets are sums, cross entropies means, and
+    both are divided by the batch's size.
+
+    Args:
+        triplets: ``triplet_sum`` of each negative's slot, [S]; None while the backbone is frozen.
+        entropies: ``rerank_cross_entropy`` of each slot, [S].
+        batch: number of queries.
+    """
+    losses = entropies if triplets is None else triplets + entropies
+    return losses.sum() / (batch * len(entropies))
+
+
+def contrastive(first: Tensor, second: Tensor, temperature: float, related: Tensor) -> Tensor:
+    """Each view's partner shall be the most similar of all views in the batch.
+
+    Args:
+        first: global descriptors of one view of each place, unit norm, [B, D].
+        second: of the other view, [B, D].
+        temperature: by which similarities are divided.
+        related: pairs that are no negatives though they are no partners, bool [B, B]; the
+            diagonal does not matter.
+    """
+    views = torch.cat([first, second])
+    logits = (views @ views.T / temperature).float()
+    count = len(first)
+    itself = torch.eye(count, dtype=torch.bool, device=related.device)
+    left_out = torch.cat(
+        [
+            torch.cat([related | itself, related & ~itself], dim=1),
+            torch.cat([related & ~itself, related | itself], dim=1),
+        ]
+    )
+    partners = torch.arange(2 * count, device=logits.device).roll(count)
+    return functional.cross_entropy(logits.masked_fill(left_out, _NEVER), partners)
+
+
+def local_contrastive(
+    first: Tensor, second: Tensor, points: Tensor, is_seen: Tensor, temperature: float, near: float
+) -> Tensor:
+    """Each point's descriptor shall be most similar to that of the same point in the other view.
+
+    Args:
+        first: descriptors of points in one view, any norm, [B, P, D].
+        second: descriptors of the same points in the other view, [B, P, D].
+        points: where they lie in the first view, pixels, [B, P, 2].
+        is_seen: whether both views show the point, bool [B, P].
+        temperature: by which similarities are divided.
+        near: points closer to each other than this, pixels, are not told apart.
+
+    Returns:
+        The mean over both directions and all points seen; 0 where there are none.
+    """
+    if not bool(is_seen.any()):
+        return first.sum() * 0.0
+    left, right = functional.normalize(first, dim=-1), functional.normalize(second, dim=-1)
+    logits = (left @ right.transpose(1, 2) / temperature).float()  # [B, P, P]
+    # A point may always be its own partner: rows of points that are not seen are dropped at last.
+    others = ~torch.eye(points.shape[1], dtype=torch.bool, device=points.device)
+    left_out = ((torch.cdist(points, points) < near) | ~is_seen.unsqueeze(1)) & others
+    wanted = torch.arange(points.shape[1], device=points.device).expand(len(points), -1)[is_seen]
+    there, back = (
+        functional.cross_entropy(each.masked_fill(left_out, _NEVER)[is_seen], wanted)
+        for each in (logits, logits.transpose(1, 2))
+    )
+    return (there + back) / 2

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a training run does, read from a YAML file: data, and stages one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from vpr_ros.config import check, settings_of, with_settings
+from vpr_ros.config.setting import setting
+from vpr_ros.errors import ConfigError
+from vpr_ros.training.appearance import AppearanceRecipe
+from vpr_ros.training.views import ViewRecipe
+
+TASKS = ("contrast", "rerank", "joint")
+OPTIMIZERS = ("adam", "adamw")
+SCHEDULE_NAMES = ("constant", "cosine", "r2former", "transvpr")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of a run: what is minimized, on what, and how."""
+
+    name: str = setting("stage", "What logs call it")
+    task: str = setting("contrast", "What a step minimizes", choices=TASKS)
+    steps: int = setting(1000, "Steps of the optimizer", minimum=1)
+    batch: int = setting(64, "Places in a step", minimum=2, maximum=65536)
+    height: int = setting(160, "Of the network's input, pixels", minimum=32, maximum=4096)
+    width: int = setting(224, "Of the network's input, pixels", minimum=32, maximum=4096)
+    optimizer: str = setting("adamw", "What changes the weights", choices=OPTIMIZERS)
+    learning_rate: float = setting(1e-3, "The highest", minimum=0.0, maximum=1.0)
+    schedule: str = setting("cosine", "How the rate changes", choices=SCHEDULE_NAMES)
+    warmup: int = setting(50, "Steps until the full rate", minimum=0)
+    weight_decay: float = setting(0.03, "Of AdamW, on everything that learns", minimum=0.0, maximum=1.0)
+    clip: float = setting(0.0, "Largest norm of a step's gradient; 0: any", minimum=0.0)
+    precision: str = setting("fp32", "Of the arithmetic", choices=("fp32", "bf16"))
+    temperature: float = setting(0.07, "Similarities are divided by it", minimum=1e-3, maximum=1.0)
+    local_weight: float = setting(1.0, "Of the local features' contrast", minimum=0.0)
+    local_points: int = setting(64, "Points of a view that are compared", minimum=2, maximum=4096)
+    neighbor_share: float = setting(
+        0.5, "Share of drives' frames whose other view is a neighbor", minimum=0.0, maximum=1.0
+    )
+    neighbor_reach: float = setting(1.0, "Farthest neighbor, frames", minimum=0.0)
+    related_reach: float = setting(8.0, "Frames so close are never negatives", minimum=0.0)
+    hardness: int = setting(8, "Negatives are drawn from so many of the hardest", minimum=1)
+    finetune: bool = setting(False, "Whether the reranker's loss reaches the backbone")
+    views: ViewRecipe = field(default_factory=ViewRecipe)
+    appearance: AppearanceRecipe = field(default_factory=AppearanceRecipe)
+
+    def __post_init__(self) -> None:
+        for name, value, known in settings_of(self):
+            check(name, value, known)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole run."""
+
+    method: str
+    stages: tuple[Stage, ...]
+    seed: int = 0
+    validate_every: int = 200  # steps
+    drives: Mapping[str, float] = field(default_factory=dict)  # see ``photos.read_photos``
+    validation: tuple[str, ...] = ()  # patterns of the photos' names
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything in it, of plain types."""
+        return asdict(self)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """A recipe from a YAML file.
+
+    Raises:
+        ConfigError: it cannot be read, or holds something that is no part of a recipe.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
+    try:
+        return _recipe(content)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _recipe(content: Any) -> Recipe:
+    if not isinstance(content, Mapping):
+        raise ConfigError("no recipe: write 'method:' and 'stages:'")
+    known = [each.name for each in fields(Recipe)]
+    unknown = sorted(set(map(str, content)) - set(known))
+    if unknown:
+        raise ConfigError(f"no setting {unknown[0]!r}; known: {', '.join(known)}")
+    if not content.get("method") or not content.get("stages"):
+        raise ConfigError("a recipe needs 'method' and at least one of 'stages'")
+    stages = tuple(_stage(number, each) for number, each in enumerate(content["stages"]))
+    return Recipe(
+        _typed(content, "method", str, ""),
+        stages,
+        _typed(content, "seed", int, 0),
+        max(1, _typed(content, "validate_every", int, 200)),
+        {str(name): float(step) for name, step in _typed(content, "drives", dict, {}).items()},
+        tuple(map(str, _typed(content, "validation", list, []))),
+    )
+
+
+def _stage(number: int, content: Any) -> Stage:
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"stage {number}: write NAME: VALUE for each setting")
+    try:
+        return with_settings(Stage(), dict(_flat(content, "")))
+    except ConfigError as error:
+        raise ConfigError(f"stage {number}: {error}") from error
+
+
+def _flat(content: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
+    """Nested settings as dotted names."""
+    found: list[tuple[str, Any]] = []
+    for name, value in content.items():
+        nested = _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else None
+        found += nested if nested is not None else [(f"{prefix}{name}", _number(value))]
+    return found
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 takes 1e-3 for a text: its numbers need a point."""
+    try:
+        return float(value) if isinstance(value, str) and value[:1].isdigit() else value
+    except ValueError:
+        return value
+
+
+def _typed(content: Mapping[str, Any], name: str, kind: type, default: Any) -> Any:
+    value = content.get(name, default)
+    if not isinstance(value, kind):
+        raise ConfigError(f"{name} = {value!r}: must be of type {kind.__name__}")
+    return cast(Any, value)

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one step of a stage minimizes.
+
+``contrast``: global and local descriptors of two views of a photo agree, those of others do not.
+``rerank``: R2Former's second stage: the reranker learns from the hardest negatives of the batch,
+behind a backbone that does not change. ``joint``: both at once.
+
+Shapes: B places, K local features of an image, P points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vpr_ros.errors import ConfigError
+from vpr_ros.models.r2former_backbones import Dense
+from vpr_ros.training.feed import Batch
+from vpr_ros.training.losses import (
+    contrastive,
+    local_contrastive,
+    rerank_cross_entropy,
+)
+from vpr_ros.training.recipe import Stage
+from vpr_ros.training.trainee import Trainee
+
+Figures = dict[str, float]  # for the log
+_PITCH = 8.0  # pixels: points nearer than this are not told apart
+
+
+@dataclass(frozen=True)
+class Task:
+    """How a stage begins, and what each of its steps minimizes."""
+
+    loss: Callable[[Trainee, Batch, Stage], tuple[Tensor, Figures]]
+    freezes: bool = False  # whether the backbone stays as it is
+
+
+def task_of(name: str) -> Task:
+    """The task of this name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    tasks = {
+        "contrast": Task(_contrast),
+        "rerank": Task(_rerank, freezes=True),
+        "joint": Task(_joint),
+    }
+    if name not in tasks:
+        raise ConfigError(f"task {name!r} is unknown; known: {', '.join(tasks)}")
+    return tasks[name]
+
+
+def _contrast(trainee: Trainee, batch: Batch, stage: Stage) -> tuple[Tensor, Figures]:
+    first, second = _described(trainee, batch)
+    return _contrast_of(trainee, batch, stage, first, second)
+
+
+def _rerank(trainee: Trainee, batch: Batch, stage: Stage) -> tuple[Tensor, Figures]:
+    with torch.no_grad():
+        first, second = _described(trainee, batch)
+    return _rerank_of(trainee, batch, stage, first, second)
+
+
+def _joint(trainee: Trainee, batch: Batch, stage: Stage) -> tuple[Tensor, Figures]:
+    first, second = _described(trainee, batch)
+    contrast, figures = _contrast_of(trainee, batch, stage, first, second)
+    entropy, others = _rerank_of(trainee, batch, stage, first, second)
+    return contrast + entropy, {**figures, **others}
+
+
+def _described(trainee: Trainee, batch: Batch) -> tuple[Dense, Dense]:
+    """Both views in one run: batch normalization sees them together, as it will see images."""
+    dense: Dense = trainee.extractor.describe(torch.cat([batch.first, batch.second]))
+    count = len(batch.first)
+    return Dense(*(each[:count] for each in dense)), Dense(*(each[count:] for each in dense))
+
+
+def _contrast_of(
+    trainee: Trainee, batch: Batch, stage: Stage, first: Dense, second: Dense
+) -> tuple[Tensor, Figures]:
+    left, right = first.global_descriptor, second.global_descriptor
+    overall = contrastive(left, right, stage.temperature, batch.related)
+    with torch.no_grad():
+        nearest = (left @ right.T).masked_fill(batch.related & ~_itself(batch), -2.0).argmax(dim=1)
+        hits = (nearest == torch.arange(len(nearest))).float().mean()
+    local = _local(trainee, batch, stage, first, second)
+    figures = {"global": float(overall), "local": float(local), "hits": float(hits)}
+    return overall + stage.local_weight * local, figures
+
+
+def _rerank_of(
+    trainee: Trainee, batch: Batch, stage: Stage, first: Dense, second: Dense
+) -> tuple[Tensor, Figures]:
+    """R2Former's cross entropy with the hardest negatives that the batch has.
+
+    Not divided by the batch's size, as R2Former does: contrast is a mean over the batch, too.
+    """
+    size = batch.first.shape[-2:]
+    queries = trainee.select(first, size, stage.finetune)
+    others = trainee.select(second, size, stage.finetune)
+    negatives = _hard_negatives(first, second, batch.related | _itself(batch), stage.hardness)
+    # One run for right and wrong pairs.
+    pairs = torch.cat([others, others[negatives]])
+    right, wrong = trainee.reranker.logits(queries.repeat(2, 1, 1), pairs).float().chunk(2)
+    entropy = rerank_cross_entropy(right, wrong)
+    judged = torch.cat([right[:, 1] > right[:, 0], wrong[:, 1] < wrong[:, 0]])
+    figures = {"entropy": float(entropy), "judged": float(judged.float().mean())}
+    return entropy, figures
+
+
+def _hard_negatives(first: Dense, second: Dense, left_out: Tensor, hardness: int) -> Tensor:
+    """For each query one of the hardest wrong places of the batch, [B]."""
+    similarity = first.global_descriptor.detach() @ second.global_descriptor.detach().T
+    hardest = similarity.masked_fill(left_out, -2.0).topk(min(hardness, len(similarity) - 1)).indices
+    drawn = torch.randint(hardest.shape[1], (len(hardest), 1))
+    chosen = hardest.gather(1, drawn).squeeze(1)
+    fallback = hardest[:, 0]  # where all but a few are related
+    return torch.where(left_out[torch.arange(len(chosen)), chosen], fallback, chosen)
+
+
+def _local(
+    trainee: Trainee, batch: Batch, stage: Stage, first: Dense, second: Dense
+) -> Tensor:
+    """Contrast of local features at random points of the first view."""
+    if stage.local_weight == 0.0:
+        return first.global_descriptor.new_zeros(())
+    height, width = batch.first.shape[-2:]
+    random = torch.rand(len(batch.first), stage.local_points, 2)
+    points = random * torch.tensor([width, height])
+    there = _moved(points, batch.second_T_first)
+    limits = torch.tensor([width, height])
+    is_seen = ((there > 0) & (there < limits)).all(dim=-1)  # NaN is nowhere
+    there = torch.where(is_seen.unsqueeze(-1), there, torch.zeros_like(there))
+    left, right = (
+        _sampled(trainee, dense, where, (height, width))
+        for dense, where in ((first, points), (second, there))
+    )
+    return local_contrastive(left, right, points, is_seen, stage.temperature, 2 * _PITCH)
+
+
+def _sampled(trainee: Trainee, dense: Dense, points: Tensor, size: tuple[int, int]) -> Tensor:
+    """Local descriptors at points [B, P, 2] in pixels, [B, P, C]."""
+    height, width = size
+    features = trainee.extractor.local_head(dense.sources)
+    rows = round((features.shape[1] * height / width) ** 0.5)
+    plane = features.transpose(1, 2).unflatten(2, (rows, -1))
+    grid = points / torch.tensor([width, height]) * 2.0 - 1.0
+    sampled = functional.grid_sample(
+        plane, grid.unsqueeze(1), padding_mode="border", align_corners=False
+    )
+    return sampled.squeeze(2).transpose(1, 2)
+
+
+def _moved(points: Tensor, matrices: Tensor) -> Tensor:
+    """Points [B, P, 2] under homographies [B, 3, 3]; NaN behind the camera."""
+    lifted = torch.cat([points, torch.ones_like(points[..., :1])], dim=-1) @ matrices.mT
+    depth = torch.where(lifted[..., 2:] > 1e-9, lifted[..., 2:], torch.nan)
+    return lifted[..., :2] / depth
+
+
+def _itself(batch: Batch) -> Tensor:
+    return torch.eye(len(batch.first), dtype=torch.bool)

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How well a network in training knows places that it does not learn from.
+
+Two questions, both on photos that the recipe holds out. ``views``: of the second views of all
+photos, is the most similar one that of the same photo? ``drives``: of the frames of all drives, is
+the most similar one at most three frames away from the query, which is every fifth frame?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vpr_ros.extractor import prepared
+from vpr_ros.training.feed import Feed
+from vpr_ros.training.photos import Photos
+from vpr_ros.training.recipe import Stage
+from vpr_ros.training.trainee import Trainee
+
+_VIEWS = 200  # photos at most
+_EVERY, _REACH = 5, 3.0  # frames
+_CANDIDATES = 10  # reranked
+_QUERIES = 60  # reranked: they cost much more than describing an image
+_CHUNK = 32  # images in one run
+_SEED = 1_000_003  # of the views: the same ones whenever they are asked for
+
+
+@dataclass(frozen=True)
+class _Described:
+    descriptors: Tensor  # [N, D]
+    rows: Tensor  # [N, K, 3 + C]
+
+
+def validate(trainee: Trainee, photos: Photos, stage: Stage) -> dict[str, float]:
+    """Recall@1 of both questions, and of the second one after reranking ten candidates.
+
+    A figure is left out where the photos cannot give it.
+
+    Raises:
+        ImageError: a photo is missing or damaged.
+    """
+    was_training = trainee.training
+    trainee.eval()
+    with torch.inference_mode():
+        found = {**_of_views(trainee, photos, stage), **_of_drives(trainee, photos, stage)}
+    trainee.train(was_training)
+    return found
+
+
+def _of_views(trainee: Trainee, photos: Photos, stage: Stage) -> dict[str, float]:
+    if len(photos) < 2:
+        return {}
+    count = min(len(photos), _VIEWS)
+    alone = replace(stage, neighbor_share=0.0, batch=count)
+    batch = Feed(photos, alone, trainee.spec, _SEED).batch(0)
+    first, second = (_described(trainee, each).descriptors for each in (batch.first, batch.second))
+    similarity = (first @ second.T).masked_fill(batch.related & ~torch.eye(count).bool(), -2.0)
+    hits = similarity.argmax(dim=1) == torch.arange(count)
+    return {"views": float(hits.float().mean())}
+
+
+def _of_drives(trainee: Trainee, photos: Photos, stage: Stage) -> dict[str, float]:
+    frames = [index for index, moment in enumerate(photos.moments) if moment.drive]
+    queries, database = frames[::_EVERY], [f for n, f in enumerate(frames) if n % _EVERY]
+    positives = [set(photos.near(each, _REACH)) & set(database) for each in queries]
+    queries = [each for each, right in zip(queries, positives, strict=True) if right]
+    positives = [each for each in positives if each]
+    if not queries:
+        return {}
+    asked, known = (_frames(trainee, photos, each, stage) for each in (queries, database))
+    ranking = (asked.descriptors @ known.descriptors.T).argsort(dim=1, descending=True)
+    figures = {"drives": _recall(ranking[:, 0], database, positives)}
+    if stage.task != "contrast":
+        best = _reranked(trainee, asked, known, ranking)
+        figures["retrieved"] = _recall(ranking[:_QUERIES, 0], database, positives)
+        figures["reranked"] = _recall(best, database, positives)
+    return figures
+
+
+def _reranked(
+    trainee: Trainee, asked: _Described, known: _Described, ranking: Tensor
+) -> Tensor:
+    """The best candidate of the first queries, [Q]."""
+    chosen = []
+    for row, order in zip(asked.rows[:_QUERIES], ranking[:_QUERIES, :_CANDIDATES], strict=True):
+        scores = trainee.reranker(row.unsqueeze(0), known.rows[order])["scores"]
+        chosen.append(order[scores.argmax()])
+    return torch.stack(chosen)
+
+
+def _recall(best: Tensor, database: Sequence[int], positives: Sequence[set[int]]) -> float:
+    hits = [database[int(each)] in right for each, right in zip(best, positives, strict=False)]
+    return float(np.mean(hits))
+
+
+def _frames(
+    trainee: Trainee, photos: Photos, indices: Sequence[int], stage: Stage
+) -> _Described:
+    """Whole photos, as a robot's network gets them."""
+    spec = replace(trainee.spec, input_height=stage.height, input_width=stage.width)
+    parts = []
+    for start in range(0, len(indices), _CHUNK):
+        chunk = [photos.read(each) for each in indices[start : start + _CHUNK]]
+        images = np.concatenate([prepared(image, spec, antialias=True) for image in chunk])
+        parts.append(_described(trainee, torch.from_numpy(images)))
+    columns = zip(*((each.descriptors, each.rows) for each in parts), strict=True)
+    descriptors, rows = (torch.cat(each) for each in columns)
+    return _Described(descriptors, rows)
+
+
+def _described(trainee: Trainee, images: Tensor) -> _Described:
+    outputs = [trainee.extractor(each) for each in images.split(_CHUNK)]
+    descriptors = torch.cat([each["global_descriptor"] for each in outputs])
+    return _Described(descriptors, torch.cat([each["local_features"] for each in outputs]))
