@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from vpr_ros.errors import TrainingError
 from vpr_ros.training import checkpoint as checkpoints
@@ -170,18 +170,19 @@ class Run:
         self.trainee.extractor.train(not freezes)
         with torch.autocast("cpu", torch.bfloat16, enabled=stage.precision == "bf16"):
             loss, figures = task_of(stage.task).loss(self.trainee, batch, stage)
-        self._check(loss, stage)
+        value = float(loss.detach())
+        self._check(value, stage)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if stage.clip:
             nn.utils.clip_grad_norm_(self.trainee.parameters(), stage.clip)
         optimizer.step()
-        return {"loss": float(loss), **figures}
+        return {"loss": value, **figures}
 
-    def _check(self, loss: Tensor, stage: Stage) -> None:
-        if not math.isfinite(float(loss)):
+    def _check(self, loss: float, stage: Stage) -> None:
+        if not math.isfinite(loss):
             raise TrainingError(
-                f"stage {stage.name}, step {self._step}: the loss is {float(loss)}: lower "
+                f"stage {stage.name}, step {self._step}: the loss is {loss}: lower "
                 "learning_rate or set clip, and --resume from the last checkpoint"
             )
 

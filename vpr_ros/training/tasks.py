@@ -90,7 +90,7 @@ def _contrast_of(
         nearest = (left @ right.T).masked_fill(batch.related & ~_itself(batch), -2.0).argmax(dim=1)
         hits = (nearest == torch.arange(len(nearest))).float().mean()
     local = _local(trainee, batch, stage, first, second)
-    figures = {"global": float(overall), "local": float(local), "hits": float(hits)}
+    figures = _figures({"global": overall, "local": local, "hits": hits})
     return overall + stage.local_weight * local, figures
 
 
@@ -110,7 +110,7 @@ def _rerank_of(
     right, wrong = trainee.reranker.logits(queries.repeat(2, 1, 1), pairs).float().chunk(2)
     entropy = rerank_cross_entropy(right, wrong)
     judged = torch.cat([right[:, 1] > right[:, 0], wrong[:, 1] < wrong[:, 0]])
-    figures = {"entropy": float(entropy), "judged": float(judged.float().mean())}
+    figures = _figures({"entropy": entropy, "judged": judged.float().mean()})
     return entropy, figures
 
 
@@ -162,6 +162,10 @@ def _moved(points: Tensor, matrices: Tensor) -> Tensor:
     lifted = torch.cat([points, torch.ones_like(points[..., :1])], dim=-1) @ matrices.mT
     depth = torch.where(lifted[..., 2:] > 1e-9, lifted[..., 2:], torch.nan)
     return lifted[..., :2] / depth
+
+
+def _figures(values: dict[str, Tensor]) -> Figures:
+    return {name: float(value.detach()) for name, value in values.items()}
 
 
 def _itself(batch: Batch) -> Tensor:
