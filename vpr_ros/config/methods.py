@@ -76,10 +76,16 @@ class NetworkConfig:
         0, "CPU threads of the network; 0: one for each core", minimum=0, maximum=1024
     )
     width: int = setting(
-        0, "Pixels that images are resized to; 0: as the network was trained", minimum=0, maximum=8192
+        0,
+        "Pixels that images are resized to; 0: as the network was trained",
+        minimum=0,
+        maximum=8192,
     )
     height: int = setting(
-        0, "Pixels that images are resized to; 0: as the network was trained", minimum=0, maximum=8192
+        0,
+        "Pixels that images are resized to; 0: as the network was trained",
+        minimum=0,
+        maximum=8192,
     )
     antialias: bool = setting(
         False, "Average pixels where images shrink; published weights were evaluated without"

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The networks, published ones and our own, by name. Reading this table needs no torch; making a network does."""
+"""The networks, published ones and our own, by name.
+
+Reading this table needs no torch; making a network does.
+"""
 
 from __future__ import annotations
 

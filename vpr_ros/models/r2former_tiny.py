@@ -22,6 +22,7 @@ Shapes: B images, h x w positions of local features, 8 pixels apart; D = 160 fea
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -48,8 +49,7 @@ class R2FormerTiny(nn.Module):
         """Make a network that is not trained."""
         super().__init__()
         self._num_local = num_local
-        halvings = zip(_STEM[:-1], _STEM[1:], strict=True)
-        self.stem = nn.Sequential(*(_convolution(a, b, 4) for a, b in halvings))
+        self.stem = nn.Sequential(*(_convolution(a, b, 4) for a, b in pairwise(_STEM)))
         self.refine = _convolution(_STEM[-1], _STEM[-1], 3)
         self.down = _convolution(_STEM[-1], _DIM, 4)
         self.position = nn.Conv2d(_DIM, _DIM, 3, padding=1, groups=_DIM)
@@ -87,7 +87,9 @@ class R2FormerTiny(nn.Module):
             tokens = block(tokens)
         after, attention = update_first(self.blocks[-1], tokens, tokens.shape[1])
         context = _plane(tokens[:, 1:], coarse.shape, fine.shape[-2:])
-        seen = _plane(attention[:, :, 0, 1:].sum(dim=1).unsqueeze(-1), coarse.shape, fine.shape[-2:])
+        seen = _plane(
+            attention[:, :, 0, 1:].sum(dim=1).unsqueeze(-1), coarse.shape, fine.shape[-2:]
+        )
         sources = torch.cat([fine, context], dim=1)
         return Dense(self._pooled(after), seen.flatten(1), sources.flatten(2).transpose(1, 2))
 
@@ -116,7 +118,8 @@ def _convolution(channels: int, others: int, kernel: int) -> nn.Sequential:
 
 def _plane(tokens: Tensor, coarse: torch.Size, size: torch.Size) -> Tensor:
     """Tokens of patches [B, P, D] interpolated between their centers, [B, D, h, w]."""
-    plane = tokens.transpose(1, 2).unflatten(2, coarse[-2:])
+    batch, _, features = tokens.shape
+    plane = tokens.transpose(1, 2).reshape(batch, features, *coarse[-2:])
     return functional.interpolate(plane, size=size, mode="bilinear", align_corners=False)
 
 

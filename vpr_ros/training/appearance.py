@@ -62,15 +62,14 @@ def changed(image: ImageArray, recipe: AppearanceRecipe, random: Random) -> Imag
 
 def relit(values: FloatArray, strength: float, random: Random) -> FloatArray:
     """Exposure, contrast, gamma, color of the light and saturation."""
-    gamma = np.exp(random.normal(0.0, 0.35 * strength))
-    color = np.exp(random.normal(0.0, 0.12 * strength, 3)) * np.exp(random.normal(0, 0.2 * strength))
-    contrast = np.exp(random.normal(0.0, 0.25 * strength))
-    saturation = max(0.0, 1.0 + random.normal(0.0, 0.4 * strength))
-    values = np.power(values.clip(1e-4, 1.0), np.float32(gamma)) * color.astype(np.float32)
-    gray = (values @ _GRAY)[..., None]
-    values = gray + (values - gray) * np.float32(saturation)
-    mean = values.mean()
-    return np.asarray((values - mean) * np.float32(contrast) + mean, np.float32)
+    gamma, exposure, contrast = np.exp(strength * random.normal(0.0, (0.35, 0.2, 0.25)))
+    color = exposure * np.exp(strength * random.normal(0.0, 0.12, 3))
+    saturation = max(0.0, 1.0 + strength * random.normal(0.0, 0.4))
+    lit = np.power(values.clip(1e-4, 1.0), np.float32(gamma)) * color.astype(np.float32)
+    gray = (lit @ _GRAY)[..., None]
+    lit = gray + (lit - gray) * np.float32(saturation)
+    mean = lit.mean()
+    return np.asarray((lit - mean) * np.float32(contrast) + mean, np.float32)
 
 
 def at_night(values: FloatArray, random: Random) -> FloatArray:
@@ -132,7 +131,9 @@ def occluded(values: FloatArray, random: Random) -> FloatArray:
             cv2.rectangle(mask, _whole(corner), _whole(corner + sides), 1, -1)
         else:
             axes = _whole(sides / 2)
-            cv2.ellipse(mask, _whole(corner + sides / 2), axes, random.uniform(0, 180), 0, 360, 1, -1)
+            cv2.ellipse(
+                mask, _whole(corner + sides / 2), axes, random.uniform(0, 180), 0, 360, 1, -1
+            )
         inside = mask.astype(np.bool_)
         values[inside] = _stuff(values, random)[inside]
     return values

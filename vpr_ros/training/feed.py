@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a step of training sees, made from photos and the step's number alone.
 
-Nothing is left to the order of calls: a run that goes on after a crash sees what it would have seen.
+Nothing depends on what was made before: a run that goes on after a crash sees what it would have
+seen.
 """
 
 from __future__ import annotations

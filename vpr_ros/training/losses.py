@@ -19,7 +19,9 @@ MARGIN = 0.1  # of R2Former's triplets
 _NEVER = float("-inf")
 
 
-def triplet_sum(query: Tensor, positive: Tensor, negative: Tensor, margin: float = MARGIN) -> Tensor:
+def triplet_sum(
+    query: Tensor, positive: Tensor, negative: Tensor, margin: float = MARGIN
+) -> Tensor:
     """How much nearer than the margin negatives are, summed over the batch.
 
     Args:

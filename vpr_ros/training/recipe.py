@@ -35,7 +35,9 @@ class Stage:
     learning_rate: float = setting(1e-3, "The highest", minimum=0.0, maximum=1.0)
     schedule: str = setting("cosine", "How the rate changes", choices=SCHEDULE_NAMES)
     warmup: int = setting(50, "Steps until the full rate", minimum=0)
-    weight_decay: float = setting(0.03, "Of AdamW, on everything that learns", minimum=0.0, maximum=1.0)
+    weight_decay: float = setting(
+        0.03, "Of AdamW, on everything that learns", minimum=0.0, maximum=1.0
+    )
     clip: float = setting(0.0, "Largest norm of a step's gradient; 0: any", minimum=0.0)
     precision: str = setting("fp32", "Of the arithmetic", choices=("fp32", "bf16"))
     temperature: float = setting(0.07, "Similarities are divided by it", minimum=1e-3, maximum=1.0)

@@ -117,16 +117,16 @@ def _rerank_of(
 def _hard_negatives(first: Dense, second: Dense, left_out: Tensor, hardness: int) -> Tensor:
     """For each query one of the hardest wrong places of the batch, [B]."""
     similarity = first.global_descriptor.detach() @ second.global_descriptor.detach().T
-    hardest = similarity.masked_fill(left_out, -2.0).topk(min(hardness, len(similarity) - 1)).indices
+    hardest = (
+        similarity.masked_fill(left_out, -2.0).topk(min(hardness, len(similarity) - 1)).indices
+    )
     drawn = torch.randint(hardest.shape[1], (len(hardest), 1))
     chosen = hardest.gather(1, drawn).squeeze(1)
     fallback = hardest[:, 0]  # where all but a few are related
     return torch.where(left_out[torch.arange(len(chosen)), chosen], fallback, chosen)
 
 
-def _local(
-    trainee: Trainee, batch: Batch, stage: Stage, first: Dense, second: Dense
-) -> Tensor:
+def _local(trainee: Trainee, batch: Batch, stage: Stage, first: Dense, second: Dense) -> Tensor:
     """Contrast of local features at random points of the first view."""
     if stage.local_weight == 0.0:
         return first.global_descriptor.new_zeros(())

@@ -81,9 +81,7 @@ def _of_drives(trainee: Trainee, photos: Photos, stage: Stage) -> dict[str, floa
     return figures
 
 
-def _reranked(
-    trainee: Trainee, asked: _Described, known: _Described, ranking: Tensor
-) -> Tensor:
+def _reranked(trainee: Trainee, asked: _Described, known: _Described, ranking: Tensor) -> Tensor:
     """The best candidate of the first queries, [Q]."""
     chosen = []
     for row, order in zip(asked.rows[:_QUERIES], ranking[:_QUERIES, :_CANDIDATES], strict=True):
@@ -97,9 +95,7 @@ def _recall(best: Tensor, database: Sequence[int], positives: Sequence[set[int]]
     return float(np.mean(hits))
 
 
-def _frames(
-    trainee: Trainee, photos: Photos, indices: Sequence[int], stage: Stage
-) -> _Described:
+def _frames(trainee: Trainee, photos: Photos, indices: Sequence[int], stage: Stage) -> _Described:
     """Whole photos, as a robot's network gets them."""
     spec = replace(trainee.spec, input_height=stage.height, input_width=stage.width)
     parts = []
@@ -113,6 +109,6 @@ def _frames(
 
 
 def _described(trainee: Trainee, images: Tensor) -> _Described:
-    outputs = [trainee.extractor(each) for each in images.split(_CHUNK)]
+    outputs = [trainee.extractor(each) for each in torch.split(images, _CHUNK)]
     descriptors = torch.cat([each["global_descriptor"] for each in outputs])
     return _Described(descriptors, torch.cat([each["local_features"] for each in outputs]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two views of one photo, as two cameras would have it, and which pixel of one is which of the other.
+"""Two views of one photo, as two cameras would have it, and which pixel is which.
 
 A view is a part of the photo, from another angle: a homography. Its light, weather and what stands
 in the way are another matter: see ``appearance``.
@@ -74,7 +74,7 @@ def single_view(
     return _view(photo, size, recipe, random)
 
 
-def second_T_first(first: View, second: View) -> Matrix:  # noqa: N802
+def second_T_first(first: View, second: View) -> Matrix:
     """Pixels of one view to pixels of another view of the same photo."""
     matrix = second.view_T_photo @ np.linalg.inv(first.view_T_photo)
     return np.asarray(matrix / matrix[2, 2])
@@ -97,7 +97,7 @@ def _view(
     # OpenCV counts from the center of the first pixel, this package from the image's edge.
     half = _shifted(0.5)
     of_centers = np.linalg.inv(half) @ matrix @ half
-    softened = _softened(photo, np.linalg.norm(corners[1] - corners[0]) / size[0])
+    softened = _softened(photo, float(np.linalg.norm(corners[1] - corners[0])) / size[0])
     image = cv2.warpPerspective(
         softened, of_centers, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
     )
@@ -118,7 +118,7 @@ def _corners(
     angle = random.uniform(-recipe.roll, recipe.roll)
     turned = np.array([(math.cos(angle), math.sin(angle)), (-math.sin(angle), math.cos(angle))])
     corners = box @ turned + center
-    return np.clip(corners, -0.08 * np.array(size), 1.08 * np.array(size))
+    return np.asarray(np.clip(corners, -0.08 * np.array(size), 1.08 * np.array(size)))
 
 
 def _softened(photo: ImageArray, shrinking: float) -> ImageArray:

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A handful of photos that no two look alike, and what trains on them within seconds."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="training needs PyTorch")
+pytest.importorskip("timm", reason="training needs timm")
+
+import torch
+
+from vpr_ros.training.appearance import AppearanceRecipe
+from vpr_ros.training.photos import read_photos
+from vpr_ros.training.recipe import Recipe, Stage
+from vpr_ros.training.views import ViewRecipe
+
+COUNT = 6
+GENTLE = AppearanceRecipe(0.3, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+STAGE = Stage(
+    name="small",
+    steps=4,
+    batch=COUNT,
+    height=64,
+    width=64,
+    warmup=2,
+    learning_rate=2e-3,
+    local_points=16,
+    neighbor_share=0.0,
+    views=ViewRecipe(0.8, 0.05, 0.05, 0.05, 0.0),
+    appearance=GENTLE,
+)
+
+
+def photo(seed):
+    """Colored ellipses, RGB uint8 [72, 96, 3]."""
+    random = np.random.default_rng(seed)
+    image = np.full((72, 96, 3), random.integers(0, 255, 3), np.uint8)
+    for _ in range(40):
+        center = (int(random.integers(96)), int(random.integers(72)))
+        axes = tuple(int(value) for value in random.integers(3, 16, 2))
+        color = tuple(int(value) for value in random.integers(0, 255, 3))
+        cv2.ellipse(image, center, axes, float(random.integers(180)), 0, 360, color, -1)
+    return image
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """Photos as files."""
+    path = tmp_path_factory.mktemp("photos")
+    for number in range(COUNT):
+        cv2.imwrite(str(path / f"walk_{number:03}.png"), photo(number)[..., ::-1])
+    return path
+
+
+@pytest.fixture
+def photos(folder):
+    """The same photos to train with and to validate by."""
+    return (read_photos(folder, {}, [], 320)[0],) * 2
+
+
+@pytest.fixture
+def recipe():
+    return Recipe("r2former_tiny", (STAGE,), seed=3)
+
+
+@pytest.fixture
+def change():
+    """Another stage instead of that of ``recipe``."""
+    return lambda **values: replace(STAGE, **values)
+
+
+@pytest.fixture(autouse=True)
+def few_threads():
+    """Steps this small gain nothing from more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
