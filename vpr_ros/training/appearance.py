@@ -114,7 +114,7 @@ def in_rain(values: FloatArray, random: Random) -> FloatArray:
     soft = np.asarray(cv2.GaussianBlur(values, (0, 0), 4.0), np.float32)
     drops = np.zeros((height, width), np.float32)
     for x, y in random.uniform(0, 1, (int(random.integers(0, 12)), 2)) * (width, height):
-        cv2.circle(drops, (int(x), int(y)), int(random.uniform(2, 0.06 * width)), 1.0, -1)
+        cv2.circle(drops, (int(x), int(y)), int(random.uniform(0.015, 0.06) * width), 1.0, -1)
     values = values + (soft - values) * drops[..., None]
     return np.asarray(values + streaks[..., None], np.float32)
 

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batches depend on their number alone; what is known of their pairs is true."""
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from vpr_ros.models import network_of
+from vpr_ros.training.feed import Feed
+from vpr_ros.training.photos import read_photos
+
+SPEC = network_of("r2former_tiny").spec
+
+
+def test_every_photo_once_before_any_again(photos, change):
+    feed = Feed(photos[0], change(batch=4), SPEC, seed=1)
+    seen = [index for step in range(3) for index in feed.indices(step)]
+    assert Counter(seen[:6]) == Counter(seen[6:]) == Counter(range(6))
+    assert seen[:6] != seen[6:]
+
+
+def test_batches_depend_on_their_number_alone(photos, change):
+    feeds = [Feed(photos[0], change(), SPEC, seed=1) for _ in range(2)]
+    feeds[1].batch(0)
+    for left, right in zip(feeds[0].batch(3), feeds[1].batch(3), strict=True):
+        torch.testing.assert_close(left, right, rtol=0, atol=0, equal_nan=True)
+    other = Feed(photos[0], change(), SPEC, seed=2).batch(3)
+    assert not torch.equal(other.first, feeds[0].batch(3).first)
+
+
+def test_shapes(photos, change):
+    batch = Feed(photos[0], change(batch=5, height=48, width=80), SPEC, 0).batch(0)
+    assert batch.first.shape == batch.second.shape == (5, 3, 48, 80)
+    assert batch.second_T_first.shape == (5, 3, 3)
+    assert torch.isfinite(batch.second_T_first).all()
+    assert not batch.related.any()
+
+
+def test_neighbors_of_a_drive(folder, change):
+    """A neighbor is another photo: which of its pixels is which is not known."""
+    walk, _ = read_photos(folder, {"walk*": 1.0}, [], 320)
+    stage = change(neighbor_share=1.0, neighbor_reach=1.0, related_reach=2.0)
+    plain = replace(stage, appearance=replace(stage.appearance, strength=0.0))
+    batch = Feed(walk, plain, SPEC, 0).batch(0)
+    assert torch.isnan(batch.second_T_first).all()
+    assert (batch.first - batch.second).abs().mean() > 0.3
+    numbers = np.array(Feed(walk, plain, SPEC, 0).indices(0))
+    expected = np.abs(numbers[:, None] - numbers) <= 2
+    np.testing.assert_array_equal(batch.related, expected)
