@@ -18,6 +18,7 @@ setup(
         (share, ["package.xml"]),
         (f"{share}/launch", sorted(glob("launch/*.launch.py"))),
         (f"{share}/config", sorted(glob("config/*.yaml"))),
+        (f"{share}/config/train", sorted(glob("config/train/*.yaml"))),
         (f"{share}/rviz", sorted(glob("rviz/*.rviz"))),
         (f"{share}/scripts", sorted(glob("scripts/*.py"))),
     ],

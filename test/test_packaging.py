@@ -76,7 +76,7 @@ def test_every_launch_config_rviz_and_script_file_is_installed(setup_arguments):
     present = {
         path.relative_to(ROOT).as_posix()
         for folder in ("launch", "config", "rviz", "scripts")
-        for path in (ROOT / folder).glob("*")
+        for path in (ROOT / folder).rglob("*")
         if path.is_file()
     }
     assert present <= installed
