@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which negatives a query learns from: partial, full, random and global mining.
+
+R2Former (Zhu et al., CVPR 2023, section 3.4 and supplement C) follows Berton et al., "Deep Visual
+Geo-localization Benchmark", CVPR 2022. A round mines for some thousand queries at once with the
+network as it is then; ``global`` reads a table that was made once by the network of the first stage.
+
+Shapes: R queries of a round, k negatives of a query, N database images, D values of a descriptor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vpr_ros.datatypes import FloatArray
+from vpr_ros.errors import ConfigError
+from vpr_ros.evaluation.retrieval_set import Indices
+from vpr_ros.training.labels import LabeledSet
+
+MODES = ("partial", "full", "random", "global")
+POOL = 1000  # database images that are looked through for the hardest
+TABLE = 200  # hardest negatives that the offline table keeps of each query
+_RANKED = 500  # of which those that are negatives are kept
+
+Describe = Callable[[Indices], FloatArray]  # numbers of images -> [n, D], unit norm
+
+
+@dataclass
+class Miner:
+    """Mines rounds of queries; what it remembers belongs into a checkpoint.
+
+    Attributes:
+        data: the images' places.
+        mode: one of ``MODES``.
+        negatives: k.
+        hardness: ``global`` draws from so many of the table's first.
+        table: of ``hardest_negatives``, for ``global``, [Q, 200]; -1 where there are fewer.
+        remembered: ``full``: the last negatives of each query.
+    """
+
+    data: LabeledSet
+    mode: str
+    negatives: int
+    hardness: int = 100
+    table: Indices | None = None
+    remembered: dict[int, list[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ConfigError(f"mining = {self.mode!r}: choose one of {', '.join(MODES)}")
+        if self.mode == "global" and self.table is None:
+            raise ConfigError("mining = 'global' needs the table of hardest negatives")
+
+    def round(
+        self,
+        queries: Indices,
+        describe_queries: Describe,
+        describe_database: Describe,
+        random: np.random.Generator,
+    ) -> Indices:
+        """For each query of a round its positive, then its negatives, [R, 1 + k].
+
+        Args:
+            queries: their numbers, each with a positive.
+            describe_queries: descriptors of queries.
+            describe_database: descriptors of database images.
+            random: what decides.
+        """
+        count = len(self.data.database.names)
+        pool = random.choice(count, min(POOL, count), replace=False)
+        wanted = self._wanted(queries, pool)
+        known = dict(zip(wanted.tolist(), describe_database(wanted), strict=True))
+        rows = []
+        for query, descriptor in zip(queries, describe_queries(queries), strict=True):
+            positives = self.data.positives[query]
+            best = positives[int(np.argmax([descriptor @ known[int(each)] for each in positives]))]
+            negatives = self._negatives(int(query), descriptor, pool, known, random)
+            rows.append([int(best), *negatives])
+        return np.array(rows, np.int64)
+
+    def _wanted(self, queries: Indices, pool: Indices) -> Indices:
+        """Database images whose descriptors a round needs."""
+        wanted = [self.data.positives[each] for each in queries]
+        if self.mode == "partial":
+            wanted.append(pool)
+        if self.mode == "full":
+            wanted.append(np.arange(len(self.data.database.names)))
+        return np.unique(np.concatenate(wanted))
+
+    def _negatives(
+        self,
+        query: int,
+        descriptor: FloatArray,
+        pool: Indices,
+        known: dict[int, FloatArray],
+        random: np.random.Generator,
+    ) -> list[int]:
+        excluded = self.data.excluded[query]
+        if self.mode == "global":
+            assert self.table is not None  # checked when this was made
+            row = self.table[query, : self.hardness]
+            return self._drawn(row[row >= 0], query, random)
+        count = len(self.data.database.names)
+        if self.mode == "random":
+            return self._drawn(np.setdiff1d(np.arange(count), excluded), query, random)
+        if self.mode == "full":  # every query looks through a pool of its own
+            own = random.choice(count, min(POOL, count), replace=False)
+            pool = np.union1d(own, self.remembered.get(query, []))
+        candidates = np.setdiff1d(pool, excluded).astype(np.int64)
+        similarity = np.array([descriptor @ known[int(each)] for each in candidates])
+        hardest = candidates[np.argsort(-similarity, kind="stable")[: self.negatives]]
+        if len(hardest) < self.negatives:
+            return self._drawn(np.setdiff1d(np.arange(count), excluded), query, random)
+        self.remembered[query] = hardest.tolist()
+        return [int(each) for each in hardest]
+
+    def _drawn(self, candidates: Indices, query: int, random: np.random.Generator) -> list[int]:
+        """Some of the candidates; each several times if there are too few."""
+        if not len(candidates):
+            name = self.data.queries.names[query]
+            raise ConfigError(f"{name}: all of the database is too near to be negative")
+        few = len(candidates) < self.negatives
+        return [int(each) for each in random.choice(candidates, self.negatives, replace=few)]
+
+
+def hardest_negatives(
+    data: LabeledSet, describe_queries: Describe, describe_database: Describe
+) -> Indices:
+    """The offline table of each query's hardest negatives, [Q, 200], -1 where there are fewer.
+
+    As R2Former's authors make it: of the 500 most similar database images those that are
+    negatives, the first 200 of them.
+    """
+    database = describe_database(np.arange(len(data.database.names)))
+    table = np.full((len(data.queries.names), TABLE), -1, np.int64)
+    for query in data.indices:
+        similarity = database @ describe_queries(np.array([query]))[0]
+        ranked = np.argsort(-similarity, kind="stable")[:_RANKED]
+        kept = ranked[~np.isin(ranked, data.excluded[query])][:TABLE]
+        table[query, : len(kept)] = kept
+    return table
