@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A handful of photos that no two look alike, and what trains on them within seconds."""
+"""A handful of photos, and stages that train on them within seconds."""
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="training needs PyTorch")
@@ -12,12 +13,16 @@ pytest.importorskip("timm", reason="training needs timm")
 
 import torch
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from small_photos import COUNT, photo
+
 from vpr_ros.training.appearance import AppearanceRecipe
+from vpr_ros.training.data import TrainingData
 from vpr_ros.training.photos import read_photos
 from vpr_ros.training.recipe import Recipe, Stage
 from vpr_ros.training.views import ViewRecipe
 
-COUNT = 6
 GENTLE = AppearanceRecipe(0.3, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 STAGE = Stage(
     name="small",
@@ -34,18 +39,6 @@ STAGE = Stage(
 )
 
 
-def photo(seed):
-    """Colored ellipses, RGB uint8 [72, 96, 3]."""
-    random = np.random.default_rng(seed)
-    image = np.full((72, 96, 3), random.integers(0, 255, 3), np.uint8)
-    for _ in range(40):
-        center = (int(random.integers(96)), int(random.integers(72)))
-        axes = tuple(int(value) for value in random.integers(3, 16, 2))
-        color = tuple(int(value) for value in random.integers(0, 255, 3))
-        cv2.ellipse(image, center, axes, float(random.integers(180)), 0, 360, color, -1)
-    return image
-
-
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     """Photos as files."""
@@ -58,7 +51,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def photos(folder):
     """The same photos to train with and to validate by."""
-    return (read_photos(folder, {}, [], 320)[0],) * 2
+    return TrainingData((read_photos(folder, {}, [], 320)[0],) * 2)
 
 
 @pytest.fixture

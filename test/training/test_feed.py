@@ -15,23 +15,23 @@ SPEC = network_of("r2former_tiny").spec
 
 
 def test_every_photo_once_before_any_again(photos, change):
-    feed = Feed(photos[0], change(batch=4), SPEC, seed=1)
+    feed = Feed(photos.photos_to_train, change(batch=4), SPEC, seed=1)
     seen = [index for step in range(3) for index in feed.indices(step)]
     assert Counter(seen[:6]) == Counter(seen[6:]) == Counter(range(6))
     assert seen[:6] != seen[6:]
 
 
 def test_batches_depend_on_their_number_alone(photos, change):
-    feeds = [Feed(photos[0], change(), SPEC, seed=1) for _ in range(2)]
+    feeds = [Feed(photos.photos_to_train, change(), SPEC, seed=1) for _ in range(2)]
     feeds[1].batch(0)
     for left, right in zip(feeds[0].batch(3), feeds[1].batch(3), strict=True):
         torch.testing.assert_close(left, right, rtol=0, atol=0, equal_nan=True)
-    other = Feed(photos[0], change(), SPEC, seed=2).batch(3)
+    other = Feed(photos.photos_to_train, change(), SPEC, seed=2).batch(3)
     assert not torch.equal(other.first, feeds[0].batch(3).first)
 
 
 def test_shapes(photos, change):
-    batch = Feed(photos[0], change(batch=5, height=48, width=80), SPEC, 0).batch(0)
+    batch = Feed(photos.photos_to_train, change(batch=5, height=48, width=80), SPEC, 0).batch(0)
     assert batch.first.shape == batch.second.shape == (5, 3, 48, 80)
     assert batch.second_T_first.shape == (5, 3, 3)
     assert torch.isfinite(batch.second_T_first).all()

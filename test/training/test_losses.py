@@ -2,12 +2,12 @@
 """R2Former's losses and gradients against its authors' code; contrast against its definition."""
 
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from r2former_networks import filled_reranker
+from r2former_samples import golden, local_features
 
 from vpr_ros.training.losses import (
     contrastive,
@@ -16,10 +16,6 @@ from vpr_ros.training.losses import (
     rerank_cross_entropy,
     triplet_sum,
 )
-
-sys.path.append(str(Path(__file__).parents[1] / "models"))
-from r2former_networks import filled_reranker
-from r2former_samples import golden, local_features
 
 GOLDEN = golden()
 QUERIES, POSITIVES, NEGATIVES = [0, 1], [1, 0], [2, 2]

@@ -26,7 +26,7 @@ def gradients(trainee, photos, stage):
     trainee.zero_grad(set_to_none=True)
     if task_of(stage.task).freezes:
         trainee.freeze_backbone()
-    batch = Feed(photos[0], stage, trainee.spec, 0).batch(0)
+    batch = Feed(photos.photos_to_train, stage, trainee.spec, 0).batch(0)
     loss, figures = task_of(stage.task).loss(trainee, batch, stage)
     loss.backward()
     assert all(value == value for value in figures.values())
@@ -62,7 +62,7 @@ def test_local_descriptors_are_compared_where_the_homography_says(
 ):
     """Sources that name their own column and row, moved by whole positions."""
     stage = change(height=64, width=96, local_weight=1.0)
-    batch = Feed(photos[0], stage, trainee.spec, 0).batch(0)
+    batch = Feed(photos.photos_to_train, stage, trainee.spec, 0).batch(0)
     a, b, x, c, d, y = matrix
     homography = torch.tensor([(a, b, x), (c, d, y), (0, 0, 1)]).float().expand(6, 3, 3)
     batch = batch._replace(second_T_first=homography)

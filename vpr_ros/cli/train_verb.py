@@ -7,7 +7,9 @@ import argparse
 from pathlib import Path
 
 from vpr_ros.cli.terminal import say
-from vpr_ros.errors import BackendError
+from vpr_ros.errors import BackendError, ConfigError
+from vpr_ros.evaluation.protocols import PROTOCOLS, read_set
+from vpr_ros.evaluation.retrieval_set import RetrievalSet
 
 SUMMARY = "train a network by a recipe; killed runs go on with --resume"
 
@@ -18,8 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("recipe", type=Path, metavar="RECIPE", help="config/train/*.yaml")
     parser.add_argument(
-        "--photos", type=Path, required=True, metavar="FOLDER", help="photos without labels"
+        "--photos", type=Path, metavar="FOLDER", help="photos without labels, for such recipes"
     )
+    for option, what in (("--places", "train with"), ("--validation", "validate by")):
+        parser.add_argument(
+            option,
+            metavar="PROTOCOL=FOLDER",
+            help=f"a data set with known places to {what}, for such recipes",
+        )
+    parser.epilog = "protocols: " + ", ".join(PROTOCOLS)
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="of the run's files"
     )
@@ -44,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
         BackendError: PyTorch is not installed.
     """
     try:
+        from vpr_ros.training.data import TrainingData
         from vpr_ros.training.loop import Run, RunOptions
         from vpr_ros.training.photos import read_photos
         from vpr_ros.training.recipe import read_recipe
@@ -52,10 +62,13 @@ def run(args: argparse.Namespace) -> int:
             f"training needs {error.name}: pip install -r requirements/train.txt"
         ) from error
     recipe = read_recipe(args.recipe)
-    photos = read_photos(args.photos, recipe.drives, recipe.validation, _MAX_SIDE)
-    say(f"{len(photos[0])} photos to train with, {len(photos[1])} to validate by")
+    photos = None
+    if args.photos:
+        photos = read_photos(args.photos, recipe.drives, recipe.validation, _MAX_SIDE)
+        say(f"{len(photos[0])} photos to train with, {len(photos[1])} to validate by")
+    data = TrainingData(photos, _set(args.places), _set(args.validation))
     options = RunOptions(args.output, args.resume, args.checkpoint_every, args.threads)
-    training = Run(recipe, photos, options, say)
+    training = Run(recipe, data, options, say)
     try:
         training.go()
     except KeyboardInterrupt:
@@ -64,3 +77,13 @@ def run(args: argparse.Namespace) -> int:
         raise
     say(f"wrote {args.output / 'weights.pth'}")
     return 0
+
+
+def _set(text: str | None) -> RetrievalSet | None:
+    """A data set by ``PROTOCOL=FOLDER``."""
+    if text is None:
+        return None
+    protocol, equals, folder = text.partition("=")
+    if not equals:
+        raise ConfigError(f"{text}: write PROTOCOL=FOLDER, such as msls=/data/msls")
+    return read_set(protocol, Path(folder))

@@ -3,7 +3,8 @@
 
 Format 1: a dictionary of plain values and tensors, read without unpickling code: ``format``,
 ``recipe``, ``stage`` and ``step`` (both of what comes next), ``weights``, ``optimizer`` (None
-between stages), ``random`` (torch's state), ``best`` (the best validation so far).
+between stages), ``random`` (torch's state), ``best`` (the best validation so far), ``mining`` (what
+it remembers; files without it had none).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ class Checkpoint:
     optimizer: dict[str, Any] | None
     random: Tensor
     best: float
+    mining: dict[str, Any] = field(default_factory=dict)
 
 
 def save(checkpoint: Checkpoint, folder: Path) -> None:

@@ -8,7 +8,7 @@ seen.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -61,6 +61,13 @@ class Feed:
             torch.from_numpy(np.stack(matrices)).float(),
             torch.from_numpy(related),
         )
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint: nothing, as nothing is remembered."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The reverse of ``state``."""
 
     def indices(self, step: int) -> list[int]:
         """Which photos: every one once before any comes again."""

@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 FILE = "log.jsonl"
+Figures = dict[str, float]
 
 
 class Journal:
@@ -19,7 +23,7 @@ class Journal:
         self._file = (folder / FILE).open("a", encoding="utf-8")
         self._board = _board(folder)
 
-    def write(self, kind: str, stage: str, step: int, figures: dict[str, float]) -> None:
+    def write(self, kind: str, stage: str, step: int, figures: Figures) -> None:
         """Add figures.
 
         Args:
@@ -41,6 +45,11 @@ class Journal:
         self._file.close()
         if self._board is not None:
             self._board.close()
+
+
+def figures_of(values: Mapping[str, Tensor]) -> Figures:
+    """Tensors of one value as figures, without their gradients."""
+    return {name: float(value.detach()) for name, value in values.items()}
 
 
 def _board(folder: Path) -> Any:

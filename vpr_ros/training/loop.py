@@ -15,18 +15,20 @@ from torch import nn
 from vpr_ros.errors import TrainingError
 from vpr_ros.training import checkpoint as checkpoints
 from vpr_ros.training.checkpoint import Checkpoint
+from vpr_ros.training.data import TrainingData
 from vpr_ros.training.feed import Feed
-from vpr_ros.training.journal import Journal
-from vpr_ros.training.photos import Photos
-from vpr_ros.training.recipe import Recipe, Stage
+from vpr_ros.training.journal import Figures, Journal
+from vpr_ros.training.recipe import PHOTO_TASKS, Recipe, Stage
 from vpr_ros.training.schedules import schedule_of
-from vpr_ros.training.tasks import Figures, task_of
+from vpr_ros.training.tasks import task_of
 from vpr_ros.training.trainee import Trainee, write_weights
-from vpr_ros.training.validation import validate
+from vpr_ros.training.triplets import TripletFeed
+from vpr_ros.training.validation import validate, validate_places
 
 Tell = Callable[[str], None]
 
 WEIGHTS, BEST = "weights.pth", "best.pth"  # after the last validation, and after the best one
+SCORES = ("reranked", "places", "drives", "views")  # the first of these that there is, is the best
 _TOLD = 20  # steps from one line of progress to the next
 
 
@@ -50,23 +52,23 @@ class RunOptions:
 class Run:
     """One training run; ``go`` is all of it."""
 
-    def __init__(
-        self, recipe: Recipe, photos: tuple[Photos, Photos], options: RunOptions, tell: Tell
-    ) -> None:
+    def __init__(self, recipe: Recipe, data: TrainingData, options: RunOptions, tell: Tell) -> None:
         """Begin a run, or take up what an earlier process left.
 
         Args:
             recipe: what to do.
-            photos: to train with, and to validate by.
+            data: to train with, and to validate by.
             options: where and how.
             tell: is told progress, line by line.
 
         Raises:
-            TrainingError: the folder holds a run already, or none to go on with.
+            TrainingError: the folder holds a run already, or none to go on with; or a stage
+                needs data that are not given.
             ConfigError: the recipe names an unknown method.
         """
         self._recipe, self._options, self._tell = recipe, options, tell
-        self._photos, self._held = photos
+        self._data = data.checked(recipe)
+        self._feed: Feed | TripletFeed | None = None
         if options.threads:
             torch.set_num_threads(options.threads)
         torch.manual_seed(recipe.seed)
@@ -91,7 +93,8 @@ class Run:
         try:
             while self._stage < len(self._recipe.stages):
                 self._run_stage(self._recipe.stages[self._stage], journal)
-                self._stage, self._step, self._optimizer = self._stage + 1, 0, None
+                self._stage, self._step = self._stage + 1, 0
+                self._optimizer = self._feed = None
                 self.save()
         finally:
             journal.close()
@@ -107,6 +110,7 @@ class Run:
             optimizer,
             torch.get_rng_state(),
             self._best,
+            self._feed.state() if self._feed else {},
         )
         checkpoints.save(made, self._options.folder)
         self._saved_at = time.monotonic()
@@ -128,11 +132,12 @@ class Run:
 
     def _run_stage(self, stage: Stage, journal: Journal) -> None:
         task = task_of(stage.task)
-        feed = Feed(self._photos, stage, self.trainee.spec, self._recipe.seed + self._stage)
+        self._feed = self._fed(stage)
         self._optimizer = self._prepared(stage, task.freezes)
+        self._left = None  # all of it is taken up
         begin, first = time.monotonic(), self._step
         while self._step < stage.steps:
-            figures = self._one_step(stage, feed, task.freezes)
+            figures = self._one_step(stage, task.freezes)
             self._step += 1
             if self._step % _TOLD == 0 or self._step == stage.steps:
                 pace = (time.monotonic() - begin) / (self._step - first)
@@ -155,17 +160,29 @@ class Run:
         )
         if self._left is not None and self._left.optimizer is not None:
             optimizer.load_state_dict(self._left.optimizer)
-        self._left = None
         return optimizer
 
-    def _one_step(self, stage: Stage, feed: Feed, freezes: bool) -> Figures:
-        # Before anything random happens: batches depend on their number alone.
-        batch = feed.batch(self._step)
+    def _fed(self, stage: Stage) -> Feed | TripletFeed:
+        """The data of a stage, with what an earlier process had mined."""
+        seed = self._recipe.seed + self._stage
+        feed: Feed | TripletFeed = (
+            Feed(self._data.photos_to_train, stage, self.trainee.spec, seed)
+            if stage.task in PHOTO_TASKS
+            else TripletFeed(self._data.places_to_train(stage.labels), stage, self.trainee, seed)
+        )
+        if self._left is not None and self._left.step > 0:
+            feed.restore(self._left.mining)
+        return feed
+
+    def _one_step(self, stage: Stage, freezes: bool) -> Figures:
+        assert self._feed is not None  # a stage has begun
         optimizer = self._optimizer
         assert optimizer is not None
-        factor = schedule_of(stage.schedule)(self._step, stage.steps, stage.warmup)
+        batch = self._feed.batch(self._step)
+        done, total, warmup = (n / stage.epoch for n in (self._step, stage.steps, stage.warmup))
+        schedule = schedule_of(stage.schedule)
         for group in optimizer.param_groups:
-            group["lr"] = stage.learning_rate * factor
+            group["lr"] = stage.learning_rate * schedule(done, total, warmup)
         self.trainee.train()
         self.trainee.extractor.train(not freezes)
         with torch.autocast("cpu", torch.bfloat16, enabled=stage.precision == "bf16"):
@@ -192,13 +209,19 @@ class Run:
         shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
         self._tell(f"{stage.name} {self._step}/{stage.steps}  {shown}  {hours:.1f} h left")
 
+    def _validated(self, stage: Stage) -> Figures:
+        if stage.task in PHOTO_TASKS:
+            return validate(self.trainee, self._data.photos_to_validate, stage)
+        data = self._data.places_to_validate(stage.labels)
+        return validate_places(self.trainee, data, stage) if data else {}
+
     def _validate(self, stage: Stage, journal: Journal) -> None:
-        figures = validate(self.trainee, self._held, stage)
+        figures = self._validated(stage)
         journal.write("validation", stage.name, self._step, figures)
         shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
         self._tell(f"{stage.name} {self._step}/{stage.steps}  recall@1 {shown or 'of nothing'}")
         write_weights(self.trainee, self._options.folder / WEIGHTS)
-        score = figures.get("reranked", figures.get("drives", figures.get("views", 0.0)))
+        score = next((figures[name] for name in SCORES if name in figures), 0.0)
         if score >= self._best:
             self._best = score
             write_weights(self.trainee, self._options.folder / BEST)

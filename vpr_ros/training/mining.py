@@ -3,7 +3,7 @@
 
 R2Former (Zhu et al., CVPR 2023, section 3.4 and supplement C) follows Berton et al., "Deep Visual
 Geo-localization Benchmark", CVPR 2022. A round mines for some thousand queries at once with the
-network as it is then; ``global`` reads a table that was made once by the network of the first stage.
+network as it is then; ``global`` reads a table made once, by the network of the first stage.
 
 Shapes: R queries of a round, k negatives of a query, N database images, D values of a descriptor.
 """
@@ -19,8 +19,8 @@ from vpr_ros.datatypes import FloatArray
 from vpr_ros.errors import ConfigError
 from vpr_ros.evaluation.retrieval_set import Indices
 from vpr_ros.training.labels import LabeledSet
+from vpr_ros.training.recipe import MINING
 
-MODES = ("partial", "full", "random", "global")
 POOL = 1000  # database images that are looked through for the hardest
 TABLE = 200  # hardest negatives that the offline table keeps of each query
 _RANKED = 500  # of which those that are negatives are kept
@@ -34,7 +34,7 @@ class Miner:
 
     Attributes:
         data: the images' places.
-        mode: one of ``MODES``.
+        mode: one of ``recipe.MINING``.
         negatives: k.
         hardness: ``global`` draws from so many of the table's first.
         table: of ``hardest_negatives``, for ``global``, [Q, 200]; -1 where there are fewer.
@@ -49,8 +49,8 @@ class Miner:
     remembered: dict[int, list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise ConfigError(f"mining = {self.mode!r}: choose one of {', '.join(MODES)}")
+        if self.mode not in MINING:
+            raise ConfigError(f"mining = {self.mode!r}: choose one of {', '.join(MINING)}")
         if self.mode == "global" and self.table is None:
             raise ConfigError("mining = 'global' needs the table of hardest negatives")
 

@@ -14,9 +14,13 @@ from vpr_ros.config import check, settings_of, with_settings
 from vpr_ros.config.setting import setting
 from vpr_ros.errors import ConfigError
 from vpr_ros.training.appearance import AppearanceRecipe
+from vpr_ros.training.labels import LabelRecipe
 from vpr_ros.training.views import ViewRecipe
 
-TASKS = ("contrast", "rerank", "joint")
+PHOTO_TASKS = ("contrast", "rerank", "joint")
+PLACE_TASKS = ("triplets", "triplets_rerank", "triplets_joint")
+TASKS = (*PHOTO_TASKS, *PLACE_TASKS)
+MINING = ("partial", "full", "random", "global")
 OPTIMIZERS = ("adam", "adamw")
 SCHEDULE_NAMES = ("constant", "cosine", "r2former", "transvpr")
 
@@ -35,6 +39,7 @@ class Stage:
     learning_rate: float = setting(1e-3, "The highest", minimum=0.0, maximum=1.0)
     schedule: str = setting("cosine", "How the rate changes", choices=SCHEDULE_NAMES)
     warmup: int = setting(50, "Steps until the full rate", minimum=0)
+    epoch: int = setting(1, "Steps after which schedules by epochs change the rate", minimum=1)
     weight_decay: float = setting(
         0.03, "Of AdamW, on everything that learns", minimum=0.0, maximum=1.0
     )
@@ -49,9 +54,14 @@ class Stage:
     neighbor_reach: float = setting(1.0, "Farthest neighbor, frames", minimum=0.0)
     related_reach: float = setting(8.0, "Frames so close are never negatives", minimum=0.0)
     hardness: int = setting(8, "Negatives are drawn from so many of the hardest", minimum=1)
+    mining: str = setting("partial", "How negatives of triplets are found", choices=MINING)
+    negatives: int = setting(1, "Of each query of triplets", minimum=1, maximum=1000)
+    refresh: int = setting(10000, "Queries from one mining to the next", minimum=1)
+    margin: float = setting(0.1, "Of triplets", minimum=0.0, maximum=2.0)
     finetune: bool = setting(False, "Whether the reranker's loss reaches the backbone")
     views: ViewRecipe = field(default_factory=ViewRecipe)
     appearance: AppearanceRecipe = field(default_factory=AppearanceRecipe)
+    labels: LabelRecipe = field(default_factory=LabelRecipe)
 
     def __post_init__(self) -> None:
         for name, value, known in settings_of(self):

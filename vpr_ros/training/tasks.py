@@ -5,6 +5,9 @@
 ``rerank``: R2Former's second stage: the reranker learns from the hardest negatives of the batch,
 behind a backbone that does not change. ``joint``: both at once.
 
+``triplets``, ``triplets_rerank``, ``triplets_joint``: R2Former's three stages as published, on data
+with known places (Zhu et al., CVPR 2023, section 3.4).
+
 Shapes: B places, K local features of an image, P points.
 """
 
@@ -12,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +23,9 @@ from torch.nn import functional
 
 from vpr_ros.errors import ConfigError
 from vpr_ros.models.r2former_backbones import Dense
+from vpr_ros.training import published
 from vpr_ros.training.feed import Batch
+from vpr_ros.training.journal import Figures, figures_of
 from vpr_ros.training.losses import (
     contrastive,
     local_contrastive,
@@ -28,7 +34,6 @@ from vpr_ros.training.losses import (
 from vpr_ros.training.recipe import Stage
 from vpr_ros.training.trainee import Trainee
 
-Figures = dict[str, float]  # for the log
 _PITCH = 8.0  # pixels: points nearer than this are not told apart
 
 
@@ -36,7 +41,7 @@ _PITCH = 8.0  # pixels: points nearer than this are not told apart
 class Task:
     """How a stage begins, and what each of its steps minimizes."""
 
-    loss: Callable[[Trainee, Batch, Stage], tuple[Tensor, Figures]]
+    loss: Callable[[Trainee, Any, Stage], tuple[Tensor, Figures]]
     freezes: bool = False  # whether the backbone stays as it is
 
 
@@ -50,6 +55,9 @@ def task_of(name: str) -> Task:
         "contrast": Task(_contrast),
         "rerank": Task(_rerank, freezes=True),
         "joint": Task(_joint),
+        "triplets": Task(published.retrieval),
+        "triplets_rerank": Task(published.reranking, freezes=True),
+        "triplets_joint": Task(published.joint),
     }
     if name not in tasks:
         raise ConfigError(f"task {name!r} is unknown; known: {', '.join(tasks)}")
@@ -90,7 +98,7 @@ def _contrast_of(
         nearest = (left @ right.T).masked_fill(batch.related & ~_itself(batch), -2.0).argmax(dim=1)
         hits = (nearest == torch.arange(len(nearest))).float().mean()
     local = _local(trainee, batch, stage, first, second)
-    figures = _figures({"global": overall, "local": local, "hits": hits})
+    figures = figures_of({"global": overall, "local": local, "hits": hits})
     return overall + stage.local_weight * local, figures
 
 
@@ -110,7 +118,7 @@ def _rerank_of(
     right, wrong = trainee.reranker.logits(queries.repeat(2, 1, 1), pairs).float().chunk(2)
     entropy = rerank_cross_entropy(right, wrong)
     judged = torch.cat([right[:, 1] > right[:, 0], wrong[:, 1] < wrong[:, 0]])
-    figures = _figures({"entropy": entropy, "judged": judged.float().mean()})
+    figures = figures_of({"entropy": entropy, "judged": judged.float().mean()})
     return entropy, figures
 
 
@@ -162,10 +170,6 @@ def _moved(points: Tensor, matrices: Tensor) -> Tensor:
     lifted = torch.cat([points, torch.ones_like(points[..., :1])], dim=-1) @ matrices.mT
     depth = torch.where(lifted[..., 2:] > 1e-9, lifted[..., 2:], torch.nan)
     return lifted[..., :2] / depth
-
-
-def _figures(values: dict[str, Tensor]) -> Figures:
-    return {name: float(value.detach()) for name, value in values.items()}
 
 
 def _itself(batch: Batch) -> Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,9 +18,11 @@ from torch import Tensor
 
 from vpr_ros.extractor import prepared
 from vpr_ros.training.feed import Feed
+from vpr_ros.training.labels import LabeledSet
 from vpr_ros.training.photos import Photos
 from vpr_ros.training.recipe import Stage
 from vpr_ros.training.trainee import Trainee
+from vpr_ros.training.triplets import describe_images
 
 _VIEWS = 200  # photos at most
 _EVERY, _REACH = 5, 3.0  # frames
@@ -49,6 +52,22 @@ def validate(trainee: Trainee, photos: Photos, stage: Stage) -> dict[str, float]
         found = {**_of_views(trainee, photos, stage), **_of_drives(trainee, photos, stage)}
     trainee.train(was_training)
     return found
+
+
+def validate_places(trainee: Trainee, data: LabeledSet, stage: Stage) -> dict[str, float]:
+    """Recall@1 and @5 of global descriptors; right is what is too near to be a negative.
+
+    Raises:
+        ImageError: an image is missing or damaged.
+    """
+    describe = partial(describe_images, trainee, stage)
+    known = describe(data.database, np.arange(len(data.database.names)))
+    asked = describe(data.queries, data.indices)
+    ranking = np.argsort(-(asked @ known.T), axis=1, kind="stable")[:, :5]
+    hits = np.stack(
+        [np.isin(row, data.excluded[n]) for n, row in zip(data.indices, ranking, strict=True)]
+    )
+    return {"places": float(hits[:, 0].mean()), "places_at_5": float(hits.any(axis=1).mean())}
 
 
 def _of_views(trainee: Trainee, photos: Photos, stage: Stage) -> dict[str, float]:

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""R2Former's stages on data with known places: learned by heart, killed and continued."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from small_photos import COUNT, photo
+
+from vpr_ros.datatypes import Pose
+from vpr_ros.errors import TrainingError
+from vpr_ros.evaluation.retrieval_set import RetrievalSet
+from vpr_ros.training import checkpoint as checkpoints
+from vpr_ros.training.data import TrainingData
+from vpr_ros.training.loop import Run, RunOptions
+from vpr_ros.training.recipe import Recipe
+
+
+class Cut:
+    """The photos, cut at a column."""
+
+    def __init__(self, left):
+        self.names = [f"{number}.png" for number in range(COUNT)]
+        self._left = left
+
+    def read(self, index):
+        return np.ascontiguousarray(photo(index)[:, self._left : self._left + 80])
+
+
+@pytest.fixture(scope="module")
+def places():
+    """Each photo is a place; queries show it from a little aside."""
+    poses = tuple(Pose((50.0 * n, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), "map") for n in range(COUNT))
+    data = RetrievalSet("town", Cut(0), Cut(12), {}, database_poses=poses, query_poses=poses)
+    return TrainingData(places=data, validation=data)
+
+
+def run(recipe, data, folder, resume=False, checkpoint_s=300.0):
+    Run(recipe, data, RunOptions(folder, resume, checkpoint_s), lambda line: None).go()
+
+
+@pytest.fixture
+def stages(change):
+    """A stage of triplets with settings of its own."""
+    return lambda task, steps, **values: change(
+        name=task, task=task, steps=steps, batch=3, warmup=0, negatives=2, refresh=6, **values
+    )
+
+
+def test_places_are_learned_by_heart(places, stages, tmp_path):
+    recipe = Recipe(
+        "r2former_tiny",
+        (
+            stages("triplets", 30, learning_rate=1e-3),
+            stages("triplets_rerank", 25, mining="global", learning_rate=3e-3),
+            stages("triplets_joint", 5, mining="random", learning_rate=1e-4),
+        ),
+    )
+    run(recipe, places, tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    found = {line["stage"]: line["places"] for line in lines if line["kind"] == "validation"}
+    assert found == {"triplets": 1.0, "triplets_rerank": 1.0, "triplets_joint": 1.0}
+    assert lines[-2]["entropy"] < 0.3
+
+
+@pytest.mark.parametrize("mining", ["full", "global"])
+def test_a_run_killed_in_a_round_ends_as_one_that_was_not(
+    places, stages, tmp_path, monkeypatch, mining
+):
+    recipe = Recipe("r2former_tiny", (stages("triplets", 4, mining=mining),), seed=1)
+    run(recipe, places, tmp_path / "whole")
+    one_step, done = Run._one_step, []
+
+    def stopping(self, *arguments):
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(1)
+        return one_step(self, *arguments)
+
+    monkeypatch.setattr(Run, "_one_step", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, places, tmp_path / "killed", checkpoint_s=0.0)
+    monkeypatch.setattr(Run, "_one_step", one_step)
+    run(recipe, places, tmp_path / "killed", resume=True)
+    left, right = (checkpoints.load(tmp_path / each).weights for each in ("killed", "whole"))
+    assert all(torch.equal(left[key], right[key]) for key in left)
+
+
+def test_what_a_recipe_needs(places, stages, change, tmp_path):
+    with pytest.raises(TrainingError, match="stage small, task contrast: give --photos"):
+        run(Recipe("r2former_tiny", (change(),)), places, tmp_path)
+    with pytest.raises(TrainingError, match="task triplets: give --places"):
+        run(Recipe("r2former_tiny", (stages("triplets", 1),)), TrainingData(), tmp_path)

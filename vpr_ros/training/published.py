@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""R2Former's three stages as published, on data with known places.
+
+Zhu et al., CVPR 2023, section 3.4, and the authors' code (github.com/bytedance/R2Former): the
+global descriptor by triplets; then the reranker behind a backbone that stays as it is; then both.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vpr_ros.training.journal import Figures, figures_of
+from vpr_ros.training.losses import r2former_total, rerank_cross_entropy, triplet_sum
+from vpr_ros.training.recipe import Stage
+from vpr_ros.training.trainee import Trainee
+from vpr_ros.training.triplets import Triplets
+
+
+def retrieval(trainee: Trainee, batch: Triplets, stage: Stage) -> tuple[Tensor, Figures]:
+    """First stage: the global descriptor alone."""
+    count = len(batch.queries)
+    described = trainee.extractor.describe(_together(batch)).global_descriptor
+    query, positive, *negatives = torch.split(described, count)
+    slots = torch.stack([triplet_sum(query, positive, each, stage.margin) for each in negatives])
+    loss = slots.sum() / (count * len(slots))
+    return loss, figures_of({"triplet": loss})
+
+
+def reranking(trainee: Trainee, batch: Triplets, stage: Stage) -> tuple[Tensor, Figures]:
+    """Second stage: the reranker and the projection of local features."""
+    return _reranked(trainee, batch, stage, with_triplets=False)
+
+
+def joint(trainee: Trainee, batch: Triplets, stage: Stage) -> tuple[Tensor, Figures]:
+    """Third stage: everything."""
+    return _reranked(trainee, batch, stage, with_triplets=True)
+
+
+def _reranked(
+    trainee: Trainee, batch: Triplets, stage: Stage, with_triplets: bool
+) -> tuple[Tensor, Figures]:
+    count, size = len(batch.queries), batch.queries.shape[-2:]
+    with torch.set_grad_enabled(with_triplets):
+        dense = trainee.extractor.describe(_together(batch))
+    query, positive, *negatives = torch.split(trainee.select(dense, size, stage.finetune), count)
+    right = trainee.reranker.logits(query, positive)
+    wrong = [trainee.reranker.logits(query, each) for each in negatives]
+    entropies = torch.stack([rerank_cross_entropy(right, each) for each in wrong])
+    figures, triplets = {"entropy": entropies.mean()}, None
+    if with_triplets:
+        left, near, *far = torch.split(dense.global_descriptor, count)
+        triplets = torch.stack([triplet_sum(left, near, each, stage.margin) for each in far])
+        figures["triplet"] = triplets.sum() / (count * len(far))
+    return r2former_total(triplets, entropies, count), figures_of(figures)
+
+
+def _together(batch: Triplets) -> Tensor:
+    """All images of a batch, described in one run: queries, positives, each slot's negatives."""
+    return torch.cat([batch.queries, batch.positives, batch.negatives.flatten(0, 1)])
