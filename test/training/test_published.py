@@ -53,7 +53,7 @@ def test_places_are_learned_by_heart(places, stages, tmp_path):
         "r2former_tiny",
         (
             stages("triplets", 30, learning_rate=1e-3),
-            stages("triplets_rerank", 25, mining="global", learning_rate=3e-3),
+            stages("triplets_rerank", 45, mining="global", learning_rate=1e-3),
             stages("triplets_joint", 5, mining="random", learning_rate=1e-4),
         ),
     )
@@ -61,7 +61,7 @@ def test_places_are_learned_by_heart(places, stages, tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     found = {line["stage"]: line["places"] for line in lines if line["kind"] == "validation"}
     assert found == {"triplets": 1.0, "triplets_rerank": 1.0, "triplets_joint": 1.0}
-    assert lines[-2]["entropy"] < 0.3
+    assert lines[-2]["entropy"] < 0.4
 
 
 @pytest.mark.parametrize("mining", ["full", "global"])
