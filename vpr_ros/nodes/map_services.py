@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vpr_ros.errors import MapError, VprError
 from vpr_ros.nodes.conversions import image_from_message, place_match_to_message, stamp_to_ns
-from vpr_ros.nodes.interfaces import LoadMap, QueryPlace, SaveMap
+from vpr_ros.nodes.interfaces import GetMapInfo, LoadMap, QueryPlace, SaveMap
 
 if TYPE_CHECKING:
     from vpr_ros.nodes.route_node import RouteNode
@@ -19,9 +19,26 @@ class MapServices:
 
     def __init__(self, node: RouteNode) -> None:
         self._node = node
+        node.create_service(GetMapInfo, "~/get_map_info", self._get_map_info)
         node.create_service(QueryPlace, "~/query_place", self._query_place)
         node.create_service(LoadMap, "~/load_map", self._load_map)
         node.create_service(SaveMap, "~/save_map", self._save_map)
+
+    def _get_map_info(
+        self, request: GetMapInfo.Request, response: GetMapInfo.Response
+    ) -> GetMapInfo.Response:
+        node = self._node
+        try:
+            info = node.on_worker(node.in_use().place_map.info)
+        except VprError as error:
+            response.message = str(error)
+            return response
+        response.success, response.path = True, str(info.path)
+        response.method, response.fingerprint = info.spec.method, info.fingerprint
+        response.sessions, response.keyframes = len(info.sessions), info.keyframes
+        response.keyframes_with_pose = info.keyframes_with_pose
+        response.size_bytes = info.size_bytes
+        return response
 
     def _query_place(
         self, request: QueryPlace.Request, response: QueryPlace.Response

@@ -28,7 +28,6 @@ from vpr_ros.errors import ConfigError, MapError, VprError
 from vpr_ros.nodes.camera_inputs import CameraInput, camera_inputs
 from vpr_ros.nodes.conversions import image_from_message, stamp_to_ns
 from vpr_ros.nodes.diagnostics import Health, InputState, TopicState
-from vpr_ros.nodes.interfaces import GetMapInfo
 from vpr_ros.nodes.opened_map import OpenedMap
 from vpr_ros.nodes.parameters import changed_parameters, declare_parameters, read_parameters
 from vpr_ros.nodes.slam import SlamAdapters, connect
@@ -85,7 +84,6 @@ class PlaceNode(LifecycleNode):
         self._health = Health(f"vpr_ros: {self.get_fully_qualified_name().lstrip('/')}")
         declare_parameters(self, defaults)
         self.add_on_set_parameters_callback(self._change_parameters)
-        self.create_service(GetMapInfo, "~/get_map_info", self._get_map_info)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         # A clock that always runs: a stopped /clock is a thing diagnostics must be able to tell.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -262,21 +260,6 @@ class PlaceNode(LifecycleNode):
         name = self.resolve_topic_name(camera.topic)
         last_arrival = self._statistics.last_arrival(camera.topic)
         return TopicState(name, self.count_publishers(name), last_arrival)
-
-    def _get_map_info(
-        self, request: GetMapInfo.Request, response: GetMapInfo.Response
-    ) -> GetMapInfo.Response:
-        try:
-            info = self.on_worker(self.in_use().place_map.info)
-        except VprError as error:
-            response.message = str(error)
-            return response
-        response.success, response.path = True, str(info.path)
-        response.method, response.fingerprint = info.spec.method, info.fingerprint
-        response.sessions, response.keyframes = len(info.sessions), info.keyframes
-        response.keyframes_with_pose = info.keyframes_with_pose
-        response.size_bytes = info.size_bytes
-        return response
 
     @property
     def pipeline(self) -> Pipeline:
