@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="go on with the run in DIR")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="default: one per core")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
     parser.add_argument(
         "--checkpoint-every",
         type=float,
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         photos = read_photos(args.photos, recipe.drives, recipe.validation, _MAX_SIDE)
         say(f"{len(photos[0])} photos to train with, {len(photos[1])} to validate by")
     data = TrainingData(photos, _set(args.places), _set(args.validation))
-    options = RunOptions(args.output, args.resume, args.checkpoint_every, args.threads)
+    options = RunOptions(args.output, args.resume, args.checkpoint_every, args.threads, args.device)
     training = Run(recipe, data, options, say)
     try:
         training.go()

@@ -16,6 +16,7 @@ from vpr_ros.errors import TrainingError
 from vpr_ros.training import checkpoint as checkpoints
 from vpr_ros.training.checkpoint import Checkpoint
 from vpr_ros.training.data import TrainingData
+from vpr_ros.training.devices import take_place
 from vpr_ros.training.feed import Feed
 from vpr_ros.training.journal import Figures, Journal
 from vpr_ros.training.recipe import PHOTO_TASKS, Recipe, Stage
@@ -41,12 +42,14 @@ class RunOptions:
         resume: go on from the checkpoint there.
         checkpoint_s: seconds between checkpoints: what a killed run loses at most.
         threads: of the CPU; 0: one for each core.
+        device: ``cpu`` or ``cuda``.
     """
 
     folder: Path
     resume: bool = False
     checkpoint_s: float = 300.0
     threads: int = 0
+    device: str = "cpu"
 
 
 class Run:
@@ -62,8 +65,8 @@ class Run:
             tell: is told progress, line by line.
 
         Raises:
-            TrainingError: the folder holds a run already, or none to go on with; or a stage
-                needs data that are not given.
+            TrainingError: the folder holds a run already, or none to go on with; a stage needs
+                data that are not given; or the device is not there.
             ConfigError: the recipe names an unknown method.
         """
         self._recipe, self._options, self._tell = recipe, options, tell
@@ -72,7 +75,8 @@ class Run:
         if options.threads:
             torch.set_num_threads(options.threads)
         torch.manual_seed(recipe.seed)
-        self.trainee = Trainee(recipe.method)
+        self._place = take_place(options.device)
+        self.trainee = Trainee(recipe.method).to(self._place.device)
         self._stage, self._step, self._best = 0, 0, -1.0
         self._optimizer: torch.optim.Optimizer | None = None
         self._left: Checkpoint | None = None
@@ -101,6 +105,9 @@ class Run:
 
     def save(self) -> None:
         """Write a checkpoint now."""
+        self._saved_at = time.monotonic()
+        if not self._place.is_first:
+            return
         optimizer = self._optimizer.state_dict() if self._optimizer else None
         made = Checkpoint(
             self._recipe.as_dict(),
@@ -113,7 +120,6 @@ class Run:
             self._feed.state() if self._feed else {},
         )
         checkpoints.save(made, self._options.folder)
-        self._saved_at = time.monotonic()
 
     def _begin(self) -> None:
         folder = self._options.folder
@@ -178,23 +184,31 @@ class Run:
         assert self._feed is not None  # a stage has begun
         optimizer = self._optimizer
         assert optimizer is not None
-        batch = self._feed.batch(self._step)
-        done, total, warmup = (n / stage.epoch for n in (self._step, stage.steps, stage.warmup))
-        schedule = schedule_of(stage.schedule)
-        for group in optimizer.param_groups:
-            group["lr"] = stage.learning_rate * schedule(done, total, warmup)
+        number = self._step * self._place.world + self._place.rank
+        batch = self._place.moved(self._feed.batch(number))
+        self._set_rate(optimizer, stage)
         self.trainee.train()
         self.trainee.extractor.train(not freezes)
-        with torch.autocast("cpu", torch.bfloat16, enabled=stage.precision == "bf16"):
+        with torch.autocast(
+            self._place.device.type, torch.bfloat16, enabled=stage.precision == "bf16"
+        ):
             loss, figures = task_of(stage.task).loss(self.trainee, batch, stage)
         value = float(loss.detach())
         self._check(value, stage)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self._place.average_gradients(self.trainee.parameters())
         if stage.clip:
             nn.utils.clip_grad_norm_(self.trainee.parameters(), stage.clip)
         optimizer.step()
         return {"loss": value, **figures}
+
+    def _set_rate(self, optimizer: torch.optim.Optimizer, stage: Stage) -> None:
+        steps = (self._step, stage.steps, stage.warmup)
+        done, total, warmup = (each / stage.epoch for each in steps)
+        factor = schedule_of(stage.schedule)(done, total, warmup)
+        for group in optimizer.param_groups:
+            group["lr"] = stage.learning_rate * factor
 
     def _check(self, loss: float, stage: Stage) -> None:
         if not math.isfinite(loss):
@@ -204,6 +218,8 @@ class Run:
             )
 
     def _report(self, stage: Stage, journal: Journal, figures: Figures) -> None:
+        if not self._place.is_first:
+            return
         journal.write("train", stage.name, self._step, figures)
         hours = figures["seconds"] * (stage.steps - self._step) / 3600
         shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
@@ -216,6 +232,10 @@ class Run:
         return validate_places(self.trainee, data, stage) if data else {}
 
     def _validate(self, stage: Stage, journal: Journal) -> None:
+        self._place.as_first(self.trainee.state_dict().values())
+        if not self._place.is_first:
+            self._place.wait()
+            return
         figures = self._validated(stage)
         journal.write("validation", stage.name, self._step, figures)
         shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
@@ -225,3 +245,4 @@ class Run:
         if score >= self._best:
             self._best = score
             write_weights(self.trainee, self._options.folder / BEST)
+        self._place.wait()

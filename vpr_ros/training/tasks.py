@@ -96,7 +96,7 @@ def _contrast_of(
     overall = contrastive(left, right, stage.temperature, batch.related)
     with torch.no_grad():
         nearest = (left @ right.T).masked_fill(batch.related & ~_itself(batch), -2.0).argmax(dim=1)
-        hits = (nearest == torch.arange(len(nearest))).float().mean()
+        hits = (nearest == torch.arange(len(nearest), device=nearest.device)).float().mean()
     local = _local(trainee, batch, stage, first, second)
     figures = figures_of({"global": overall, "local": local, "hits": hits})
     return overall + stage.local_weight * local, figures
@@ -128,10 +128,11 @@ def _hard_negatives(first: Dense, second: Dense, left_out: Tensor, hardness: int
     hardest = (
         similarity.masked_fill(left_out, -2.0).topk(min(hardness, len(similarity) - 1)).indices
     )
-    drawn = torch.randint(hardest.shape[1], (len(hardest), 1))
+    # Drawn on the CPU, whose random state checkpoints hold.
+    drawn = torch.randint(hardest.shape[1], (len(hardest), 1)).to(hardest.device)
     chosen = hardest.gather(1, drawn).squeeze(1)
     fallback = hardest[:, 0]  # where all but a few are related
-    return torch.where(left_out[torch.arange(len(chosen)), chosen], fallback, chosen)
+    return torch.where(left_out.gather(1, chosen.unsqueeze(1)).squeeze(1), fallback, chosen)
 
 
 def _local(trainee: Trainee, batch: Batch, stage: Stage, first: Dense, second: Dense) -> Tensor:
@@ -140,9 +141,9 @@ def _local(trainee: Trainee, batch: Batch, stage: Stage, first: Dense, second: D
         return first.global_descriptor.new_zeros(())
     height, width = batch.first.shape[-2:]
     random = torch.rand(len(batch.first), stage.local_points, 2)
-    points = random * torch.tensor([width, height])
+    limits = torch.tensor([width, height], device=batch.first.device)
+    points = random.to(limits.device) * limits
     there = _moved(points, batch.second_T_first)
-    limits = torch.tensor([width, height])
     is_seen = ((there > 0) & (there < limits)).all(dim=-1)  # NaN is nowhere
     there = torch.where(is_seen.unsqueeze(-1), there, torch.zeros_like(there))
     left, right = (
@@ -158,7 +159,7 @@ def _sampled(trainee: Trainee, dense: Dense, points: Tensor, size: tuple[int, in
     features = trainee.extractor.local_head(dense.sources)
     rows = round((features.shape[1] * height / width) ** 0.5)
     plane = features.transpose(1, 2).unflatten(2, (rows, -1))
-    grid = points / torch.tensor([width, height]) * 2.0 - 1.0
+    grid = points / points.new_tensor([width, height]) * 2.0 - 1.0
     sampled = functional.grid_sample(
         plane, grid.unsqueeze(1), padding_mode="border", align_corners=False
     )
@@ -173,4 +174,4 @@ def _moved(points: Tensor, matrices: Tensor) -> Tensor:
 
 
 def _itself(batch: Batch) -> Tensor:
-    return torch.eye(len(batch.first), dtype=torch.bool)
+    return torch.eye(len(batch.first), dtype=torch.bool, device=batch.first.device)

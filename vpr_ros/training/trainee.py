@@ -37,6 +37,11 @@ class Trainee(nn.Module):
         self.reranker: Any = companion.make(companion.spec.settings)
         self._prefix = companion.prefix
 
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return next(self.parameters()).device
+
     def select(self, dense: Dense, size: torch.Size, finetune: bool = True) -> Tensor:
         """Local features [B, K, 3 + C] of images of a size (H, W).
 
@@ -58,7 +63,7 @@ class Trainee(nn.Module):
     def weights(self) -> dict[str, Tensor]:
         """All tensors by the keys of a weights file."""
         prefixed = {f"{self._prefix}{k}": v for k, v in self.reranker.state_dict().items()}
-        return {**self.extractor.state_dict(), **prefixed}
+        return {k: v.cpu() for k, v in {**self.extractor.state_dict(), **prefixed}.items()}
 
     def load_weights(self, tensors: dict[str, Tensor]) -> None:
         """The reverse of ``weights``; the tensors must fit."""

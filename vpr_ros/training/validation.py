@@ -104,8 +104,9 @@ def _reranked(trainee: Trainee, asked: _Described, known: _Described, ranking: T
     """The best candidate of the first queries, [Q]."""
     chosen = []
     for row, order in zip(asked.rows[:_QUERIES], ranking[:_QUERIES, :_CANDIDATES], strict=True):
-        scores = trainee.reranker(row.unsqueeze(0), known.rows[order])["scores"]
-        chosen.append(order[scores.argmax()])
+        rows = (each.to(trainee.device) for each in (row.unsqueeze(0), known.rows[order]))
+        scores = trainee.reranker(*rows)["scores"]
+        chosen.append(order[int(scores.argmax())])
     return torch.stack(chosen)
 
 
@@ -128,6 +129,7 @@ def _frames(trainee: Trainee, photos: Photos, indices: Sequence[int], stage: Sta
 
 
 def _described(trainee: Trainee, images: Tensor) -> _Described:
-    outputs = [trainee.extractor(each) for each in torch.split(images, _CHUNK)]
-    descriptors = torch.cat([each["global_descriptor"] for each in outputs])
-    return _Described(descriptors, torch.cat([each["local_features"] for each in outputs]))
+    chunks = torch.split(images, _CHUNK)
+    outputs = [trainee.extractor(each.to(trainee.device)) for each in chunks]
+    descriptors = torch.cat([each["global_descriptor"].cpu() for each in outputs])
+    return _Described(descriptors, torch.cat([each["local_features"].cpu() for each in outputs]))

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One process or several: what they compute together, and what is refused."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from vpr_ros.errors import TrainingError
+from vpr_ros.training.devices import take_place
+
+PROGRAM = """
+import os
+import torch
+from vpr_ros.training.devices import take_place
+
+place = take_place("cpu")
+weight = torch.nn.Parameter(torch.full((2,), float(place.rank)))
+(weight * (1.0 + place.rank)).sum().backward()
+place.average_gradients([weight])
+place.as_first([weight.data])
+place.wait()
+assert weight.grad.tolist() == [1.5, 1.5], weight.grad
+assert weight.tolist() == [0.0, 0.0], weight
+assert place.is_first == (os.environ["RANK"] == "0")
+"""
+
+
+def test_two_processes_average_their_gradients(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+    ]
+    done = subprocess.run(
+        [*launch, str(program)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_one_process():
+    place = take_place("cpu")
+    assert (place.rank, place.world, place.is_first) == (0, 1, True)
+    weight = torch.nn.Parameter(torch.ones(1))
+    weight.sum().backward()
+    place.average_gradients([weight])
+    place.wait()
+    assert float(weight.grad) == 1.0
+
+
+def test_devices_that_are_not_there():
+    with pytest.raises(TrainingError, match="device = 'tpu': choose cpu or cuda"):
+        take_place("tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(TrainingError, match="0 GPUs are there, process 0 needs one"):
+            take_place("cuda")

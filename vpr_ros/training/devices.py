@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a run computes: the CPU, a GPU, or several by torch's own launch.
+
+    torchrun --nproc-per-node 4 -m vpr_ros train RECIPE ... --device cuda
+
+starts one process for each GPU. Each takes batches of its own, so that a step sees four times as
+many; gradients are averaged, and the first process alone writes files and tells progress.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+
+from vpr_ros.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class Place:
+    """The device of this process, and which of how many processes it is."""
+
+    device: torch.device
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes the run's files."""
+        return self.rank == 0
+
+    def moved(self, batch: Any) -> Any:
+        """A batch, a tuple of tensors, on this device."""
+        return type(batch)(*(each.to(self.device) for each in batch))
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Over all processes; each has the same ones in the same order."""
+        if self.world == 1:
+            return
+        for each in parameters:
+            if each.grad is not None:
+                distributed.all_reduce(each.grad)
+                each.grad /= self.world
+
+    def as_first(self, tensors: Iterable[Tensor]) -> None:
+        """Make tensors what they are in the first process."""
+        for each in tensors if self.world > 1 else ():
+            distributed.broadcast(each, src=0)
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.world > 1:
+            distributed.barrier()
+
+
+def take_place(name: str) -> Place:
+    """Find this process's device, and meet the others if torchrun has started several.
+
+    Args:
+        name: ``cpu`` or ``cuda``.
+
+    Raises:
+        TrainingError: the device is not there.
+    """
+    world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    if name not in ("cpu", "cuda"):
+        raise TrainingError(f"device = {name!r}: choose cpu or cuda")
+    if name == "cuda" and local >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise TrainingError(f"device = 'cuda': {count} GPUs are there, process {local} needs one")
+    device = torch.device(name, local) if name == "cuda" else torch.device(name)
+    if world > 1 and not distributed.is_initialized():
+        distributed.init_process_group("nccl" if name == "cuda" else "gloo")
+    return Place(device, rank, world)
