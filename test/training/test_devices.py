@@ -30,17 +30,9 @@ assert place.is_first == (os.environ["RANK"] == "0")
 def test_two_processes_average_their_gradients(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    launch = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        "2",
-    ]
-    done = subprocess.run(
-        [*launch, str(program)], capture_output=True, text=True, timeout=120, check=False
-    )
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    launch += ["--nproc-per-node", "2", str(program)]
+    done = subprocess.run(launch, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
 
 

@@ -141,6 +141,13 @@ def test_a_run_goes_on_by_the_recipe_that_it_began_with(recipe, photos, change, 
     assert run(longer, photos, tmp_path, resume=True)[1][-1].startswith("more 1/1")
 
 
+def test_settings_that_are_newer_than_the_run(recipe, photos, tmp_path):
+    run(recipe, photos, tmp_path)
+    left = checkpoints.load(tmp_path)
+    del left.recipe["stages"][0]["mining"]
+    checkpoints.check_recipe(left, recipe)
+
+
 def test_a_loss_that_is_not_finite(recipe, photos, tmp_path, monkeypatch):
     infinite = Task(lambda trainee, *_: (trainee.extractor.pool.p.sum() / 0.0, {}))
     monkeypatch.setattr(loop, "task_of", lambda name: infinite)

@@ -2,6 +2,7 @@
 """R2Former's stages on data with known places: learned by heart, killed and continued."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ from small_photos import COUNT, photo
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import TrainingError
 from vpr_ros.evaluation.retrieval_set import RetrievalSet
+from vpr_ros.models.weights import load
 from vpr_ros.training import checkpoint as checkpoints
 from vpr_ros.training.data import TrainingData
 from vpr_ros.training.loop import Run, RunOptions
 from vpr_ros.training.recipe import Recipe
+from vpr_ros.training.trainee import Trainee
 
 
 class Cut:
@@ -92,3 +95,32 @@ def test_what_a_recipe_needs(places, stages, change, tmp_path):
         run(Recipe("r2former_tiny", (change(),)), places, tmp_path)
     with pytest.raises(TrainingError, match="task triplets: give --places"):
         run(Recipe("r2former_tiny", (stages("triplets", 1),)), TrainingData(), tmp_path)
+
+
+def test_transvpr_by_triplets(places, stages, tmp_path):
+    """The attention layers first, then everything."""
+    recipe = Recipe(
+        "transvpr",
+        (
+            stages("triplets", 2, teaches=("extractor.pool",)),
+            stages("triplets", 1),
+        ),
+    )
+    run(replace(recipe, stages=recipe.stages[:1]), places, tmp_path)
+    before = checkpoints.load(tmp_path).weights
+    run(recipe, places, tmp_path, resume=True)
+    after = checkpoints.load(tmp_path).weights
+    torch.manual_seed(recipe.seed)
+    new = Trainee("transvpr").weights()
+    assert {key.split(".")[0] for key in new if not torch.equal(new[key], before[key])} == {"pool"}
+    changed = {key.split(".")[0] for key in new if not torch.equal(after[key], before[key])}
+    assert {"pool", "conv1", "transformer"} <= changed
+    assert load(tmp_path / "weights.pth").spec.method == "transvpr"
+
+
+def test_what_cannot_be_taught(places, photos, stages, change, tmp_path):
+    with pytest.raises(TrainingError, match="transvpr has no reranker, only triplets can teach it"):
+        run(Recipe("transvpr", (change(),)), photos, tmp_path)
+    stage = stages("triplets", 1, teaches=("extractor.nose",))
+    with pytest.raises(TrainingError, match=r"nothing is called extractor\.nose"):
+        run(Recipe("r2former_tiny", (stage,)), places, tmp_path / "other")

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vpr_ros.errors import ConfigError
 from vpr_ros.models.r2former_backbones import Dense
 from vpr_ros.training import tasks
 from vpr_ros.training.feed import Feed
@@ -22,10 +21,8 @@ def trainee():
 
 def gradients(trainee, photos, stage):
     """Names of the parts that a step would change."""
-    trainee.requires_grad_(True)
+    trainee.teach(task_of(stage.task).teaches)
     trainee.zero_grad(set_to_none=True)
-    if task_of(stage.task).freezes:
-        trainee.freeze_backbone()
     batch = Feed(photos.photos_to_train, stage, trainee.spec, 0).batch(0)
     loss, figures = task_of(stage.task).loss(trainee, batch, stage)
     loss.backward()
@@ -96,8 +93,3 @@ def test_hard_negatives_are_no_relatives():
     for _ in range(20):
         chosen = tasks._hard_negatives(dense, dense, related, 8)
         assert not related[torch.arange(8), chosen].any()
-
-
-def test_methods_that_cannot_be_trained_so():
-    with pytest.raises(ConfigError, match="method 'transvpr' has no reranker to train"):
-        Trainee("transvpr")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from vpr_ros.backends.atomic_file import write_files
 from vpr_ros.errors import TrainingError
-from vpr_ros.training.recipe import Recipe
+from vpr_ros.training.recipe import Recipe, Stage
 
 FORMAT = 1
 FILE = "checkpoint.pt"
@@ -90,7 +90,8 @@ def check_recipe(checkpoint: Checkpoint, recipe: Recipe) -> None:
             raise TrainingError(_differs(name, old[name], new[name]))
     begun = checkpoint.stage + (checkpoint.step > 0)
     for number in range(begun):
-        before = old["stages"][number]
+        # Settings that are newer than the run were, in effect, at their defaults.
+        before = {**asdict(Stage()), **old["stages"][number]}
         after = new["stages"][number] if number < len(new["stages"]) else {}
         name = _difference(before, after)
         if name:

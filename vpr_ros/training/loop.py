@@ -77,6 +77,7 @@ class Run:
         torch.manual_seed(recipe.seed)
         self._place = take_place(options.device)
         self.trainee = Trainee(recipe.method).to(self._place.device)
+        self._check_tasks()
         self._stage, self._step, self._best = 0, 0, -1.0
         self._optimizer: torch.optim.Optimizer | None = None
         self._left: Checkpoint | None = None
@@ -121,6 +122,14 @@ class Run:
         )
         checkpoints.save(made, self._options.folder)
 
+    def _check_tasks(self) -> None:
+        for stage in self._recipe.stages if not self.trainee.has_reranker else ():
+            if stage.task != "triplets":
+                raise TrainingError(
+                    f"stage {stage.name}: {self._recipe.method} has no reranker, only triplets "
+                    f"can teach it, not {stage.task}"
+                )
+
     def _begin(self) -> None:
         folder = self._options.folder
         if (folder / checkpoints.FILE).exists():
@@ -137,13 +146,13 @@ class Run:
         torch.set_rng_state(left.random)
 
     def _run_stage(self, stage: Stage, journal: Journal) -> None:
-        task = task_of(stage.task)
+        teaches = stage.teaches or task_of(stage.task).teaches
         self._feed = self._fed(stage)
-        self._optimizer = self._prepared(stage, task.freezes)
+        self._optimizer = self._prepared(stage, teaches)
         self._left = None  # all of it is taken up
         begin, first = time.monotonic(), self._step
         while self._step < stage.steps:
-            figures = self._one_step(stage, task.freezes)
+            figures = self._one_step(stage, bool(teaches))
             self._step += 1
             if self._step % _TOLD == 0 or self._step == stage.steps:
                 pace = (time.monotonic() - begin) / (self._step - first)
@@ -153,12 +162,12 @@ class Run:
             if time.monotonic() - self._saved_at >= self._options.checkpoint_s:
                 self.save()
 
-    def _prepared(self, stage: Stage, freezes: bool) -> torch.optim.Optimizer:
+    def _prepared(self, stage: Stage, teaches: tuple[str, ...]) -> torch.optim.Optimizer:
         """The optimizer of a stage, as new or as an earlier process left it."""
-        self.trainee.requires_grad_(True)
-        if freezes:
-            self.trainee.freeze_backbone()
-        learning = [each for _, each in self.trainee.learning()]
+        self.trainee.teach(teaches)
+        learning = self.trainee.learning()
+        if not learning:
+            raise TrainingError(f"stage {stage.name}: nothing is called {', '.join(teaches)}")
         optimizer: torch.optim.Optimizer = (
             torch.optim.AdamW(learning, stage.learning_rate, weight_decay=stage.weight_decay)
             if stage.optimizer == "adamw"
@@ -180,7 +189,7 @@ class Run:
             feed.restore(self._left.mining)
         return feed
 
-    def _one_step(self, stage: Stage, freezes: bool) -> Figures:
+    def _one_step(self, stage: Stage, frozen: bool) -> Figures:
         assert self._feed is not None  # a stage has begun
         optimizer = self._optimizer
         assert optimizer is not None
@@ -188,7 +197,7 @@ class Run:
         batch = self._place.moved(self._feed.batch(number))
         self._set_rate(optimizer, stage)
         self.trainee.train()
-        self.trainee.extractor.train(not freezes)
+        self.trainee.extractor.train(not frozen)
         with torch.autocast(
             self._place.device.type, torch.bfloat16, enabled=stage.precision == "bf16"
         ):

@@ -2,7 +2,8 @@
 """R2Former's three stages as published, on data with known places.
 
 Zhu et al., CVPR 2023, section 3.4, and the authors' code (github.com/bytedance/R2Former): the
-global descriptor by triplets; then the reranker behind a backbone that stays as it is; then both.
+global descriptor by triplets (as TransVPR, Wang et al., CVPR 2022, learns, too); then the reranker
+behind a backbone that stays as it is; then both.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from vpr_ros.training.triplets import Triplets
 def retrieval(trainee: Trainee, batch: Triplets, stage: Stage) -> tuple[Tensor, Figures]:
     """First stage: the global descriptor alone."""
     count = len(batch.queries)
-    described = trainee.extractor.describe(_together(batch)).global_descriptor
+    described = trainee.describe(_together(batch))
     query, positive, *negatives = torch.split(described, count)
     slots = torch.stack([triplet_sum(query, positive, each, stage.margin) for each in negatives])
     loss = slots.sum() / (count * len(slots))

@@ -58,6 +58,9 @@ class Stage:
     negatives: int = setting(1, "Of each query of triplets", minimum=1, maximum=1000)
     refresh: int = setting(10000, "Queries from one mining to the next", minimum=1)
     margin: float = setting(0.1, "Of triplets", minimum=0.0, maximum=2.0)
+    teaches: tuple[str, ...] = setting(
+        (), "Parts of the network that learn alone, such as extractor.pool; none: the task's"
+    )
     finetune: bool = setting(False, "Whether the reranker's loss reaches the backbone")
     views: ViewRecipe = field(default_factory=ViewRecipe)
     appearance: AppearanceRecipe = field(default_factory=AppearanceRecipe)
@@ -139,7 +142,9 @@ def _flat(content: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
 
 
 def _number(value: Any) -> Any:
-    """YAML 1.1 takes 1e-3 for a text: its numbers need a point."""
+    """YAML 1.1 takes 1e-3 for a text: its numbers need a point. Lists are fixed."""
+    if isinstance(value, list):
+        return tuple(value)
     try:
         return float(value) if isinstance(value, str) and value[:1].isdigit() else value
     except ValueError:

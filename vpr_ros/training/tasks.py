@@ -34,6 +34,7 @@ from vpr_ros.training.losses import (
 from vpr_ros.training.recipe import Stage
 from vpr_ros.training.trainee import Trainee
 
+_RERANKING = ("extractor.local_head", "reranker")  # what learns behind a frozen backbone
 _PITCH = 8.0  # pixels: points nearer than this are not told apart
 
 
@@ -42,7 +43,7 @@ class Task:
     """How a stage begins, and what each of its steps minimizes."""
 
     loss: Callable[[Trainee, Any, Stage], tuple[Tensor, Figures]]
-    freezes: bool = False  # whether the backbone stays as it is
+    teaches: tuple[str, ...] = ()  # parts of the trainee that learn alone; none: all
 
 
 def task_of(name: str) -> Task:
@@ -53,10 +54,10 @@ def task_of(name: str) -> Task:
     """
     tasks = {
         "contrast": Task(_contrast),
-        "rerank": Task(_rerank, freezes=True),
+        "rerank": Task(_rerank, _RERANKING),
         "joint": Task(_joint),
         "triplets": Task(published.retrieval),
-        "triplets_rerank": Task(published.reranking, freezes=True),
+        "triplets_rerank": Task(published.reranking, _RERANKING),
         "triplets_joint": Task(published.joint),
     }
     if name not in tasks:

@@ -4,38 +4,43 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from vpr_ros.backends.atomic_file import write_files
 from vpr_ros.datatypes import ModelSpec
-from vpr_ros.errors import ConfigError
 from vpr_ros.models import network_of
 from vpr_ros.models.r2former_backbones import Dense
 
 
 class Trainee(nn.Module):
-    """An R2Former of any kind with its reranker."""
+    """An R2Former of any kind with its reranker, or a method that has none."""
 
     def __init__(self, method: str) -> None:
-        """Make both networks, not trained.
+        """Make the networks, not trained.
 
         Raises:
-            ConfigError: the method is unknown, or has no learned reranker.
+            ConfigError: the method is unknown.
         """
         super().__init__()
         network = network_of(method)
-        if not network.reranker:
-            raise ConfigError(f"method {method!r} has no reranker to train")
         self.spec: ModelSpec = network.spec
         self.extractor: Any = network.make(network.spec.settings)
-        companion = network_of(network.reranker)
-        self.reranker: Any = companion.make(companion.spec.settings)
-        self._prefix = companion.prefix
+        self.has_reranker = bool(network.reranker)
+        self._prefix, self.reranker = "", cast(Any, nn.Identity())
+        if self.has_reranker:
+            companion = network_of(network.reranker)
+            self._prefix = companion.prefix
+            self.reranker = companion.make(companion.spec.settings)
+
+    def describe(self, images: Tensor) -> Tensor:
+        """Global descriptors of normalized images [B, 3, H, W], [B, D]."""
+        described: Tensor = self.extractor.describe(images).global_descriptor
+        return described
 
     @property
     def device(self) -> torch.device:
@@ -55,10 +60,10 @@ class Trainee(nn.Module):
         rows: Tensor = self.extractor.select(dense, *size)["local_features"]
         return rows
 
-    def freeze_backbone(self) -> None:
-        """Only the projection of local features and the reranker learn from now on."""
-        for part in (self.extractor, self.extractor.local_head):
-            part.requires_grad_(part is self.extractor.local_head)
+    def teach(self, parts: Sequence[str]) -> None:
+        """From now on only these parts learn, by the beginnings of their names; none: all."""
+        for name, each in self.named_parameters():
+            each.requires_grad_(not parts or name.startswith(tuple(parts)))
 
     def weights(self) -> dict[str, Tensor]:
         """All tensors by the keys of a weights file."""
@@ -67,15 +72,14 @@ class Trainee(nn.Module):
 
     def load_weights(self, tensors: dict[str, Tensor]) -> None:
         """The reverse of ``weights``; the tensors must fit."""
+        own = set(self.extractor.state_dict())
         start = len(self._prefix)
-        reranker = {k[start:]: v for k, v in tensors.items() if k.startswith(self._prefix)}
-        self.reranker.load_state_dict(reranker)
-        others = {k: v for k, v in tensors.items() if not k.startswith(self._prefix)}
-        self.extractor.load_state_dict(others)
+        self.extractor.load_state_dict({k: v for k, v in tensors.items() if k in own})
+        self.reranker.load_state_dict({k[start:]: v for k, v in tensors.items() if k not in own})
 
-    def learning(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """Names and values of what may change."""
-        return ((name, each) for name, each in self.named_parameters() if each.requires_grad)
+    def learning(self) -> list[nn.Parameter]:
+        """What may change."""
+        return [each for each in self.parameters() if each.requires_grad]
 
 
 def write_weights(trainee: Trainee, path: Path) -> None:

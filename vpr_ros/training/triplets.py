@@ -131,7 +131,7 @@ def describe_images(
         for start in range(0, len(indices), _CHUNK):
             images = [source.read(int(each)) for each in indices[start : start + _CHUNK]]
             values = np.concatenate([prepared(image, spec, antialias) for image in images])
-            described = trainee.extractor.describe(torch.from_numpy(values).to(trainee.device))
-            found.append(described.global_descriptor.float().cpu().numpy())
+            described = trainee.describe(torch.from_numpy(values).to(trainee.device))
+            found.append(described.float().cpu().numpy())
     trainee.train(was_training)
     return np.concatenate(found)
