@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verb ``train``, as a user types it."""
 
+import signal
+
 import cv2
 import numpy as np
 import pytest
@@ -14,6 +16,15 @@ RECIPE = """
 method: r2former_tiny
 stages: [{name: short, steps: 2, batch: 2, height: 32, width: 32, local_weight: 0.0}]
 """
+
+
+@pytest.fixture(autouse=True)
+def handlers():
+    """The verb sets its own for Ctrl-C."""
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
 
 
 @pytest.fixture

@@ -76,6 +76,17 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(
     assert_same(weights(tmp_path / "killed"), weights(tmp_path / "whole"))
 
 
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(recipe, photos, tmp_path):
+    run(recipe, photos, tmp_path / "whole")
+    stopped = Run(recipe, photos, RunOptions(tmp_path / "stopped"), lambda line: None)
+    stopped.stop()
+    with pytest.raises(KeyboardInterrupt):
+        stopped.go()
+    assert checkpoints.load(tmp_path / "stopped").step == 1
+    run(recipe, photos, tmp_path / "stopped", resume=True)
+    assert_same(weights(tmp_path / "stopped"), weights(tmp_path / "whole"))
+
+
 def test_the_log_and_the_files(three_stages, photos, tmp_path):
     training, told = run(three_stages, photos, tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]

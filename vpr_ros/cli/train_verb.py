@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from pathlib import Path
 
 from vpr_ros.cli.terminal import say
@@ -70,10 +71,11 @@ def run(args: argparse.Namespace) -> int:
     data = TrainingData(photos, _set(args.places), _set(args.validation))
     options = RunOptions(args.output, args.resume, args.checkpoint_every, args.threads, args.device)
     training = Run(recipe, data, options, say)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: training.stop())
     try:
         training.go()
     except KeyboardInterrupt:
-        training.save()
         say(f"stopped; --resume goes on with {args.output}")
         raise
     say(f"wrote {args.output / 'weights.pth'}")

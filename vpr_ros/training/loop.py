@@ -81,7 +81,7 @@ class Run:
         self._stage, self._step, self._best = 0, 0, -1.0
         self._optimizer: torch.optim.Optimizer | None = None
         self._left: Checkpoint | None = None
-        self._saved_at = time.monotonic()
+        self._saved_at, self._is_stopping = time.monotonic(), False
         if options.resume:
             self._take_up(checkpoints.load(options.folder))
         else:
@@ -93,6 +93,7 @@ class Run:
         Raises:
             TrainingError: a loss is not finite, or a file cannot be written.
             ImageError: a photo is missing or damaged.
+            KeyboardInterrupt: somebody called ``stop``, and a checkpoint was written.
         """
         journal = Journal(self._options.folder)
         try:
@@ -103,6 +104,10 @@ class Run:
                 self.save()
         finally:
             journal.close()
+
+    def stop(self) -> None:
+        """End after this step: in the middle of one, weights and optimizer may not fit."""
+        self._is_stopping = True
 
     def save(self) -> None:
         """Write a checkpoint now."""
@@ -159,8 +164,13 @@ class Run:
                 self._report(stage, journal, {**figures, "seconds": pace})
             if self._step % self._recipe.validate_every == 0 or self._step == stage.steps:
                 self._validate(stage, journal)
-            if time.monotonic() - self._saved_at >= self._options.checkpoint_s:
+            if self._is_stopping or self._is_due():
                 self.save()
+            if self._is_stopping:
+                raise KeyboardInterrupt
+
+    def _is_due(self) -> bool:
+        return time.monotonic() - self._saved_at >= self._options.checkpoint_s
 
     def _prepared(self, stage: Stage, teaches: tuple[str, ...]) -> torch.optim.Optimizer:
         """The optimizer of a stage, as new or as an earlier process left it."""
