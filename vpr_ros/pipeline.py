@@ -111,7 +111,7 @@ def build(config: PipelineConfig, hooks: Hooks = NO_HOOKS) -> Pipeline:
     if config.method == "hog_sift":
         return replace(_hog_sift(config), stop=hooks.stop)
     networks = _Networks(config, hooks)
-    make = _transvpr if config.method.startswith("transvpr") else _r2former
+    make = next(make for start, make in _MAKERS.items() if config.method.startswith(start))
     return replace(make(config, networks), stop=hooks.stop)
 
 
@@ -142,6 +142,32 @@ def _r2former(config: PipelineConfig, networks: _Networks) -> Pipeline:
     else:
         reranker = R2FormerReranker(networks.reranker(input_size), input_size)
     return Pipeline(config, extractor, reranker, section.calibration)
+
+
+def _appsvr(config: PipelineConfig, networks: _Networks) -> Pipeline:
+    return _of_patches(config, networks, config.appsvr, pitch=16)
+
+
+def _of_patches(
+    config: PipelineConfig, networks: _Networks, section: Any, pitch: int
+) -> Pipeline:
+    """A method whose paper reranks nothing: its patches are matched under one homography.
+
+    Similarity alone would tell how much two images look alike, never whether they can show one
+    place; and the verdict is calibrated on what the second look is worth.
+    """
+    if config.homography.rule == "reference":
+        raise ConfigError(
+            f"homography.rule = 'reference' is TransVPR's, not {config.method}'s: choose clean"
+        )
+    extractor = NetworkExtractor(networks.extractor(section), antialias=config.network.antialias)
+    spec = extractor.spec
+    grid = PatchGrid(spec.input_width, spec.input_height, pitch, min_score=0.0)
+    reranker = HomographyReranker(config.homography, grid)
+    return Pipeline(config, extractor, reranker, section.calibration)
+
+
+_MAKERS = {"appsvr": _appsvr, "r2former": _r2former, "transvpr": _transvpr}  # by first letters
 
 
 class _Networks:

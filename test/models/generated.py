@@ -14,10 +14,21 @@ _MAKE = {"transvpr": transvpr_samples.weight, "r2former": r2former_samples.weigh
 
 def write_weights(method: str, path: Path) -> None:
     """Write the file, which anyone can make again bit for bit."""
-    shapes = _SHAPES[method]
-    torch.save({key: _tensor(method, key, shape) for key, shape in shapes.items()}, path)
+    if method in _SHAPES:
+        items = _SHAPES[method].items()
+        state = {key: _tensor(method, key, shape) for key, shape in items}
+    else:
+        state = _state(method)
+    torch.save(state, path)
 
 
 def _tensor(method, key, shape):
     made = _MAKE[method](key, tuple(shape))
     return torch.ones(shape) if made is None else torch.from_numpy(np.array(made))
+
+
+def _state(method):
+    """Of methods without published weights: a network's own."""
+    import appsvr_samples
+
+    return {"appsvr": appsvr_samples.filled}[method]().state_dict()

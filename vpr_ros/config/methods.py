@@ -9,6 +9,7 @@ from functools import partial
 from vpr_ros.config.setting import setting
 
 METHODS = (
+    "appsvr",
     "hog_sift",
     "r2former",
     "r2former_deit_base",
@@ -89,6 +90,18 @@ class NetworkConfig:
     )
     antialias: bool = setting(
         False, "Average pixels where images shrink; published weights were evaluated without"
+    )
+
+
+@dataclass(frozen=True)
+class AppsvrConfig:
+    """APPSVR, and NetVLAD as its simplest case."""
+
+    num_local: int = setting(
+        500, "Local features kept per image, those of most attention", minimum=4, maximum=4096
+    )
+    calibration: CalibrationConfig = field(
+        default_factory=partial(CalibrationConfig, half_score=40.0, score_slope=0.15)
     )
 
 

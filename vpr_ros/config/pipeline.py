@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from vpr_ros.config.methods import (
     METHODS,
+    AppsvrConfig,
     HogSiftConfig,
     NetworkConfig,
     R2FormerConfig,
@@ -28,6 +29,7 @@ class PipelineConfig:
     )
     hog_sift: HogSiftConfig = field(default_factory=HogSiftConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
+    appsvr: AppsvrConfig = field(default_factory=AppsvrConfig)
     r2former: R2FormerConfig = field(default_factory=R2FormerConfig)
     r2former_tiny: R2FormerTinyConfig = field(default_factory=R2FormerTinyConfig)
     transvpr: TransVprConfig = field(default_factory=TransVprConfig)

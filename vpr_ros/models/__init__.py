@@ -7,7 +7,7 @@ Reading this table needs no torch; making a network does.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from vpr_ros.datatypes import ModelSpec
@@ -42,6 +42,10 @@ class Network:
     marker: str = ""  # a key that no file of other methods has: no other file is compared
     outside: tuple[str, ...] = ()  # settings that are applied to what comes out of the module
     reranker: str = ""  # the network that compares its local features, in the same files
+    # Tensors of a file by the keys of this package's own files, where others name them otherwise.
+    renamed: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
+    # The spec with what only the shapes of the weights tell: sizes, as further settings.
+    measured: Callable[[ModelSpec, Mapping[str, Any]], ModelSpec] = lambda spec, _: spec
 
 
 def network_of(name: str) -> Network:
@@ -130,6 +134,32 @@ def _r2former_tiny_reranker() -> Network:
     return Network(spec, make, _RERANKER, _TINY_PARTS, _UNREAD, "Reranker.cls_token")
 
 
+def _appsvr() -> Network:
+    """APPSVR, whose weights may be NetVLAD's."""
+
+    def make(settings: Settings) -> Any:
+        from vpr_ros.models.appsvr import Appsvr, Sizes
+
+        known = [each.name for each in fields(Sizes) if each.name in settings]
+        sizes = Sizes(**{name: int(settings[name]) for name in known})
+        return Appsvr(sizes, int(settings["num_local"]))
+
+    def renamed(tensors: Mapping[str, Any]) -> dict[str, Any]:
+        from vpr_ros.models.appsvr import from_netvlad
+
+        return from_netvlad(tensors)
+
+    def measured(spec: ModelSpec, tensors: Mapping[str, Any]) -> ModelSpec:
+        from vpr_ros.models.appsvr import sizes_in
+
+        sizes = sizes_in(tensors)
+        settings = {name: float(value) for name, value in asdict(sizes).items()}
+        return replace(spec, global_dim=sizes.global_dim, settings={**spec.settings, **settings})
+
+    spec = _spec("appsvr", 480, 640, 4096, 512, {"num_local": 500.0})
+    return Network(spec, make, marker="refinement.log_a", renamed=renamed, measured=measured)
+
+
 def _spec(
     method: str, height: int, width: int, global_dim: int, local_dim: int, settings: Settings
 ) -> ModelSpec:
@@ -149,6 +179,7 @@ def _spec(
 
 
 NETWORKS: dict[str, Network] = {
+    "appsvr": _appsvr(),
     "r2former": _r2former("r2former", "deit_small"),
     "r2former_deit_base": _r2former("r2former_deit_base", "deit_base"),
     "r2former_resnet50": _r2former("r2former_resnet50", "resnet50"),

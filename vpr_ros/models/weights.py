@@ -50,7 +50,9 @@ def load(path: Path, name: str = "", settings: Settings | None = None) -> Loaded
     file = read_weights(path)
     name = name or _only_fitting(file)
     network = network_of(name)
-    return _filled(network, fitting(file, name), _merged(network.spec, settings or {}))
+    own = fitting(file, name)
+    spec = network.measured(_merged(network.spec, settings or {}), own)
+    return _filled(network, own, spec)
 
 
 def fitting(file: WeightsFile, name: str) -> dict[str, Tensor]:
@@ -137,7 +139,9 @@ def _only_fitting(file: WeightsFile) -> str:
 
 def _marked(tensors: Mapping[str, Tensor]) -> list[str]:
     """The networks that tensors may fit at all; making the others would need their libraries."""
-    return [name for name, network in NETWORKS.items() if network.marker in tensors]
+    return [
+        name for name, network in NETWORKS.items() if network.marker in network.renamed(tensors)
+    ]
 
 
 def _nearest(file: WeightsFile) -> str:
@@ -151,7 +155,8 @@ def _nearest(file: WeightsFile) -> str:
 
 def _agreement(network: Network, tensors: Mapping[str, Tensor]) -> float:
     """The share of a network's tensors that are there, of the right shape."""
-    expected, own = _expected(network), _own(network, tensors)
+    own = _own(network, tensors)
+    expected = _expected(network, own)
     there = [key in own and own[key].shape == value.shape for key, value in expected.items()]
     return sum(there) / len(there)
 
@@ -161,17 +166,18 @@ def _own(network: Network, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     start = len(network.prefix)
     return {
         key[start:]: value
-        for key, value in tensors.items()
+        for key, value in network.renamed(tensors).items()
         if key.startswith(network.prefix) and not key.startswith(network.others)
     }
 
 
 def _problems(network: Network, tensors: Mapping[str, Tensor]) -> list[str]:
     """Everything that keeps tensors from fitting a network, in words."""
-    expected, own = _expected(network), _own(network, tensors)
+    own = _own(network, tensors)
+    expected = _expected(network, own)
     places = (network.prefix, *network.others)
     unexpected = [key for key in own if key not in expected]
-    unexpected += [key for key in tensors if not key.startswith(places)]
+    unexpected += [key for key in network.renamed(tensors) if not key.startswith(places)]
     pairs = [(key, own[key], value) for key, value in expected.items() if key in own]
     found = {
         "missing": [key for key in expected if key not in own and key not in network.optional],
@@ -195,10 +201,11 @@ def _listed(what: str, keys: Sequence[str]) -> str:
     return f"{what}: {', '.join(keys[:_NAMED])}{more}"
 
 
-def _expected(network: Network) -> dict[str, Tensor]:
+def _expected(network: Network, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Names, types and shapes of a network's weights, without memory for their values."""
+    settings = network.measured(network.spec, own).settings
     with torch.device("meta"):
-        state: dict[str, Tensor] = _made(network, network.spec.settings).state_dict()
+        state: dict[str, Tensor] = _made(network, settings).state_dict()
     return state
 
 
