@@ -106,7 +106,8 @@ def region_attention(sums: Tensor, scorer: Tensor) -> Tensor:
         sums: of the salient features of each region, [B, R, D].
         scorer: [D].
     """
-    logits = functional.normalize(sums, dim=-1, eps=_SMALLEST) @ scorer
+    # Not a product with a vector, whose weights ONNX Runtime cannot quantize.
+    logits = (functional.normalize(sums, dim=-1, eps=_SMALLEST) * scorer).sum(dim=-1)
     return logits.softmax(dim=-1) * logits.shape[-1]
 
 

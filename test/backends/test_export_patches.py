@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exported files of the methods whose local features are all or the best of their patches."""
+
+import pytest
+
+from vpr_ros.backends import open_backend
+
+for library in ("torch", "timm", "onnx", "onnxscript", "onnxruntime"):
+    pytest.importorskip(library, reason=f"exporting needs {library}")
+
+import onnx  # noqa: E402
+
+SIZES = {"appsvr": (96, 64)}
+OUTPUTS = {"appsvr": {"global_descriptor": [1, 24], "local_features": [1, 24, 515]}}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+@pytest.mark.parametrize("method", list(SIZES))
+def test_every_graph_passes_the_gate(method, precision, exported):
+    """The gate is in the fixture's export: it would have raised."""
+    path = exported(method, precision, SIZES[method])
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    spec = open_backend(path).spec
+    assert (spec.method, spec.precision) == (method, precision)
+    assert [spec.global_dim, 3 + spec.local_dim] == [each[-1] for each in OUTPUTS[method].values()]
+    found = {
+        port.name: [axis.dim_value for axis in port.type.tensor_type.shape.dim]
+        for port in model.graph.output
+    }
+    assert found == OUTPUTS[method]
+    assert not {"NonZero", "If", "Loop", "Unique"} & {node.op_type for node in model.graph.node}

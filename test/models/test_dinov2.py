@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DINOv2 under both sets of keys and both rules of position, against timm and plain resizing."""
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the networks need PyTorch")
+timm = pytest.importorskip("timm", reason="the backbones are timm's")
+
+from timm.models.vision_transformer import checkpoint_filter_fn  # noqa: E402
+from torch.nn.functional import interpolate  # noqa: E402
+
+from vpr_ros.errors import ConfigError  # noqa: E402
+from vpr_ros.models.dinov2 import Dinov2, resized_positions  # noqa: E402
+from vpr_ros.models.dinov2_keys import from_dinov2  # noqa: E402
+
+DIM = 384
+
+
+@pytest.fixture(autouse=True)
+def no_gradients():
+    with torch.inference_mode():
+        yield
+
+
+def official_state(registers):
+    """A state dict with Meta's keys and shapes; values that no initialization gives."""
+    torch.manual_seed(5)
+    state = {
+        "cls_token": torch.randn(1, 1, DIM),
+        "pos_embed": torch.randn(1, 1370, DIM) / 10,
+        "mask_token": torch.zeros(1, DIM),
+        "patch_embed.proj.weight": torch.randn(DIM, 3, 14, 14) / 30,
+        "patch_embed.proj.bias": torch.randn(DIM) / 10,
+        "norm.weight": 1 + torch.randn(DIM) / 10,
+        "norm.bias": torch.randn(DIM) / 10,
+    }
+    if registers:
+        state["register_tokens"] = torch.randn(1, 4, DIM)
+    shapes = {
+        **{"norm1.weight": (DIM,), "norm1.bias": (DIM,)},
+        **{"attn.qkv.weight": (3 * DIM, DIM), "attn.qkv.bias": (3 * DIM,)},
+        **{"attn.proj.weight": (DIM, DIM), "attn.proj.bias": (DIM,), "ls1.gamma": (DIM,)},
+        **{"norm2.weight": (DIM,), "norm2.bias": (DIM,), "ls2.gamma": (DIM,)},
+        **{"mlp.fc1.weight": (4 * DIM, DIM), "mlp.fc1.bias": (4 * DIM,)},
+        **{"mlp.fc2.weight": (DIM, 4 * DIM), "mlp.fc2.bias": (DIM,)},
+    }
+    for block in range(12):
+        for name, shape in shapes.items():
+            state[f"blocks.{block}.{name}"] = torch.randn(shape) * DIM**-0.5
+    return state
+
+
+def timm_network(registers):
+    name = f"vit_small_patch14_{'reg4_' if registers else ''}dinov2"
+    return timm.create_model(name, num_classes=0, dynamic_img_size=True).eval()
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "registers"])
+def registers(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def pair(registers):
+    """Our backbone and timm's, both from a file with Meta's keys."""
+    state = official_state(registers)
+    ours, theirs = Dinov2("small", registers).eval(), timm_network(registers)
+    ours.load_state_dict(from_dinov2(state), strict=True)
+    theirs.load_state_dict(checkpoint_filter_fn(dict(state), theirs), strict=True)
+    return ours, theirs
+
+
+def test_keys_are_what_timm_makes_of_them(registers, pair):
+    expected = {f"vit.{key}": value for key, value in pair[1].state_dict().items()}
+    found = from_dinov2(official_state(registers))
+    assert set(found) == set(expected)
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+    assert from_dinov2(pair[1].state_dict()).keys() == expected.keys()  # timm's own files
+    assert from_dinov2(expected) == expected  # and those of this package
+
+
+def final_of(network, image):
+    prefix = network.num_prefix_tokens
+    return network.forward_features(image)[:, prefix:]
+
+
+@pytest.mark.parametrize("size", [(56, 84)])
+def test_with_registers_every_size_is_timm_s(registers, pair, size):
+    ours, theirs = pair
+    image = torch.randn(1, 3, *size)
+    found = ours.levels(image, (3, 12))
+    assert found.grid == (4, 6)
+    difference = float((found.final - final_of(theirs, image)).abs().max())
+    if registers:
+        assert difference < 2e-4
+        levels = theirs.get_intermediate_layers(image, n=[2, 11], norm=False)
+        for level, expected in zip(found.patches, levels, strict=True):
+            torch.testing.assert_close(level, expected, rtol=1e-4, atol=2e-4)
+    else:
+        assert difference > 1e-3  # the official rule is another than timm's
+
+
+def test_at_518_pixels_nothing_is_resized(registers, pair):
+    table = pair[0].vit.pos_embed
+    patches = table if registers else table[:, 1:]
+    assert resized_positions(patches, (37, 37), not registers) is patches
+
+
+@pytest.mark.parametrize("grid", [(16, 16), (22, 29), (40, 12)])
+def test_positions_by_either_rule(grid):
+    torch.manual_seed(0)
+    table = torch.randn(1, 37 * 37, 8)
+    plane = table.reshape(1, 37, 37, 8).permute(0, 3, 1, 2)
+    scales = tuple((each + 0.1) / 37 for each in grid)
+    official = interpolate(plane, scale_factor=scales, mode="bicubic")
+    exact = interpolate(plane, size=grid, mode="bicubic", antialias=True)
+    for expected, offset in ((official, True), (exact, False)):
+        expected = expected.flatten(2).transpose(1, 2)
+        found = resized_positions(table, grid, offset)
+        torch.testing.assert_close(found, expected, rtol=0, atol=5e-5)
+    assert float((official - exact).abs().max()) > 0.01
+
+
+@pytest.mark.parametrize(
+    ("size", "dim", "depth"), [("small", 384, 12), ("base", 768, 12), ("large", 1024, 24)]
+)
+def test_sizes(size, dim, depth):
+    with torch.device("meta"):
+        network = Dinov2(size)
+    assert (network.dim, network.depth) == (dim, depth)
+
+
+def test_what_is_impossible():
+    with pytest.raises(ConfigError, match="size = 'giant': choose one of small, base, large"):
+        Dinov2("giant")
+    with torch.device("meta"):
+        network = Dinov2("small")
+    with pytest.raises(ConfigError, match="input 224x225: both sides must be multiples of 14"):
+        network.levels(torch.zeros(1, 3, 225, 224), (1,))
