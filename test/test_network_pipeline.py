@@ -85,7 +85,18 @@ def test_maps_of_other_settings_of_the_network_are_refused(method, weights, scen
         pipeline.build(other).open_map(path)
 
 
-@pytest.mark.parametrize("method", ["appsvr"])
+def test_patches_of_fourteen_pixels(generated_weights, scene, tmp_path):
+    weights = str(generated_weights("sup_vpr_small"))
+    size = {"network__width": 112, "network__height": 84}
+    line = pipeline.build(configured(method="sup_vpr_small", network__weights=weights, **size))
+    path = learn(line, tmp_path / "route.vprmap", [scene(number) for number in range(3)])
+    with line.open_map(path) as place_map:
+        answer = line.recognizer(place_map).recognize(scene(1), 7)
+    assert answer.candidates[0].keyframe.keyframe_id == 2
+    assert answer.candidates[0].rerank.inliers > 30
+
+
+@pytest.mark.parametrize("method", ["appsvr", "sup_vpr_small"])
 def test_the_reference_rule_is_of_another_method(method, generated_weights):
     weights = str(generated_weights(method))
     with pytest.raises(ConfigError, match=f"is TransVPR's, not {method}'s"):

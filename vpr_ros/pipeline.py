@@ -148,9 +148,11 @@ def _appsvr(config: PipelineConfig, networks: _Networks) -> Pipeline:
     return _of_patches(config, networks, config.appsvr, pitch=16)
 
 
-def _of_patches(
-    config: PipelineConfig, networks: _Networks, section: Any, pitch: int
-) -> Pipeline:
+def _sup_vpr(config: PipelineConfig, networks: _Networks) -> Pipeline:
+    return _of_patches(config, networks, config.sup_vpr, pitch=14)
+
+
+def _of_patches(config: PipelineConfig, networks: _Networks, section: Any, pitch: int) -> Pipeline:
     """A method whose paper reranks nothing: its patches are matched under one homography.
 
     Similarity alone would tell how much two images look alike, never whether they can show one
@@ -167,7 +169,12 @@ def _of_patches(
     return Pipeline(config, extractor, reranker, section.calibration)
 
 
-_MAKERS = {"appsvr": _appsvr, "r2former": _r2former, "transvpr": _transvpr}  # by first letters
+_MAKERS = {  # by how the methods' names begin
+    "appsvr": _appsvr,
+    "r2former": _r2former,
+    "sup_vpr": _sup_vpr,
+    "transvpr": _transvpr,
+}
 
 
 class _Networks:

@@ -10,8 +10,12 @@ for library in ("torch", "timm", "onnx", "onnxscript", "onnxruntime"):
 
 import onnx  # noqa: E402
 
-SIZES = {"appsvr": (96, 64)}
-OUTPUTS = {"appsvr": {"global_descriptor": [1, 24], "local_features": [1, 24, 515]}}
+SIZES = {"appsvr": (96, 64), "sup_vpr_small": (84, 56), "sup_vpr_small_reg": (84, 56)}
+OUTPUTS = {
+    "appsvr": {"global_descriptor": [1, 24], "local_features": [1, 24, 515]},
+    "sup_vpr_small": {"global_descriptor": [1, 384], "local_features": [1, 24, 387]},
+    "sup_vpr_small_reg": {"global_descriptor": [1, 384], "local_features": [1, 24, 387]},
+}
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])

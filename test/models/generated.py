@@ -28,7 +28,10 @@ def _tensor(method, key, shape):
 
 
 def _state(method):
-    """Of methods without published weights: a network's own."""
+    """Of methods without published weights, or with DINOv2's."""
     import appsvr_samples
+    import dinov2_samples
 
-    return {"appsvr": appsvr_samples.filled}[method]().state_dict()
+    if method == "appsvr":
+        return appsvr_samples.filled().state_dict()
+    return dinov2_samples.official_state(registers=method == "sup_vpr_small_reg")

@@ -30,7 +30,7 @@ _SIZE = re.compile(r"([1-9][0-9]{0,3})x([1-9][0-9]{0,3})")
 _PRECISIONS = ("fp32", "fp16", "int8")
 _FORMATS = ("onnx", "tensorrt")
 # Sections of the configuration, by how the methods' names begin; the longer name comes first.
-_SECTIONS = ("appsvr", "r2former_tiny", "r2former", "transvpr")
+_SECTIONS = ("appsvr", "r2former_tiny", "r2former", "sup_vpr", "transvpr")
 _IMAGES = 6  # to compare on: each costs a second or two of either runtime
 _FEWEST = 2  # a reranker compares images
 

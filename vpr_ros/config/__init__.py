@@ -16,6 +16,7 @@ from vpr_ros.config.methods import (
     NetworkConfig,
     R2FormerConfig,
     R2FormerTinyConfig,
+    SupVprConfig,
     TransVprConfig,
 )
 from vpr_ros.config.nodes import (
@@ -69,6 +70,7 @@ __all__ = [
     "SequenceConfig",
     "Setting",
     "SlamConfig",
+    "SupVprConfig",
     "SwarmSlamConfig",
     "TfConfig",
     "TransVprConfig",

@@ -15,6 +15,12 @@ METHODS = (
     "r2former_deit_base",
     "r2former_resnet50",
     "r2former_tiny",
+    "sup_vpr",
+    "sup_vpr_reg",
+    "sup_vpr_base",
+    "sup_vpr_base_reg",
+    "sup_vpr_small",
+    "sup_vpr_small_reg",
     "transvpr",
     "transvpr_ml_matt_plain",
     "transvpr_ml_satt",
@@ -132,6 +138,15 @@ class R2FormerTinyConfig:
     )
     calibration: CalibrationConfig = field(
         default_factory=partial(CalibrationConfig, half_score=0.5, score_slope=10.0)
+    )
+
+
+@dataclass(frozen=True)
+class SupVprConfig:
+    """SUP-VPR, and DINOv2 before any training."""
+
+    calibration: CalibrationConfig = field(
+        default_factory=partial(CalibrationConfig, half_score=40.0, score_slope=0.15)
     )
 
 

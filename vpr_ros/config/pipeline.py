@@ -12,6 +12,7 @@ from vpr_ros.config.methods import (
     NetworkConfig,
     R2FormerConfig,
     R2FormerTinyConfig,
+    SupVprConfig,
     TransVprConfig,
 )
 from vpr_ros.config.places import DecisionConfig, HomographyConfig, KeyframeConfig, LoopConfig
@@ -32,6 +33,7 @@ class PipelineConfig:
     appsvr: AppsvrConfig = field(default_factory=AppsvrConfig)
     r2former: R2FormerConfig = field(default_factory=R2FormerConfig)
     r2former_tiny: R2FormerTinyConfig = field(default_factory=R2FormerTinyConfig)
+    sup_vpr: SupVprConfig = field(default_factory=SupVprConfig)
     transvpr: TransVprConfig = field(default_factory=TransVprConfig)
     keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
     homography: HomographyConfig = field(default_factory=HomographyConfig)

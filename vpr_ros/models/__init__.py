@@ -160,6 +160,24 @@ def _appsvr() -> Network:
     return Network(spec, make, marker="refinement.log_a", renamed=renamed, measured=measured)
 
 
+def _sup_vpr(method: str, size: str, dim: int, registers: bool) -> Network:
+    """SUP-VPR, whose weights may be DINOv2's."""
+
+    def make(_: Settings) -> Any:
+        from vpr_ros.models.sup_vpr import SupVpr
+
+        return SupVpr(size, registers)
+
+    def renamed(tensors: Mapping[str, Any]) -> dict[str, Any]:
+        from vpr_ros.models.sup_vpr_fusion import with_fusion
+
+        return with_fusion(tensors)
+
+    marker = "vit.reg_token" if registers else "vit.blocks.0.ls1.gamma"
+    spec = _spec(method, 224, 224, dim, dim, {})
+    return Network(spec, make, marker=marker, renamed=renamed)
+
+
 def _spec(
     method: str, height: int, width: int, global_dim: int, local_dim: int, settings: Settings
 ) -> ModelSpec:
@@ -186,6 +204,12 @@ NETWORKS: dict[str, Network] = {
     "r2former_reranker": _r2former_reranker(),
     "r2former_tiny": _r2former_tiny(),
     "r2former_tiny_reranker": _r2former_tiny_reranker(),
+    "sup_vpr": _sup_vpr("sup_vpr", "large", 1024, False),
+    "sup_vpr_reg": _sup_vpr("sup_vpr_reg", "large", 1024, True),
+    "sup_vpr_base": _sup_vpr("sup_vpr_base", "base", 768, False),
+    "sup_vpr_base_reg": _sup_vpr("sup_vpr_base_reg", "base", 768, True),
+    "sup_vpr_small": _sup_vpr("sup_vpr_small", "small", 384, False),
+    "sup_vpr_small_reg": _sup_vpr("sup_vpr_small_reg", "small", 384, True),
     "transvpr": _transvpr("transvpr", "mL-mATT"),
     "transvpr_ml_matt_plain": _transvpr("transvpr_ml_matt_plain", "mL-mATT-plain"),
     "transvpr_ml_satt": _transvpr("transvpr_ml_satt", "mL-sATT"),
