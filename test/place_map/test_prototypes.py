@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prototypes stand for all keyframes of a map, and bound what is not looked at."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vpr_ros.place_map.prototypes import Prototypes, prototypes_of
+
+EMPTY = Prototypes(np.zeros((0, 8), np.float32), np.zeros(0, np.float32), 0)
+
+
+def units(seed, count, dim=8, spread=1.0):
+    random = np.random.default_rng(seed)
+    center = random.standard_normal(dim)
+    rows = center + spread * random.standard_normal((count, dim))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, 0), (1, 1), (10, 10), (40, 16), (200, 50)])
+def test_a_quarter_of_the_places_and_sixteen_at_least(count, expected):
+    made = prototypes_of(units(0, count))
+    assert (len(made), made.count) == (expected, count)
+    assert made.centers.shape == (expected, 8)
+
+
+def test_places_that_are_seen_often_get_no_more_prototypes():
+    """A robot that waits: ninety keyframes of one place, ten of others."""
+    waiting = units(1, 1).repeat(90, axis=0)
+    others = np.eye(8, dtype=np.float32)
+    made = prototypes_of(np.concatenate([waiting, others]), share=0.09, least=1)
+    assert len(made) == 9
+    assert all((made.centers @ each).max() > 0.999 for each in others)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 60), st.sampled_from([0.05, 0.3, 3.0]))
+def test_no_keyframe_is_nearer_than_the_bound(seed, count, spread):
+    descriptors, query = units(seed, count, spread=spread), units(seed + 1, 1, spread=spread)[0]
+    made = prototypes_of(descriptors, least=2)
+    for each in (made, EMPTY.extended(descriptors), made.extended(units(seed + 2, 5))):
+        assert each.bound(query) >= float((descriptors @ query).max()) - 1e-6
+        assert each.likeness(query) <= each.bound(query)
+        assert all(each.bound(own) >= 1 - 1e-6 for own in descriptors)
+
+
+def test_the_bound_is_worth_something():
+    descriptors = units(3, 100, spread=0.1)
+    away = -descriptors.mean(axis=0) / np.linalg.norm(descriptors.mean(axis=0))
+    assert prototypes_of(descriptors).bound(away) < -0.8
+    assert EMPTY.bound(away) == EMPTY.likeness(away) == -1.0
+
+
+def test_what_is_new_becomes_a_prototype_and_what_is_known_does_not():
+    made = prototypes_of(units(3, 100, spread=0.1))
+    assert len(made.extended(units(3, 20, spread=0.1))) == len(made)
+    far = np.concatenate([units(3, 2, spread=0.1), -units(3, 1, spread=0.1)])
+    extended = made.extended(far)
+    assert (len(extended), extended.count) == (len(made) + 1, 103)
+    np.testing.assert_array_equal(extended.centers[-1], far[2])

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of several maps an image is from, told by a few descriptors of each: a prior, not a gate.
+
+The map stage of SUP-VPR without its training: every map is known by the prototypes of its
+descriptors, and what an image resembles most is likely its map. The paper takes one vector for each
+city. Where maps share their looks, as floors of one building do, that is almost useless: with 6
+made-up maps of 60 places, one prototype finds the map of a third of the images, 16 of 97 %.
+
+The probabilities decide which maps are searched first. A map is left out only where no keyframe of
+it can be among the best: angles between unit vectors obey the triangle inequality, so a query that
+is ``a`` from a prototype is at least ``a - r`` from all keyframes within ``r`` of that prototype.
+
+Shapes: M maps, N keyframes of one map, P prototypes of one map, D values of a descriptor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpr_ros.datatypes import FloatArray
+from vpr_ros.place_map.prototypes import Prototypes
+
+Found = TypeVar("Found")
+
+_TEMPERATURE = 0.2  # of the step from a foreign map's likeness to the own map's: odds of 150 to 1
+_SMALLEST_STEP = 1e-3  # likeness; less is rounding
+_ROUNDING = 1e-5  # of an inner product in float32
+
+
+@dataclass(frozen=True)
+class MapBelief:
+    """What the prototypes say of one image."""
+
+    probabilities: NDArray[np.float64]  # [M] that it is from each map
+    none: float  # that it is from none of them
+    bounds: FloatArray  # [M] no keyframe of a map has a larger inner product
+
+    @property
+    def order(self) -> list[int]:
+        """Numbers of the maps, the likeliest first; equal ones keep their order."""
+        return [int(number) for number in np.argsort(-self.probabilities, kind="stable")]
+
+
+class Searched(NamedTuple):
+    """What a search in the order of a belief gave."""
+
+    found: list[tuple[int, object, float]]  # (map, what was found, inner product), best first
+    maps: list[int]  # numbers of those that were searched, in order
+
+
+class MapChoice:
+    """Tells maps apart by their prototypes."""
+
+    def __init__(self, maps: Sequence[Prototypes], temperature: float = _TEMPERATURE) -> None:
+        """Compare the maps with each other.
+
+        Likeness means another thing for each method of description, so it is measured in steps
+        from what an image of elsewhere reaches to what one of the map itself does.
+
+        Args:
+            maps: the prototypes of each, of one method.
+            temperature: of the posterior, in such steps; less makes it surer of itself.
+        """
+        self._maps = maps
+        self.foreign = _foreign(maps)
+        own = [float(np.mean(np.cos(each.radii))) for each in maps if len(each)]
+        step = max(float(np.mean(own or [1.0])) - self.foreign, _SMALLEST_STEP)
+        self._scale = temperature * step
+
+    def belief(
+        self, descriptor: FloatArray, prior: Sequence[float] | None = None, prior_none: float = 0.1
+    ) -> MapBelief:
+        """What the prototypes say of an image.
+
+        ``p(map) ~ prior(map) exp(likeness / scale)``: likeness is the largest inner product with a
+        prototype of the map. The paper's attention sums over all prototypes, which favors maps
+        that have many. "None" has the likeness that images of elsewhere reach: prototypes alone
+        tell it badly, so places must confirm it.
+
+        Args:
+            descriptor: of the image, unit norm, [D].
+            prior: of each map, as from what the last images said; alike if not given.
+            prior_none: of no map.
+        """
+        weights = np.ones(len(self._maps)) if prior is None else np.asarray(prior, np.float64)
+        total = float(weights.sum())
+        weights = weights * ((1.0 - prior_none) / total) if total > 0.0 else weights
+        best = [each.likeness(descriptor) for each in self._maps]
+        likeness = np.array([*best, self.foreign])
+        with np.errstate(divide="ignore"):
+            logits = np.log([*weights, prior_none]) + likeness / self._scale
+        shares = np.exp(logits - logits.max())
+        shares /= shares.sum()
+        bounds = np.array([each.bound(descriptor) for each in self._maps], np.float32)
+        return MapBelief(shares[:-1], float(shares[-1]), bounds)
+
+
+def search_in_order(
+    belief: MapBelief, search: Callable[[int], Sequence[tuple[Found, float]]], k: int
+) -> Searched:
+    """The k best keyframes of all maps: the same as if all had been searched.
+
+    Args:
+        belief: which maps are likely, and what they can hold.
+        search: gives the k best of the map of this number, best first.
+        k: how many are wanted.
+    """
+    found: list[tuple[int, object, float]] = []
+    searched: list[int] = []
+    for number in belief.order:
+        full = len(found) >= k
+        if full and belief.bounds[number] + _ROUNDING < found[k - 1][2]:
+            continue
+        searched.append(number)
+        found += [(number, each, similarity) for each, similarity in search(number)]
+        found.sort(key=lambda each: (-each[2], each[0]))
+        del found[k:]
+    return Searched(found, searched)
+
+
+def _foreign(maps: Sequence[Prototypes]) -> float:
+    """How alike an image is to maps that it is not from, as a mean over the prototypes of all.
+
+    Of a single map nothing foreign is known; its own prototypes, which are of different places,
+    take that role.
+    """
+    filled = [each for each in maps if len(each)]
+    likeness = []
+    for number, each in enumerate(filled):
+        others = [other.centers for index, other in enumerate(filled) if index != number]
+        if others:
+            likeness.append((each.centers @ np.concatenate(others).T).max(axis=1))
+        elif len(each) > 1:
+            products = each.centers @ each.centers.T
+            np.fill_diagonal(products, -1.0)
+            likeness.append(products.max(axis=1))
+    return float(np.mean(np.concatenate(likeness))) if likeness else 0.0

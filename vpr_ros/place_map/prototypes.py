@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A few of a map's descriptors that stand for all, and how far from them the others are.
+
+Each prototype is the descriptor of a keyframe, chosen farthest from those before (Teofilo Gonzalez,
+"Clustering to Minimize the Maximum Intercluster Distance", 1985): so all places have one nearby,
+those seen once as well as those a robot waits at. Means, as of k-means, would follow the crowd.
+
+Shapes: N keyframes, P prototypes, D values of a descriptor. Angles are radians.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpr_ros.datatypes import FloatArray
+
+SHARE = 0.25  # of the places: with fewer, maps of a similar look are mistaken for each other
+LEAST = 16
+
+_ROUNDING = 2e-3  # radians; float32 tells angles no better where vectors are nearly equal
+
+
+@dataclass(frozen=True)
+class Prototypes:
+    """What a map is known by."""
+
+    centers: FloatArray  # [P, D] unit norm
+    radii: FloatArray  # [P] largest angle to the descriptors that a prototype stands for
+    count: int  # of the descriptors that all stand for, N
+
+    def __len__(self) -> int:
+        return len(self.centers)
+
+    def likeness(self, descriptor: FloatArray) -> float:
+        """Largest inner product of a prototype with a unit descriptor [D]; -1 of an empty map."""
+        return float((self.centers @ descriptor).max(initial=-1.0))
+
+    def bound(self, descriptor: FloatArray) -> float:
+        """What no inner product of a unit descriptor [D] with one of the map's can exceed."""
+        if not len(self):
+            return -1.0
+        nearest = float((_angles(self.centers @ descriptor) - self.radii).min()) - _ROUNDING
+        return math.cos(max(nearest, 0.0))
+
+    def extended(self, descriptors: FloatArray) -> Prototypes:
+        """With the descriptors [N', D] of new keyframes, in their order.
+
+        One that is farther from all prototypes than any was so far becomes a prototype itself.
+        """
+        centers, radii = list(self.centers), list(self.radii)
+        widest = float(max(radii, default=0.0))
+        for descriptor in descriptors:
+            angles = _angles(np.asarray(centers) @ descriptor) if centers else np.full(1, np.inf)
+            nearest = int(angles.argmin())
+            if angles[nearest] > widest + _ROUNDING:
+                centers.append(descriptor)
+                radii.append(np.float32(0.0))
+            else:
+                radii[nearest] = max(radii[nearest], np.float32(angles[nearest]))
+        made = np.asarray(centers, np.float32).reshape(len(centers), descriptors.shape[1])
+        return Prototypes(made, np.asarray(radii, np.float32), self.count + len(descriptors))
+
+
+def prototypes_of(descriptors: FloatArray, share: float = SHARE, least: int = LEAST) -> Prototypes:
+    """Choose the prototypes of a map.
+
+    Args:
+        descriptors: of its keyframes, unit norm, [N, D].
+        share: of the keyframes that become prototypes.
+        least: how many at least, if there are so many.
+    """
+    count = min(len(descriptors), max(least, math.ceil(share * len(descriptors))))
+    if not count:
+        return Prototypes(descriptors[:0], np.zeros(0, np.float32), 0)
+    chosen = [int((descriptors @ descriptors.mean(axis=0)).argmax())]
+    likeness = descriptors @ descriptors[chosen[0]]
+    owner = np.zeros(len(descriptors), np.intp)
+    while len(chosen) < count:
+        chosen.append(int(likeness.argmin()))
+        products = descriptors @ descriptors[chosen[-1]]
+        nearer = products > likeness
+        owner[nearer] = len(chosen) - 1
+        likeness = np.maximum(likeness, products)
+    radii = np.zeros(count, np.float32)
+    np.maximum.at(radii, owner, _angles(likeness))
+    return Prototypes(descriptors[chosen], radii, len(descriptors))
+
+
+def _angles(products: FloatArray) -> NDArray[np.float32]:
+    return np.arccos(np.clip(products, -1.0, 1.0)).astype(np.float32)
