@@ -22,6 +22,7 @@ def units(seed, count, dim=8, spread=1.0):
 def test_a_quarter_of_the_places_and_sixteen_at_least(count, expected):
     made = prototypes_of(units(0, count))
     assert (len(made), made.count) == (expected, count)
+    np.testing.assert_allclose(np.linalg.norm(made.centers, axis=1), 1.0, rtol=1e-5)
     assert made.centers.shape == (expected, 8)
 
 
