@@ -206,6 +206,17 @@ def test_netvlad_s_files_load(whitened, tmp_path):
     close(loaded.module(image)["global_descriptor"], expected)
 
 
+def test_netvlad_s_files_of_several_gpus():
+    state = netvlad_state()
+    parallel = {
+        f"{part}.module.{rest}": value
+        for part, _, rest, value in ((*key.partition("."), value) for key, value in state.items())
+    }
+    found, expected = from_netvlad(parallel), from_netvlad(state)
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -176,7 +176,11 @@ def from_netvlad(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     These are the keys of NetVLAD's PyTorch implementation (pytorch-NetVlad) and of Patch-NetVLAD,
     which stores the whitening, too.
     """
-    state = dict(tensors)
+    # Files of several GPUs wrap encoder and pooling apart, each by DataParallel.
+    wrapped = any(key.startswith("pool.module.") for key in tensors)
+    state = {
+        key.replace(".module.", ".", 1) if wrapped else key: value for key, value in tensors.items()
+    }
     if not {"pool.centroids", "pool.conv.weight"} <= set(state):
         return state
     centroids, weight = state.pop("pool.centroids"), state.pop("pool.conv.weight")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 _NO_LICENSE = "no license granted: ask the authors before any use beyond private study"
 _NOT_STATED = "none stated for the weights (code: Apache-2.0); MSLS has terms of its own"
+_APACHE = "Apache-2.0"
+_DINOV2 = "https://dl.fbaipublicfiles.com/dinov2"
 _TRANSVPR = "https://github.com/RuotongWANG/TransVPR-model-implementation"
 
 
@@ -23,6 +25,22 @@ class Checkpoint:
     source: str  # where its authors host it
     license: str
     git_blob: str = ""  # what `git hash-object FILE` prints, where known
+
+
+def _dinov2(letter: str, network: str) -> tuple[Checkpoint, Checkpoint]:
+    """DINOv2 of one size, without registers and with them."""
+    name = f"dinov2_vit{letter}14"
+    made = [
+        Checkpoint(
+            file=f"{name}{kind}_pretrain.pth",
+            networks=(network + suffix,),
+            trained_on="LVD-142M, without labels; no places yet",
+            source=f"{_DINOV2}/{name}/{name}{kind}_pretrain.pth",
+            license=_APACHE,
+        )
+        for kind, suffix in (("", ""), ("_reg4", "_reg"))
+    ]
+    return made[0], made[1]
 
 
 CHECKPOINTS = (
@@ -56,6 +74,23 @@ CHECKPOINTS = (
         source="https://drive.google.com/file/d/1XBNjbbNUrp6NIv6REHrMLdHFw5joustx",
         license=_NOT_STATED,
     ),
+    Checkpoint(
+        file="mapillary_WPCA4096.pth.tar",
+        networks=("appsvr",),  # as NetVLAD; 512 and 128 in place of 4096 are smaller
+        trained_on="ImageNet, then MSLS",
+        source="https://github.com/QVPR/Patch-NetVLAD: download_models.py",
+        license="none stated for the weights (code: MIT); MSLS has terms of its own",
+    ),
+    Checkpoint(
+        file="pittsburgh_WPCA4096.pth.tar",
+        networks=("appsvr",),
+        trained_on="ImageNet, then Pittsburgh",
+        source="https://github.com/QVPR/Patch-NetVLAD: download_models.py",
+        license="none stated for the weights (code: MIT)",
+    ),
+    *_dinov2("s", "sup_vpr_small"),
+    *_dinov2("b", "sup_vpr_base"),
+    *_dinov2("l", "sup_vpr"),
 )
 
 
