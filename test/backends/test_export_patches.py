@@ -11,6 +11,9 @@ for library in ("torch", "timm", "onnx", "onnxscript", "onnxruntime"):
 import onnx  # noqa: E402
 
 SIZES = {"appsvr": (96, 64), "sup_vpr_small": (84, 56), "sup_vpr_small_reg": (84, 56)}
+# One precision is enough for the registers: they are four tokens more.
+CASES = [(method, each) for method in list(SIZES)[:2] for each in ("fp32", "fp16", "int8")]
+CASES += [("sup_vpr_small_reg", "fp32")]
 OUTPUTS = {
     "appsvr": {"global_descriptor": [1, 24], "local_features": [1, 24, 515]},
     "sup_vpr_small": {"global_descriptor": [1, 384], "local_features": [1, 24, 387]},
@@ -18,8 +21,7 @@ OUTPUTS = {
 }
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
-@pytest.mark.parametrize("method", list(SIZES))
+@pytest.mark.parametrize(("method", "precision"), CASES)
 def test_every_graph_passes_the_gate(method, precision, exported):
     """The gate is in the fixture's export: it would have raised."""
     path = exported(method, precision, SIZES[method])

@@ -66,36 +66,44 @@ def registers(request):
 
 
 @pytest.fixture(scope="module")
+def name(registers):
+    return "sup_vpr_small_reg" if registers else "sup_vpr_small"
+
+
+@pytest.fixture(scope="module")
+def loaded(file, name):
+    return load(file, name)
+
+
+@pytest.fixture(scope="module")
 def file(registers, tmp_path_factory):
     path = tmp_path_factory.mktemp("dinov2") / "dinov2_vits14_pretrain.pth"
     torch.save(official_state(registers), path)
     return path
 
 
-def test_dinov2_s_files_are_enough(registers, file, tmp_path):
-    name = "sup_vpr_small_reg" if registers else "sup_vpr_small"
+def test_dinov2_s_files_are_enough(name, file, loaded, tmp_path):
     assert list(contents(read_weights(file))) == [name]
-    loaded = load(file)
     assert (loaded.spec.method, loaded.spec.global_dim, loaded.spec.local_dim) == (name, 384, 384)
     own = tmp_path / "trained.pth"
     torch.save(loaded.module.state_dict(), own)
-    assert load(own).spec == loaded.spec
+    assert load(own, name).spec == loaded.spec
 
 
-def test_files_that_do_not_fit(registers, file, tmp_path):
+def test_files_that_do_not_fit(registers, name, file, loaded, tmp_path):
     other = "sup_vpr_small" if registers else "sup_vpr_small_reg"
     with pytest.raises(WeightsError, match=f"does not fit {other}: .*reg_token.*; it fits sup_vpr"):
         load(file, other)
-    state = load(file).module.state_dict()
+    state = loaded.module.state_dict()
     del state["fusion.gamma"]
     path = tmp_path / "damaged.pth"
     torch.save(state, path)
     with pytest.raises(WeightsError, match=r"missing: fusion\.gamma"):
-        load(path)
+        load(path, name)
 
 
-def test_what_an_extractor_needs(file):
-    network = load(file).module
+def test_what_an_extractor_needs(loaded):
+    network = loaded.module
     image = torch.randn(2, 3, 56, 84)
     outputs, levels = network(image), network.levels(image, [3, 6, 9, 12])
     rows = outputs["local_features"]
