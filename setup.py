@@ -19,6 +19,7 @@ setup(
         (f"{share}/launch", sorted(glob("launch/*.launch.py"))),
         (f"{share}/config", sorted(glob("config/*.yaml"))),
         (f"{share}/config/train", sorted(glob("config/train/*.yaml"))),
+        (f"{share}/weights", sorted(glob("weights/*"))),
         (f"{share}/rviz", sorted(glob("rviz/*.rviz"))),
         (f"{share}/scripts", sorted(glob("scripts/*.py"))),
     ],

@@ -113,7 +113,7 @@ build_packages() {
   local stale=() package stamp_messages stamp_python
   stamp_messages="$(<"$venv_stamp") $(find vpr_msgs -type f -print0 | sort -z | xargs -0 sha256sum | hash_of -)"
   # vpr_ros is installed as links into this folder: only the list of its installed files matters.
-  stamp_python="$(<"$venv_stamp") $(hash_of package.xml setup.py setup.cfg) $({ find launch config rviz scripts -type f 2>/dev/null || true; } | sort | hash_of -)"
+  stamp_python="$(<"$venv_stamp") $(hash_of package.xml setup.py setup.cfg) $({ find launch config rviz scripts weights -type f 2>/dev/null || true; } | sort | hash_of -)"
   fits "$stage/vpr_msgs.ready" "$stamp_messages" || stale+=(vpr_msgs)
   fits "$stage/vpr_ros.ready" "$stamp_python" || stale+=(vpr_ros)
   ((${#stale[@]})) || return 0

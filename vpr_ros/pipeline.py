@@ -20,6 +20,7 @@ from vpr_ros.extractor import MIN_SCORE, FeatureExtractor, NetworkExtractor
 from vpr_ros.hog_sift import HogSiftExtractor
 from vpr_ros.map_builder import MapBuilder
 from vpr_ros.models import network_of
+from vpr_ros.models.shipped import shipped_file
 from vpr_ros.place_map import MapSet, PlaceMap
 from vpr_ros.recognizer import PlaceRecognizer
 from vpr_ros.rerankers.base import Reranker
@@ -27,7 +28,7 @@ from vpr_ros.rerankers.homography import HomographyReranker, PatchGrid
 from vpr_ros.rerankers.r2former import R2FormerReranker
 from vpr_ros.sequence import open_tracker
 
-_PATCH = 16  # pixels between the patches of TransVPR
+_PATCH, _TINY_PITCH = 16, 8  # pixels between local features: of published networks, of our own
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,16 @@ def _transvpr(config: PipelineConfig, networks: _Networks) -> Pipeline:
 
 
 def _r2former(config: PipelineConfig, networks: _Networks) -> Pipeline:
-    section = config.r2former_tiny if config.method == "r2former_tiny" else config.r2former
+    is_tiny = config.method == "r2former_tiny"
+    section = config.r2former_tiny if is_tiny else config.r2former
     backend = networks.extractor(section)
     input_size = (backend.spec.input_width, backend.spec.input_height)
     extractor = NetworkExtractor(backend, antialias=config.network.antialias)
+    reranker: Reranker
+    if section.reranker == "homography":
+        grid = PatchGrid(*input_size, _TINY_PITCH if is_tiny else _PATCH, is_unit=False)
+        reranker = HomographyReranker(config.homography, grid)
+        return Pipeline(config, extractor, reranker, section.inliers)
     if backend.device == CPU:
         network = networks.reranker(input_size, threads=1)
         reranker = R2FormerReranker(network, input_size, batch=4, threads=networks.cores)
@@ -182,18 +189,14 @@ class _Networks:
 
     def __init__(self, config: PipelineConfig, hooks: Hooks) -> None:
         network = config.network
-        if not network.weights:
-            raise WeightsError(
-                f"method {config.method} needs network.weights: a file that 'vpr weights list' "
-                "names, or one that 'vpr export' made of it"
-            )
+        weights = Path(network.weights).expanduser() if network.weights else _own(config.method)
         if bool(network.width) != bool(network.height):
             raise ConfigError("network.width and network.height: give both, or none")
         # As many as this process may run at the same time, unless told.
         self.cores = network.threads or len(os.sched_getaffinity(0))
         self._config = config
         options = _options(network, self.cores, hooks)
-        choice = choose(Path(network.weights).expanduser(), options)
+        choice = choose(weights, options)
         self._path = choice.path
         self._options = replace(options, runtime=choice.runtime)
 
@@ -213,6 +216,17 @@ class _Networks:
         threads = threads or self.cores
         options = replace(self._options, input_size=input_size, threads=threads)
         return open_backend(path, network_of(self._config.method).reranker, options)
+
+
+def _own(method: str) -> Path:
+    """The network that comes with the package."""
+    path = shipped_file(method)
+    if path is None:
+        raise WeightsError(
+            f"method {method} needs network.weights: a file that 'vpr weights list' names, or one "
+            "that 'vpr export' made of it"
+        )
+    return path
 
 
 def _options(network: NetworkConfig, threads: int, hooks: Hooks) -> BackendOptions:

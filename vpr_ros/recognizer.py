@@ -117,14 +117,12 @@ class PlaceRecognizer:
         look = Look(candidates, query.global_descriptor, similarities, camera)
         belief, judgment = self._tracker.decide(stamp_ns, odometry, look)
         clock.lap("sequence")
-        alone = decide(candidates, self._config, self._calibration)
-        if judgment.verdict is not Verdict.ACCEPTED and _suffices(alone, candidates, belief):
-            judgment = alone
-        else:
+        alone = self._enough_alone(candidates, judgment, belief)
+        if alone is None:
             candidates = self._led_by(belief, candidates, query)
         believed = _likeliest(belief, self._map.records())
         clock.lap("decide")
-        return _answer(stamp_ns, judgment, candidates, clock.laps, believed)
+        return _answer(stamp_ns, alone or judgment, candidates, clock.laps, believed)
 
     def recognize_alone(self, image: ImageArray, stamp_ns: int) -> Recognition:
         """Where the map shows this image's place, whatever was seen before; nothing is kept.
@@ -174,6 +172,22 @@ class PlaceRecognizer:
         clock.lap("rerank")
         return _ranked(found, scores)
 
+    def _enough_alone(
+        self, candidates: Sequence[Candidate], judgment: Judgment, belief: Belief
+    ) -> Judgment | None:
+        """What an image says by itself, if that is enough: before a sequence agrees with it.
+
+        A sequence counts images of one view as parts of a look, and so takes its time to be sure.
+        It may take back what an image says only if it holds another place for likelier than not.
+        """
+        if judgment.verdict is Verdict.ACCEPTED:
+            return None
+        alone = decide(candidates, self._config, self._calibration)
+        if alone.verdict is not Verdict.ACCEPTED:
+            return None
+        agrees = belief.mass <= 0.5 or candidates[0].keyframe.keyframe_id in belief.place
+        return alone if agrees else None
+
     def _led_by(
         self, belief: Belief, candidates: tuple[Candidate, ...], query: Features
     ) -> tuple[Candidate, ...]:
@@ -202,17 +216,6 @@ class PlaceRecognizer:
         (features,) = self._map.features_of([keyframe_id])
         similarity = float(np.dot(features.global_descriptor, query.global_descriptor))
         return Candidate(self._map.record(keyframe_id), similarity)
-
-
-def _suffices(alone: Judgment, candidates: Sequence[Candidate], belief: Belief) -> bool:
-    """Whether an image is enough by itself: before the images agree, but not against them.
-
-    A sequence counts images of one view as parts of a look, and so takes its time to be sure. It
-    may take back what an image says only if it holds another place for likelier than not.
-    """
-    if alone.verdict is not Verdict.ACCEPTED:
-        return False
-    return belief.mass <= 0.5 or candidates[0].keyframe.keyframe_id in belief.place
 
 
 def decide(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,31 @@ class RigidTransform:
         """The pose of the source in the target frame, which has this name."""
         x, y, z = (float(value) for value in self.translation)
         return Pose((x, y, z), quaternion(self.rotation), frame_id)
+
+
+def to_root(frame: str, parents: Mapping[str, str]) -> list[str]:
+    """A frame and every frame above it, in ascending order; a circle is gone round once.
+
+    Args:
+        frame: where to begin; it need not be known.
+        parents: frame -> the frame that it hangs on.
+    """
+    frames = [frame]
+    while (parent := parents.get(frames[-1])) is not None and parent not in frames:
+        frames.append(parent)
+    return frames
+
+
+def below_shared(
+    one: str, other: str, parents: Mapping[str, str]
+) -> tuple[list[str], list[str]] | None:
+    """The frames from each of two upward that lie below the first ancestor of both.
+
+    None where they have no ancestor in common.
+    """
+    up, down = to_root(one, parents), to_root(other, parents)
+    shared = next((frame for frame in up if frame in down), None)
+    return None if shared is None else (up[: up.index(shared)], down[: down.index(shared)])
 
 
 def quaternion(rotation: Matrix) -> tuple[float, float, float, float]:

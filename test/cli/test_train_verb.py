@@ -74,3 +74,24 @@ def test_one_line_says_what_is_wrong(recipe, photos, tmp_path, capsys, change, m
     said = capsys.readouterr().err.strip()
     assert message in said
     assert said.count("\n") == 0
+
+
+def test_finetuned_on_a_drive_with_poses(rendered_drive, recipe, photos, tmp_path, capsys):
+    """Weights of one run, then places of a recording, until the score no longer grows."""
+    assert train(recipe, "--photos", photos, "-o", tmp_path / "photos") == 0
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        "method: r2former_tiny\nvalidate_every: 1\nstages: [{name: site, task: triplets_joint, "
+        "steps: 9, patience: 2, batch: 2, refresh: 4, height: 32, width: 32, learning_rate: 0.0, "
+        "labels: {negative_distance: 12}}]"
+    )
+    weights, output = tmp_path / "photos" / "weights.pth", tmp_path / "run"
+    lap = rendered_drive.map_bag
+    places = ("--places", f"bag={lap} query={rendered_drive.query_bag}", "--validation")
+    capsys.readouterr()
+    assert train(site, *places, f"bag={lap} interval=1", "--weights", weights, "-o", output) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"begins with {weights}"
+    ends = [line for line in said if "recall@1 places" in line]
+    assert len(ends) == 3, "a first score, and two that are no better"
+    assert train(site, *places, f"bag={lap}", "-o", output, "--resume", "--weights", weights) == 2

@@ -152,5 +152,31 @@ def test_no_candidates_and_no_features():
 
 
 def test_reference_rule_needs_patches():
-    with pytest.raises(ConfigError, match=r"reference.*choose clean"):
-        HomographyReranker(HomographyConfig(rule="reference"))
+    for other in (None, PatchGrid(224, 160, 8, is_unit=False)):
+        with pytest.raises(ConfigError, match=r"reference.*choose clean"):
+            HomographyReranker(HomographyConfig(rule="reference"), other)
+
+
+def test_descriptors_of_any_norm():
+    """Without their norms taken off, the longest would be most similar to everything."""
+    random = np.random.default_rng(2)
+    points = grid(160, 224)
+    descriptors = random.standard_normal((len(points), 64)).astype(np.float32)
+    query, other = (
+        Features(
+            np.zeros(1, np.float32),
+            LocalFeatures(
+                points,
+                np.ones(len(points)),
+                descriptors * random.uniform(0.1, 9.0, (len(points), 1)).astype(np.float32),
+                (224, 160),
+            ),
+        )
+        for _ in range(2)
+    )
+    any_norm, unit = (
+        HomographyReranker(HomographyConfig(), PatchGrid(224, 160, 8, is_unit=each))
+        for each in (False, True)
+    )
+    assert any_norm.score(query, [other])[0].inliers == len(points)
+    assert unit.score(query, [other])[0].inliers < len(points)

@@ -2,6 +2,7 @@
 """Rules for what shows one place, on a handful of poses."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,3 +64,14 @@ def test_refusals():
         label(data((), ()), LabelRecipe())
     with pytest.raises(DatasetError, match="no query has a positive by the rule distance"):
         label(data((pose(0.0),), (pose(11.0),)), LabelRecipe())
+
+
+def test_an_image_is_no_positive_of_itself():
+    """A drive against itself: the frames around an image are what shows its place."""
+    drive = data((pose(0.0), pose(4.0), pose(100.0)), (pose(0.0), pose(4.0), pose(100.0)))
+    assert lists(label(drive, LabelRecipe()).positives) == [[0, 1], [0, 1], [2]]
+    drive = replace(drive, queries=drive.database)
+    found = label(drive, LabelRecipe())
+    assert lists(found.positives) == [[1], [0], []]
+    assert found.indices.tolist() == [0, 1]
+    assert lists(found.excluded) == [[0, 1], [0, 1], [2]]

@@ -119,7 +119,7 @@ def test_transvpr_by_triplets(places, stages, tmp_path):
 
 
 def test_what_cannot_be_taught(places, photos, stages, change, tmp_path):
-    with pytest.raises(TrainingError, match="transvpr has no reranker, only triplets can teach it"):
+    with pytest.raises(TrainingError, match="only classify and triplets can teach it"):
         run(Recipe("transvpr", (change(),)), photos, tmp_path)
     stage = stages("triplets", 1, teaches=("extractor.nose",))
     with pytest.raises(TrainingError, match=r"nothing is called extractor\.nose"):

@@ -8,9 +8,9 @@ import signal
 from pathlib import Path
 
 from vpr_ros.cli.terminal import say
+from vpr_ros.cli.train_places import BAG_OPTIONS, read_places
 from vpr_ros.errors import BackendError, ConfigError
-from vpr_ros.evaluation.protocols import PROTOCOLS, read_set
-from vpr_ros.evaluation.retrieval_set import RetrievalSet
+from vpr_ros.evaluation.protocols import PROTOCOLS
 
 SUMMARY = "train a network by a recipe; killed runs go on with --resume"
 
@@ -26,10 +26,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for option, what in (("--places", "train with"), ("--validation", "validate by")):
         parser.add_argument(
             option,
-            metavar="PROTOCOL=FOLDER",
-            help=f"a data set with known places to {what}, for such recipes",
+            metavar="'SOURCE OPTION=VALUE ...'",
+            help=f"images with known places to {what}, for such recipes",
         )
-    parser.epilog = "protocols: " + ", ".join(PROTOCOLS)
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="what a new run begins with: weights of the method (*.pth, *.safetensors), or for "
+        "R2Former a DeiT of ImageNet (default: random weights)",
+    )
+    parser.epilog = (
+        "sources of images with known places: a data set, PROTOCOL=FOLDER with the options that "
+        "'vpr evaluate --help' lists, such as 'msls=/data/msls split=train'; or a robot's own "
+        f"recordings with poses, bag=FILE with {', '.join(BAG_OPTIONS)}: queries are those of the "
+        "other recording, or the images themselves. protocols: " + ", ".join(PROTOCOLS)
+    )
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="of the run's files"
     )
@@ -52,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
         ConfigError: the recipe cannot be followed.
         DatasetError: there are no photos, or not those that the recipe names.
         TrainingError: the run cannot begin, be continued or go on.
+        WeightsError: the weights to begin with cannot be read, or do not fit.
         BackendError: PyTorch is not installed.
     """
     try:
@@ -68,9 +81,11 @@ def run(args: argparse.Namespace) -> int:
     if args.photos:
         photos = read_photos(args.photos, recipe.drives, recipe.validation, _MAX_SIDE)
         say(f"{len(photos[0])} photos to train with, {len(photos[1])} to validate by")
-    data = TrainingData(photos, _set(args.places), _set(args.validation))
+    data = TrainingData(photos, *(read_places(each) for each in (args.places, args.validation)))
+    if args.resume and args.weights:
+        raise ConfigError("--weights is for a new run: --resume goes on with its own")
     options = RunOptions(args.output, args.resume, args.checkpoint_every, args.threads, args.device)
-    training = Run(recipe, data, options, say)
+    training = Run(recipe, data, options, say, args.weights)
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: training.stop())
     try:
@@ -80,13 +95,3 @@ def run(args: argparse.Namespace) -> int:
         raise
     say(f"wrote {args.output / 'weights.pth'}")
     return 0
-
-
-def _set(text: str | None) -> RetrievalSet | None:
-    """A data set by ``PROTOCOL=FOLDER``."""
-    if text is None:
-        return None
-    protocol, equals, folder = text.partition("=")
-    if not equals:
-        raise ConfigError(f"{text}: write PROTOCOL=FOLDER, such as msls=/data/msls")
-    return read_set(protocol, Path(folder))

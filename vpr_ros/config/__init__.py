@@ -30,7 +30,7 @@ from vpr_ros.config.nodes import (
 from vpr_ros.config.pipeline import PipelineConfig
 from vpr_ros.config.places import DecisionConfig, HomographyConfig, KeyframeConfig, LoopConfig
 from vpr_ros.config.sequences import SEQUENCE_MODES, SequenceConfig
-from vpr_ros.config.setting import Setting, check, settings_of, with_settings
+from vpr_ros.config.setting import Setting, check, check_all, settings_of, with_settings
 from vpr_ros.config.stacks import (
     SLAM_STACKS,
     HydraConfig,
@@ -75,6 +75,7 @@ __all__ = [
     "TfConfig",
     "TransVprConfig",
     "check",
+    "check_all",
     "settings_of",
     "with_settings",
 ]

@@ -27,6 +27,7 @@ METHODS = (
     "transvpr_sl_satt",
 )
 PRECISIONS = ("fp32", "fp16", "bf16")
+RERANKERS = ("learned", "homography")
 RUNTIMES = ("auto", "tensorrt", "onnxruntime", "onnxruntime-tensorrt", "openvino", "pytorch")
 
 
@@ -62,7 +63,8 @@ class NetworkConfig:
     weights: str = setting(
         "",
         "File of the network: .onnx or .engine from 'vpr export', .pth, .pt or .safetensors; "
-        "without suffix: the best of those that are there; ~ is the home folder",
+        "without suffix: the best of those that are there; ~ is the home folder; empty: what comes "
+        "with the package, for r2former_tiny",
     )
     runtime: str = setting(
         "auto",
@@ -112,7 +114,25 @@ class AppsvrConfig:
 
 
 @dataclass(frozen=True)
-class R2FormerConfig:
+class RerankedConfig:
+    """What compares the local features of R2Former and its relatives."""
+
+    reranker: str = setting(
+        "learned",
+        "What compares local features: the network trained for it, or a homography, which needs "
+        "features of a static scene and no second network",
+        choices=RERANKERS,
+    )
+    calibration: CalibrationConfig = field(
+        default_factory=partial(CalibrationConfig, half_score=0.5, score_slope=10.0)
+    )
+    inliers: CalibrationConfig = field(
+        default_factory=partial(CalibrationConfig, half_score=15.0, score_slope=0.3)
+    )
+
+
+@dataclass(frozen=True)
+class R2FormerConfig(RerankedConfig):
     """R2Former and its learned reranker."""
 
     num_local: int = setting(
@@ -124,20 +144,14 @@ class R2FormerConfig:
     true_grid: bool = setting(
         False, "Place the patches of images of other sizes where they are, not by the grid's width"
     )
-    calibration: CalibrationConfig = field(
-        default_factory=partial(CalibrationConfig, half_score=0.5, score_slope=10.0)
-    )
 
 
 @dataclass(frozen=True)
-class R2FormerTinyConfig:
+class R2FormerTinyConfig(RerankedConfig):
     """R2Former's small relative and its reranker."""
 
     num_local: int = setting(
         150, "Local features kept per image, those of most attention", minimum=5, maximum=4096
-    )
-    calibration: CalibrationConfig = field(
-        default_factory=partial(CalibrationConfig, half_score=0.5, score_slope=10.0)
     )
 
 

@@ -17,7 +17,7 @@ from vpr_ros.config.methods import (
 )
 from vpr_ros.config.places import DecisionConfig, HomographyConfig, KeyframeConfig, LoopConfig
 from vpr_ros.config.sequences import SequenceConfig
-from vpr_ros.config.setting import check, setting, settings_of
+from vpr_ros.config.setting import check_all, setting
 
 
 @dataclass(frozen=True)
@@ -42,5 +42,4 @@ class PipelineConfig:
     loops: LoopConfig = field(default_factory=LoopConfig)
 
     def __post_init__(self) -> None:
-        for name, value, known in settings_of(self):
-            check(name, value, known)
+        check_all(self)

@@ -53,6 +53,12 @@ def check(name: str, value: Any, setting: Setting) -> None:
             raise ConfigError(f"{name} = {value}: must be between {low} and {high}")
 
 
+def check_all(config: Any) -> None:
+    """Raise ConfigError for the first setting of a section whose value cannot work."""
+    for name, value, known in settings_of(config):
+        check(name, value, known)
+
+
 def with_settings(config: T, values: Mapping[str, Any]) -> T:
     """A copy of a section with the given dotted names changed.
 

@@ -13,8 +13,12 @@ from vpr_ros.poses import checked_pose
 
 def stamp_of(message: Any, log_ns: int) -> int:
     """The header's stamp in nanoseconds, or the time of recording where it is not filled in."""
-    stamp = message.header.stamp
-    return int(stamp.sec) * 10**9 + int(stamp.nanosec) or log_ns
+    return stamp_ns_of(message.header) or log_ns
+
+
+def stamp_ns_of(header: Any) -> int:
+    """A header's stamp in nanoseconds; 0 where it is not filled in."""
+    return int(header.stamp.sec) * 10**9 + int(header.stamp.nanosec)
 
 
 def image_of(message: Any) -> ImageArray:
@@ -35,11 +39,19 @@ def pose_of(message: Any) -> Pose:
         PoseError: it is not finite, or its quaternion is zero.
     """
     pose = message.pose.pose if hasattr(message.pose, "covariance") else message.pose
-    position, turn = pose.position, pose.orientation
+    return pose_from_parts(pose.position, pose.orientation, str(message.header.frame_id))
+
+
+def pose_from_parts(position: Any, turn: Any, frame_id: str) -> Pose:
+    """The pose of a point or vector and a quaternion, as messages hold them.
+
+    Raises:
+        PoseError: it is not finite, or its quaternion is zero.
+    """
     return checked_pose(
         (float(position.x), float(position.y), float(position.z)),
         (float(turn.x), float(turn.y), float(turn.z), float(turn.w)),
-        str(message.header.frame_id),
+        frame_id,
     )
 
 

@@ -14,9 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-
 from vpr_ros.datatypes import Pose, Recognition, Verdict
+from vpr_ros.evaluation.metrics import latency_percentiles
 from vpr_ros.evaluation.tracks import MAX_GAP_S, Track, pose_buffer
 from vpr_ros.poses import angle, distance
 
@@ -182,13 +181,13 @@ def latencies(timings_s: Sequence[Mapping[str, float]]) -> dict[str, Latency]:
     Args:
         timings_s: stage name -> seconds, for each frame.
     """
-    stages: dict[str, list[float]] = {}
-    for timings in timings_s:
-        for name, seconds in timings.items():
-            stages.setdefault(name, []).append(seconds)
-    if stages and "total" not in stages:
-        stages["total"] = [sum(timings.values()) for timings in timings_s]
-    return {name: _latency(values) for name, values in stages.items()}
+    if not any(timings_s):
+        return {}
+    stages = latency_percentiles(timings_s, (50.0, 95.0, 100.0))
+    return {
+        name: Latency(*(1e3 * seconds for seconds in percentiles.values()))
+        for name, percentiles in stages.items()
+    }
 
 
 def _judged(answer: Answer, truth: Truth) -> bool | None:
@@ -196,12 +195,6 @@ def _judged(answer: Answer, truth: Truth) -> bool | None:
     if answer.verdict is not Verdict.ACCEPTED or answer.match_stamp_ns is None:
         return None
     return truth.is_right(answer.stamp_ns, answer.match_stamp_ns)
-
-
-def _latency(seconds: Sequence[float]) -> Latency:
-    milliseconds = 1e3 * np.asarray(seconds)
-    median, p95 = np.percentile(milliseconds, [50.0, 95.0])
-    return Latency(float(median), float(p95), float(milliseconds.max()))
 
 
 class _PoseLookup:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vpr_ros.datatypes import Features, FloatArray
+from vpr_ros.datatypes import FloatArray
 from vpr_ros.evaluation.feature_list import FeatureList, blocks
 from vpr_ros.evaluation.retrieval_set import Indices
 from vpr_ros.place_map.feature_cache import FeatureCache
@@ -106,13 +106,14 @@ def compare(
     """
     stages = sorted({count for count in counts if count > 0})
     seconds = {count: np.zeros(len(queries)) for count in stages}
-    features = _Features(database)
+    cache = FeatureCache(_CACHE_BYTES)
     scores = [np.zeros(0)] * len(queries)
     for number in np.flatnonzero(queries.usable).tolist():
         query, images = queries.features(number), retrieved.rankings[number].images
         parts, began, done = [], time.monotonic(), 0
         for count in stages:
-            candidates = [features.of(each) for each in images[done:count].tolist()]
+            wanted = images[done:count].tolist()
+            candidates = [cache.fetch(each, database.features) for each in wanted]
             parts += [each.score for each in reranker.score(query, candidates)]
             seconds[count][number] = time.monotonic() - began
             done = count
@@ -156,18 +157,3 @@ def _described(queries: FeatureList) -> Iterator[tuple[int, FloatArray]]:
         for number in range(start, stop):
             if usable[number]:
                 yield number, rows[number - start]
-
-
-class _Features:
-    """Features of database images, read from the disk when they were not just used."""
-
-    def __init__(self, database: FeatureList) -> None:
-        self._database = database
-        self._cache = FeatureCache(_CACHE_BYTES)
-
-    def of(self, number: int) -> Features:
-        features = self._cache.get(number)
-        if features is None:
-            features = self._database.features(number)
-            self._cache.put(number, features)
-        return features

@@ -16,10 +16,9 @@ from vpr_ros.evaluation.metrics import (
     Interval,
     PrecisionRecall,
     average_precisions,
-    bootstrap_mean,
     counted_queries,
     first_hits,
-    hits_within,
+    hit_intervals,
     latency_percentiles,
     localization_errors,
     precision_recall,
@@ -149,8 +148,7 @@ def _scores(
         chosen = members[counted[members]]
         if not len(chosen):
             continue
-        labels = None if data.sequence_of is None else data.sequence_of[chosen]
-        recall = {n: bootstrap_mean(hits_within(hits, n)[chosen], labels) for n in counts}
+        recall = hit_intervals(hits, chosen, data.sequence_of, counts)
         mean = None if precisions is None else float(np.nanmean(precisions[chosen]))
         found.append(Score(*name, condition, len(chosen), recall, mean))
     return found

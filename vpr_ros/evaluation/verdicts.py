@@ -20,7 +20,12 @@ import numpy as np
 from vpr_ros.datatypes import Pose, Recognition, Verdict
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.judge import Answer, Tally, Truth, tally
-from vpr_ros.evaluation.metrics import RiskCoverage, expected_calibration_error, risk_coverage
+from vpr_ros.evaluation.metrics import (
+    RiskCoverage,
+    expected_calibration_error,
+    reliability,
+    risk_coverage,
+)
 from vpr_ros.evaluation.outcomes import of_flags
 from vpr_ros.evaluation.retrieval_set import ImageSource, Indices
 from vpr_ros.evaluation.rosbag import BagReader
@@ -173,7 +178,7 @@ def _judged(
         keyframes=len(keyframe_stamps),
         calibration_error=expected_calibration_error(promised, kept) if known else math.nan,
         risk=risk_coverage(promised, kept) if known else None,
-        promises=_promises(promised, kept),
+        promises=reliability(promised, kept, BINS),
         outcomes=of_flags(
             np.array([each.accepted for each in judged]),
             np.array([each.right is True for each in judged]),
@@ -222,18 +227,6 @@ def _timed(answer: Recognition, extract: float) -> Answer:
     first = answer.candidates[0].keyframe.stamp_ns if answer.candidates else None
     timings_s = {"extract": extract, **answer.timings_s}
     return Answer(answer.stamp_ns, answer.verdict, first, timings_s)
-
-
-def _promises(promised: Sequence[float], kept: Sequence[bool]) -> list[tuple[float, float, int]]:
-    """Mean probability, part that is right, and number of answers, of each bin that holds any."""
-    values, flags = np.asarray(promised), np.asarray(kept, float)
-    bins = np.clip(np.ceil(values * BINS).astype(int) - 1, 0, BINS - 1)
-    found = []
-    for number in np.unique(bins).tolist():
-        inside = bins == number
-        mean, right = float(values[inside].mean()), float(flags[inside].mean())
-        found.append((mean, right, int(inside.sum())))
-    return found
 
 
 def _causes(answers: Sequence[Recognition | None]) -> dict[str, int]:

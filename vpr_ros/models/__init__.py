@@ -21,7 +21,7 @@ _RERANKER = "Reranker."
 _R2FORMER_PARTS = ("backbone.", "aggregation.", "local_head.")
 _TINY_PARTS = (
     *("stem.", "refine.", "down.", "position.", "cls_token", "blocks."),
-    *("norm.", "pool.", "head.", "local_head."),
+    *("norm.", "pool.", "narrow.", "head.", "local_head."),
 )
 _UNREAD = ("decoder_pos_embed", "ratio")  # stored with the reranker, needed for no score
 _TRANSVPR_MASKS = ("mask_low", "mask_mid", "mask_high")

@@ -12,7 +12,9 @@ features that another one reranks by. What differs:
 - Positions come from a depthwise convolution over the tokens (Chu et al., "Conditional Positional
   Encodings for Vision Transformers", ICLR 2023). So a network trained on small images describes
   larger ones, and nothing is resampled.
-- The global descriptor is made of the class token and of all others, pooled (GeM).
+- The global descriptor is made of the class token, of all others, pooled (GeM), and of what lies
+  where: a coarse grid of them, as the convolution's positions tell little more than how near the
+  border is. MixVPR (Ali-bey et al., WACV 2023) shows what whole feature maps are worth.
 - Local features lie 8 pixels apart, not 16: they join what convolutions see there with the token
   before the last block. The attention of the class token is interpolated between its patches.
 
@@ -21,6 +23,7 @@ Shapes: B images, h x w positions of local features, 8 pixels apart; D = 160 fea
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from itertools import pairwise
 
@@ -39,6 +42,7 @@ PITCH = 8  # pixels from one local feature to the next
 
 _STEM = (3, 32, 48, 96)  # channels, from one halving to the next
 _DIM, _HEADS, _BLOCKS = 160, 5, 4
+_GRID, _GRID_DIM = (4, 6), 16  # rows and columns; features of a cell
 _RERANKER_BLOCKS = 3
 
 
@@ -57,7 +61,8 @@ class R2FormerTiny(nn.Module):
         self.blocks = blocks(_BLOCKS, _DIM, _HEADS)
         self.norm = layer_norm(_DIM)
         self.pool = Gem()
-        self.head = nn.Linear(2 * _DIM, GLOBAL_DIM)
+        self.narrow = nn.Linear(_DIM, _GRID_DIM)
+        self.head = nn.Linear(2 * _DIM + math.prod(_GRID) * _GRID_DIM, GLOBAL_DIM)
         self.local_head = nn.Linear(_STEM[-1] + _DIM, LOCAL_DIM)
         nn.init.trunc_normal_(self.cls_token, std=0.02)
 
@@ -91,17 +96,21 @@ class R2FormerTiny(nn.Module):
             attention[:, :, 0, 1:].sum(dim=1).unsqueeze(-1), coarse.shape, fine.shape[-2:]
         )
         sources = torch.cat([fine, context], dim=1)
-        return Dense(self._pooled(after), seen.flatten(1), sources.flatten(2).transpose(1, 2))
+        return Dense(
+            self._pooled(after, coarse.shape), seen.flatten(1), sources.flatten(2).transpose(1, 2)
+        )
 
     def _tokens(self, coarse: Tensor) -> Tensor:
         tokens = (coarse + self.position(coarse)).flatten(2).transpose(1, 2)
         return torch.cat([self.cls_token.expand(len(tokens), -1, -1), tokens], dim=1)
 
-    def _pooled(self, tokens: Tensor) -> Tensor:
+    def _pooled(self, tokens: Tensor, coarse: torch.Size) -> Tensor:
         """The global descriptor, [B, 256]."""
         tokens = self.norm(tokens)
         others = self.pool(tokens[:, 1:].transpose(1, 2).unsqueeze(-1))
-        return functional.normalize(self.head(torch.cat([tokens[:, 0], others], dim=1)), dim=1)
+        grid = _plane(self.narrow(tokens[:, 1:]), coarse, torch.Size(_GRID))
+        features = torch.cat([tokens[:, 0], others, grid.flatten(1)], dim=1)
+        return functional.normalize(self.head(features), dim=1)
 
 
 def tiny_reranker() -> RerankerNetwork:

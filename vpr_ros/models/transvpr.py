@@ -80,6 +80,11 @@ class TransVPR(Encoder):
         level = self._wiring.patch_level
         return Description(descriptor, levels[level - 1] if level else raw, masks, fused)
 
+    def class_token(self, image: Tensor) -> Tensor:
+        """What scenes are classified by before places are learned, [B, 256]."""
+        last: Tensor = self.transformer(self.patch_tokens(image))[-1]
+        return last[:, 0]
+
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Describe normalized images [B, 3, H, W] in the form that all extractors share.
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import bisect
 
+from vpr_ros.transforms import below_shared
+
 _S = 1_000_000_000
 
 
@@ -97,16 +99,7 @@ class FrameTree:
 
     def _way(self) -> list[str] | None:
         """Children of the changing transforms between the two frames, None if there is no way."""
-        up, down = self._to_root(self._source), self._to_root(self._target)
-        common = next((frame for frame in up if frame in down), None)
-        if common is None:
+        sides = below_shared(self._source, self._target, self._parents)
+        if sides is None:
             return None
-        way = up[: up.index(common)] + down[: down.index(common)]
-        return [child for child in way if child in self._stamps_ns]
-
-    def _to_root(self, frame: str) -> list[str]:
-        """A frame and every frame above it."""
-        frames = [frame]
-        while (parent := self._parents.get(frames[-1])) is not None and parent not in frames:
-            frames.append(parent)
-        return frames
+        return [child for side in sides for child in side if child in self._stamps_ns]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from vpr_ros.datatypes import Features
 
@@ -37,6 +38,14 @@ class FeatureCache:
         self._bytes += _bytes_of(features)
         while self._bytes > self._capacity:
             self._bytes -= _bytes_of(self._features.popitem(last=False)[1])
+
+    def fetch(self, keyframe_id: int, read: Callable[[int], Features]) -> Features:
+        """Return the features of a keyframe, read where they are not in memory."""
+        features = self.get(keyframe_id)
+        if features is None:
+            features = read(keyframe_id)
+            self.put(keyframe_id, features)
+        return features
 
     def clear(self) -> None:
         """Forget everything."""

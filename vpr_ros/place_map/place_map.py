@@ -220,14 +220,8 @@ class PlaceMap:
         Raises:
             MapError: There is no such keyframe, or it is damaged.
         """
-        return [self._features(self.record(keyframe_id).keyframe_id) for keyframe_id in ids]
-
-    def _features(self, keyframe_id: int) -> Features:
-        features = self._cache.get(keyframe_id)
-        if features is None:
-            features = self._store.features(keyframe_id)
-            self._cache.put(keyframe_id, features)
-        return features
+        known = [self.record(keyframe_id).keyframe_id for keyframe_id in ids]
+        return [self._cache.fetch(keyframe_id, self._store.features) for keyframe_id in known]
 
     def record(self, keyframe_id: int) -> KeyframeRecord:
         """Return what is known of a keyframe.

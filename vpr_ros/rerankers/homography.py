@@ -40,12 +40,14 @@ class PatchGrid:
         height: of the network's input, pixels.
         pitch: from one patch to the next, pixels of that input.
         min_score: local features up to this score are no key patches.
+        is_unit: whether their descriptors come with norm 1.
     """
 
     width: int
     height: int
     pitch: int
-    min_score: float
+    min_score: float = 0.0
+    is_unit: bool = True
 
 
 class _Task(NamedTuple):
@@ -77,7 +79,7 @@ class HomographyReranker:
 
     def __init__(self, config: HomographyConfig, grid: PatchGrid | None = None) -> None:
         """Raises ConfigError where the reference rule should score what are no patches."""
-        if config.rule == "reference" and grid is None:
+        if config.rule == "reference" and (grid is None or not grid.is_unit):
             raise ConfigError(
                 "homography.rule = 'reference' compares the patches of transvpr: choose clean"
             )
@@ -110,6 +112,8 @@ class HomographyReranker:
     def _pairs(self, query: LocalFeatures, candidate: LocalFeatures) -> Pairs:
         if self._grid is not None and self._config.rule == "reference":
             return reference_pairs(query, candidate, self._grid.min_score)
+        if self._grid is not None and not self._grid.is_unit:
+            return mutual_nearest(unit_rows(query) @ unit_rows(candidate).T)
         return mutual_nearest(query.descriptors @ candidate.descriptors.T)
 
     def _task(self, query: LocalFeatures, candidate: LocalFeatures, pairs: Pairs) -> _Task:
@@ -147,6 +151,12 @@ def mutual_nearest(similarity: FloatArray) -> Pairs:
     # The largest of each column, taken as a value: numpy is five times faster at it than at argmax.
     mutual = np.flatnonzero(similarity[rows, nearest] == similarity.max(axis=0)[nearest])
     return mutual, nearest[mutual]
+
+
+def unit_rows(local: LocalFeatures) -> FloatArray:
+    """Descriptors of norm 1, [N, C]."""
+    norms = np.linalg.norm(local.descriptors, axis=1, keepdims=True)
+    return np.asarray(local.descriptors / np.maximum(norms, 1e-12), np.float32)
 
 
 def reference_pairs(query: LocalFeatures, candidate: LocalFeatures, min_score: float) -> Pairs:

@@ -14,7 +14,7 @@ from vpr_ros.backends.base import CANDIDATES, QUERY, SCORES, Backend
 from vpr_ros.backends.exported import LOCAL_COUNT
 from vpr_ros.datatypes import Features, FloatArray, LocalFeatures, RerankScore
 from vpr_ros.rerankers.base import Matches
-from vpr_ros.rerankers.homography import mutual_nearest
+from vpr_ros.rerankers.homography import mutual_nearest, unit_rows
 
 # A feature looks for its five best partners: with fewer, there is nothing to ask the network.
 _FEWEST = 5
@@ -80,7 +80,7 @@ class R2FormerReranker:
         The network reads five partners of every feature and says nothing of single pairs. These
         are for the eye: they show what it had to read, not what its score is made of.
         """
-        left, right = mutual_nearest(_unit_rows(query.local) @ _unit_rows(candidate.local).T)
+        left, right = mutual_nearest(unit_rows(query.local) @ unit_rows(candidate.local).T)
         attention = query.local.scores[left] * candidate.local.scores[right]
         best = np.argsort(-attention, kind="stable")[:_SHOWN]
         points, others = query.local.keypoints[left], candidate.local.keypoints[right]
@@ -108,12 +108,6 @@ def to_rows(local: LocalFeatures, input_size: tuple[int, int]) -> FloatArray:
     points: NDArray[np.float64] = local.keypoints * scale
     columns = [points.astype(np.float32), local.scores[:, None], local.descriptors]
     return np.concatenate(columns, axis=1, dtype=np.float32)
-
-
-def _unit_rows(local: LocalFeatures) -> FloatArray:
-    """Descriptors of norm 1, as the network compares them, [N, C]."""
-    norms = np.linalg.norm(local.descriptors, axis=1, keepdims=True)
-    return np.asarray(local.descriptors / np.maximum(norms, 1e-12), np.float32)
 
 
 def _batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:

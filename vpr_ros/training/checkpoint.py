@@ -3,8 +3,9 @@
 
 Format 1: a dictionary of plain values and tensors, read without unpickling code: ``format``,
 ``recipe``, ``stage`` and ``step`` (both of what comes next), ``weights``, ``optimizer`` (None
-between stages), ``random`` (torch's state), ``best`` (the best validation so far), ``mining`` (what
-it remembers; files without it had none).
+between stages), ``random`` (torch's state), ``best`` (the stage's best validation so far),
+``mining`` (what it remembers) and ``stalled`` (validations since the best one). Files without the
+last two began before there were such.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor
 
 from vpr_ros.backends.atomic_file import write_files
+from vpr_ros.backends.failures import first_line
 from vpr_ros.errors import TrainingError
 from vpr_ros.training.recipe import Recipe, Stage
 
@@ -39,6 +41,7 @@ class Checkpoint:
     random: Tensor
     best: float
     mining: dict[str, Any] = field(default_factory=dict)
+    stalled: int = 0
 
 
 def save(checkpoint: Checkpoint, folder: Path) -> None:
@@ -67,8 +70,7 @@ def load(folder: Path) -> Checkpoint:
     except FileNotFoundError as error:
         raise TrainingError(f"{path}: there is no such checkpoint: leave --resume out") from error
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TrainingError(f"{path} cannot be read: {first}") from error
+        raise TrainingError(f"{path} cannot be read: {first_line(error)}") from error
     found = content.pop("format", None) if isinstance(content, dict) else None
     if found != FORMAT:
         raise TrainingError(f"{path}: format {found}, not {FORMAT}: another version wrote it")

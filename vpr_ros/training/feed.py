@@ -7,6 +7,7 @@ seen.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -51,8 +52,10 @@ class Feed:
         Raises:
             ImageError: a photo is missing or damaged.
         """
-        indices = self.indices(step)
-        samples = [self._sample(each, step, row) for row, each in enumerate(indices)]
+        indices = in_order(len(self.photos), self.stage.batch, step, self.seed)
+        rows = range(len(indices))
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            samples = list(threads.map(lambda row: self._sample(indices[row], step, row), rows))
         first, second, matrices = zip(*samples, strict=True)
         related = self.photos.related(indices, self.stage.related_reach)
         return Batch(
@@ -68,16 +71,6 @@ class Feed:
 
     def restore(self, state: dict[str, Any]) -> None:
         """The reverse of ``state``."""
-
-    def indices(self, step: int) -> list[int]:
-        """Which photos: every one once before any comes again."""
-        count, begin = len(self.photos), step * self.stage.batch
-        places = range(begin, begin + self.stage.batch)
-        orders = {each: self._order(each) for each in {place // count for place in places}}
-        return [int(orders[place // count][place % count]) for place in places]
-
-    def _order(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.photos))
 
     def _sample(self, index: int, step: int, row: int) -> _Sample:
         random = np.random.default_rng([self.seed, 1, step, row])
@@ -96,6 +89,16 @@ class Feed:
             matrix = second_T_first(first, second)
         looks = [changed(each.image, stage.appearance, random) for each in (first, second)]
         return _Sample(looks[0], looks[1], matrix)
+
+
+def in_order(count: int, batch: int, step: int, seed: int) -> list[int]:
+    """Which of so many photos a step sees: every one once before any comes again."""
+    places = range(step * batch, (step + 1) * batch)
+    orders = {
+        epoch: np.random.default_rng([seed, 0, epoch]).permutation(count)
+        for epoch in {place // count for place in places}
+    }
+    return [int(orders[place // count][place % count]) for place in places]
 
 
 def as_input(images: tuple[ImageArray, ...] | list[ImageArray], spec: ModelSpec) -> Tensor:

@@ -47,16 +47,18 @@ class LabeledSet:
 
     queries: ImageSource
     database: ImageSource
-    indices: Indices  # of the queries that have positives, ascending
+    indices: Indices  # of the queries that have positives and negatives, ascending
     positives: tuple[Indices, ...]  # [Q] of all queries
     excluded: tuple[Indices, ...]  # [Q] database images that are no negatives
 
 
 def label(data: RetrievalSet, recipe: LabelRecipe) -> LabeledSet:
-    """Apply a rule to a data set; queries without positives are left out, as the papers do.
+    """Apply a rule to a data set.
+
+    Queries without positives are left out, as the papers do, and those without negatives.
 
     Raises:
-        DatasetError: the poses that the rule needs are not known, or no query has a positive.
+        DatasetError: the poses that the rule needs are not known, or no query is left.
     """
     if not data.database_poses or not data.query_poses:
         raise DatasetError(f"{data.name}: training needs the poses of its images")
@@ -68,9 +70,18 @@ def label(data: RetrievalSet, recipe: LabelRecipe) -> LabeledSet:
         positives = _overlapping(queries, database, recipe)
         pairs = zip(excluded, positives, strict=True)
         excluded = tuple(np.union1d(left, right) for left, right in pairs)
-    indices = np.array([n for n, found in enumerate(positives) if len(found)], np.int64)
+    if data.database is data.queries:  # one drive: an image is no positive of itself
+        positives = tuple(each[each != n] for n, each in enumerate(positives))
+    count = len(data.database.names)
+    indices = np.array(
+        [n for n, found in enumerate(positives) if len(found) and len(excluded[n]) < count],
+        np.int64,
+    )
     if not len(indices):
-        raise DatasetError(f"{data.name}: no query has a positive by the rule {recipe.rule}")
+        raise DatasetError(
+            f"{data.name}: no query has a positive by the rule {recipe.rule}, and a negative: "
+            f"farther than {recipe.negative_distance:g} m"
+        )
     return LabeledSet(data.queries, data.database, indices, positives, excluded)
 
 

@@ -15,21 +15,27 @@ from torch import nn
 from vpr_ros.errors import TrainingError
 from vpr_ros.training import checkpoint as checkpoints
 from vpr_ros.training.checkpoint import Checkpoint
+from vpr_ros.training.classes import ClassFeed, class_names, validate_classes
 from vpr_ros.training.data import TrainingData
 from vpr_ros.training.devices import take_place
 from vpr_ros.training.feed import Feed
 from vpr_ros.training.journal import Figures, Journal
 from vpr_ros.training.recipe import PHOTO_TASKS, Recipe, Stage
 from vpr_ros.training.schedules import schedule_of
+from vpr_ros.training.start import start
 from vpr_ros.training.tasks import task_of
 from vpr_ros.training.trainee import Trainee, write_weights
 from vpr_ros.training.triplets import TripletFeed
 from vpr_ros.training.validation import validate, validate_places
 
 Tell = Callable[[str], None]
+AnyFeed = Feed | ClassFeed | TripletFeed
 
-WEIGHTS, BEST = "weights.pth", "best.pth"  # after the last validation, and after the best one
-SCORES = ("reranked", "places", "drives", "views")  # the first of these that there is, is the best
+# After the last validation, and after the best one of the stage.
+WEIGHTS, BEST = "weights.pth", "best.pth"
+SCORES = ("reranked", "places", "drives", "views", "top1")  # the first that there is, counts
+_WORST = -1.0
+_WITHOUT_RERANKER = ("classify", "triplets")  # tasks that need none
 _TOLD = 20  # steps from one line of progress to the next
 
 
@@ -55,7 +61,14 @@ class RunOptions:
 class Run:
     """One training run; ``go`` is all of it."""
 
-    def __init__(self, recipe: Recipe, data: TrainingData, options: RunOptions, tell: Tell) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: TrainingData,
+        options: RunOptions,
+        tell: Tell,
+        weights: Path | None = None,
+    ) -> None:
         """Begin a run, or take up what an earlier process left.
 
         Args:
@@ -63,22 +76,24 @@ class Run:
             data: to train with, and to validate by.
             options: where and how.
             tell: is told progress, line by line.
+            weights: what a new run begins with; None: random ones.
 
         Raises:
             TrainingError: the folder holds a run already, or none to go on with; a stage needs
                 data that are not given; or the device is not there.
             ConfigError: the recipe names an unknown method.
+            WeightsError: the weights cannot be read, or do not fit.
         """
         self._recipe, self._options, self._tell = recipe, options, tell
         self._data = data.checked(recipe)
-        self._feed: Feed | TripletFeed | None = None
+        self._feed: AnyFeed | None = None
         if options.threads:
             torch.set_num_threads(options.threads)
         torch.manual_seed(recipe.seed)
         self._place = take_place(options.device)
         self.trainee = Trainee(recipe.method).to(self._place.device)
         self._check_tasks()
-        self._stage, self._step, self._best = 0, 0, -1.0
+        self._stage, self._step, self._best, self._stalled = 0, 0, _WORST, 0
         self._optimizer: torch.optim.Optimizer | None = None
         self._left: Checkpoint | None = None
         self._saved_at, self._is_stopping = time.monotonic(), False
@@ -86,6 +101,8 @@ class Run:
             self._take_up(checkpoints.load(options.folder))
         else:
             self._begin()
+            if weights is not None:
+                tell(start(self.trainee, weights))
 
     def go(self) -> None:
         """Run all stages to their ends.
@@ -99,7 +116,7 @@ class Run:
         try:
             while self._stage < len(self._recipe.stages):
                 self._run_stage(self._recipe.stages[self._stage], journal)
-                self._stage, self._step = self._stage + 1, 0
+                self._stage, self._step, self._best, self._stalled = self._stage + 1, 0, _WORST, 0
                 self._optimizer = self._feed = None
                 self.save()
         finally:
@@ -119,20 +136,21 @@ class Run:
             self._recipe.as_dict(),
             self._stage,
             self._step,
-            self.trainee.weights(),
+            self.trainee.state(),
             optimizer,
             torch.get_rng_state(),
             self._best,
             self._feed.state() if self._feed else {},
+            self._stalled,
         )
         checkpoints.save(made, self._options.folder)
 
     def _check_tasks(self) -> None:
         for stage in self._recipe.stages if not self.trainee.has_reranker else ():
-            if stage.task != "triplets":
+            if stage.task not in _WITHOUT_RERANKER:
                 raise TrainingError(
-                    f"stage {stage.name}: {self._recipe.method} has no reranker, only triplets "
-                    f"can teach it, not {stage.task}"
+                    f"stage {stage.name}: {self._recipe.method} has no reranker, only "
+                    f"{' and '.join(_WITHOUT_RERANKER)} can teach it, not {stage.task}"
                 )
 
     def _begin(self) -> None:
@@ -146,28 +164,36 @@ class Run:
 
     def _take_up(self, left: Checkpoint) -> None:
         checkpoints.check_recipe(left, self._recipe)
-        self._stage, self._step, self._best, self._left = left.stage, left.step, left.best, left
-        self.trainee.load_weights(left.weights)
+        self._stage, self._step, self._left = left.stage, left.step, left
+        self._best, self._stalled = left.best, left.stalled
+        self.trainee.load_state(left.weights)
         torch.set_rng_state(left.random)
 
     def _run_stage(self, stage: Stage, journal: Journal) -> None:
         teaches = stage.teaches or task_of(stage.task).teaches
+        if stage.task == "classify":
+            self.trainee.classify(len(class_names(self._data.photos_to_train)))
         self._feed = self._fed(stage)
         self._optimizer = self._prepared(stage, teaches)
         self._left = None  # all of it is taken up
         begin, first = time.monotonic(), self._step
-        while self._step < stage.steps:
+        while self._step < stage.steps and not self._is_done(stage):
             figures = self._one_step(stage, bool(teaches))
             self._step += 1
             if self._step % _TOLD == 0 or self._step == stage.steps:
                 pace = (time.monotonic() - begin) / (self._step - first)
                 self._report(stage, journal, {**figures, "seconds": pace})
-            if self._step % self._recipe.validate_every == 0 or self._step == stage.steps:
+            every = self._recipe.validate_every or stage.epoch
+            if self._step % every == 0 or self._step == stage.steps:
                 self._validate(stage, journal)
             if self._is_stopping or self._is_due():
                 self.save()
             if self._is_stopping:
                 raise KeyboardInterrupt
+
+    def _is_done(self, stage: Stage) -> bool:
+        """Whether a stage learns nothing any more."""
+        return 0 < stage.patience <= self._stalled
 
     def _is_due(self) -> bool:
         return time.monotonic() - self._saved_at >= self._options.checkpoint_s
@@ -187,17 +213,21 @@ class Run:
             optimizer.load_state_dict(self._left.optimizer)
         return optimizer
 
-    def _fed(self, stage: Stage) -> Feed | TripletFeed:
+    def _fed(self, stage: Stage) -> AnyFeed:
         """The data of a stage, with what an earlier process had mined."""
-        seed = self._recipe.seed + self._stage
-        feed: Feed | TripletFeed = (
-            Feed(self._data.photos_to_train, stage, self.trainee.spec, seed)
-            if stage.task in PHOTO_TASKS
-            else TripletFeed(self._data.places_to_train(stage.labels), stage, self.trainee, seed)
-        )
+        feed = self._new_feed(stage, self._recipe.seed + self._stage)
         if self._left is not None and self._left.step > 0:
             feed.restore(self._left.mining)
         return feed
+
+    def _new_feed(self, stage: Stage, seed: int) -> AnyFeed:
+        if stage.task not in PHOTO_TASKS:
+            places = self._data.places_to_train(stage.labels)
+            return TripletFeed(places, stage, self.trainee, seed)
+        photos = self._data.photos_to_train
+        if stage.task == "classify":
+            return ClassFeed(photos, stage, self.trainee.spec, seed, class_names(photos))
+        return Feed(photos, stage, self.trainee.spec, seed)
 
     def _one_step(self, stage: Stage, frozen: bool) -> Figures:
         assert self._feed is not None  # a stage has begun
@@ -245,6 +275,9 @@ class Run:
         self._tell(f"{stage.name} {self._step}/{stage.steps}  {shown}  {hours:.1f} h left")
 
     def _validated(self, stage: Stage) -> Figures:
+        if stage.task == "classify":
+            names = class_names(self._data.photos_to_train)
+            return validate_classes(self.trainee, self._data.photos_to_validate, names, stage)
         if stage.task in PHOTO_TASKS:
             return validate(self.trainee, self._data.photos_to_validate, stage)
         data = self._data.places_to_validate(stage.labels)
@@ -252,16 +285,18 @@ class Run:
 
     def _validate(self, stage: Stage, journal: Journal) -> None:
         self._place.as_first(self.trainee.state_dict().values())
-        if not self._place.is_first:
-            self._place.wait()
-            return
+        if self._place.is_first:
+            self._judge(stage, journal)
+        self._stalled = self._place.told_by_first(self._stalled)
+
+    def _judge(self, stage: Stage, journal: Journal) -> None:
         figures = self._validated(stage)
         journal.write("validation", stage.name, self._step, figures)
         shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
         self._tell(f"{stage.name} {self._step}/{stage.steps}  recall@1 {shown or 'of nothing'}")
         write_weights(self.trainee, self._options.folder / WEIGHTS)
         score = next((figures[name] for name in SCORES if name in figures), 0.0)
+        self._stalled = 0 if score > self._best else self._stalled + 1
         if score >= self._best:
             self._best = score
             write_weights(self.trainee, self._options.folder / BEST)
-        self._place.wait()

@@ -10,14 +10,14 @@ from typing import Any, cast
 
 import yaml
 
-from vpr_ros.config import check, settings_of, with_settings
+from vpr_ros.config import check_all, with_settings
 from vpr_ros.config.setting import setting
 from vpr_ros.errors import ConfigError
 from vpr_ros.training.appearance import AppearanceRecipe
 from vpr_ros.training.labels import LabelRecipe
 from vpr_ros.training.views import ViewRecipe
 
-PHOTO_TASKS = ("contrast", "rerank", "joint")
+PHOTO_TASKS = ("contrast", "rerank", "joint", "classify")
 PLACE_TASKS = ("triplets", "triplets_rerank", "triplets_joint")
 TASKS = (*PHOTO_TASKS, *PLACE_TASKS)
 MINING = ("partial", "full", "random", "global")
@@ -35,6 +35,9 @@ class Stage:
     batch: int = setting(64, "Places in a step", minimum=2, maximum=65536)
     height: int = setting(160, "Of the network's input, pixels", minimum=32, maximum=4096)
     width: int = setting(224, "Of the network's input, pixels", minimum=32, maximum=4096)
+    patience: int = setting(
+        0, "Validations without a better score that end the stage; 0: any number", minimum=0
+    )
     optimizer: str = setting("adamw", "What changes the weights", choices=OPTIMIZERS)
     learning_rate: float = setting(1e-3, "The highest", minimum=0.0, maximum=1.0)
     schedule: str = setting("cosine", "How the rate changes", choices=SCHEDULE_NAMES)
@@ -67,8 +70,7 @@ class Stage:
     labels: LabelRecipe = field(default_factory=LabelRecipe)
 
     def __post_init__(self) -> None:
-        for name, value, known in settings_of(self):
-            check(name, value, known)
+        check_all(self)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Recipe:
     method: str
     stages: tuple[Stage, ...]
     seed: int = 0
-    validate_every: int = 200  # steps
+    validate_every: int = 200  # steps; 0: an epoch of the stage
     drives: Mapping[str, float] = field(default_factory=dict)  # see ``photos.read_photos``
     validation: tuple[str, ...] = ()  # patterns of the photos' names
 
@@ -117,7 +119,7 @@ def _recipe(content: Any) -> Recipe:
         _typed(content, "method", str, ""),
         stages,
         _typed(content, "seed", int, 0),
-        max(1, _typed(content, "validate_every", int, 200)),
+        max(0, _typed(content, "validate_every", int, 200)),
         {str(name): float(step) for name, step in _typed(content, "drives", dict, {}).items()},
         tuple(map(str, _typed(content, "validation", list, []))),
     )

@@ -5,6 +5,8 @@
 ``rerank``: R2Former's second stage: the reranker learns from the hardest negatives of the batch,
 behind a backbone that does not change. ``joint``: both at once.
 
+``classify``: TransVPR's first stage, see ``classes``.
+
 ``triplets``, ``triplets_rerank``, ``triplets_joint``: R2Former's three stages as published, on data
 with known places (Zhu et al., CVPR 2023, section 3.4).
 
@@ -24,6 +26,7 @@ from torch.nn import functional
 from vpr_ros.errors import ConfigError
 from vpr_ros.models.r2former_backbones import Dense
 from vpr_ros.training import published
+from vpr_ros.training.classes import classification
 from vpr_ros.training.feed import Batch
 from vpr_ros.training.journal import Figures, figures_of
 from vpr_ros.training.losses import (
@@ -56,6 +59,7 @@ def task_of(name: str) -> Task:
         "contrast": Task(_contrast),
         "rerank": Task(_rerank, _RERANKING),
         "joint": Task(_joint),
+        "classify": Task(classification),
         "triplets": Task(published.retrieval),
         "triplets_rerank": Task(published.reranking, _RERANKING),
         "triplets_joint": Task(published.joint),

@@ -13,8 +13,11 @@ from torch import Tensor, nn
 
 from vpr_ros.backends.atomic_file import write_files
 from vpr_ros.datatypes import ModelSpec
+from vpr_ros.errors import TrainingError
 from vpr_ros.models import network_of
 from vpr_ros.models.r2former_backbones import Dense
+
+_CLASSIFIER = "classifier."
 
 
 class Trainee(nn.Module):
@@ -32,6 +35,7 @@ class Trainee(nn.Module):
         self.extractor: Any = network.make(network.spec.settings)
         self.has_reranker = bool(network.reranker)
         self._prefix, self.reranker = "", cast(Any, nn.Identity())
+        self.classifier: nn.Module = nn.Identity()  # until scenes are classified
         if self.has_reranker:
             companion = network_of(network.reranker)
             self._prefix = companion.prefix
@@ -41,6 +45,27 @@ class Trainee(nn.Module):
         """Global descriptors of normalized images [B, 3, H, W], [B, D]."""
         described: Tensor = self.extractor.describe(images).global_descriptor
         return described
+
+    def class_logits(self, images: Tensor) -> Tensor:
+        """What normalized images [B, 3, H, W] show, [B, classes]."""
+        logits: Tensor = self.classifier(self.extractor.class_token(images))
+        return logits
+
+    def classify(self, classes: int) -> None:
+        """Get a classifier for so many classes, or keep the one that an earlier process had.
+
+        Raises:
+            TrainingError: the network has no class token; or the classifier is for other classes.
+        """
+        if not hasattr(self.extractor, "class_token"):
+            raise TrainingError(f"{self.spec.method} has no class token to classify scenes by")
+        if isinstance(self.classifier, nn.Identity):
+            width = self.extractor.transformer.class_emb.shape[-1]
+            self.classifier = nn.Linear(width, classes).to(self.device)
+        elif self.classifier.out_features != classes:
+            raise TrainingError(
+                f"the run began with {self.classifier.out_features} classes, not {classes}"
+            )
 
     @property
     def device(self) -> torch.device:
@@ -69,6 +94,19 @@ class Trainee(nn.Module):
         """All tensors by the keys of a weights file."""
         prefixed = {f"{self._prefix}{k}": v for k, v in self.reranker.state_dict().items()}
         return {k: v.cpu() for k, v in {**self.extractor.state_dict(), **prefixed}.items()}
+
+    def state(self) -> dict[str, Tensor]:
+        """All tensors of a checkpoint: the weights, and the classifier's while there is one."""
+        own = {f"{_CLASSIFIER}{k}": v.cpu() for k, v in self.classifier.state_dict().items()}
+        return {**self.weights(), **own}
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """The reverse of ``state``; the tensors must fit."""
+        own = {k[len(_CLASSIFIER) :]: v for k, v in tensors.items() if k.startswith(_CLASSIFIER)}
+        if own:
+            self.classify(len(own["bias"]))
+            self.classifier.load_state_dict(own)
+        self.load_weights({k: v for k, v in tensors.items() if not k.startswith(_CLASSIFIER)})
 
     def load_weights(self, tensors: dict[str, Tensor]) -> None:
         """The reverse of ``weights``; the tensors must fit."""

@@ -96,6 +96,16 @@ def test_one_city_and_another_distance(val):
     assert [each.tolist() for each in data.relevance["12 m"].positives] == [[1], [0, 1]]
 
 
+def test_cities_to_train_with(layout):
+    write_side(layout, "manila", "database", [("d0", 0.0, 0.0, False, False, True)])
+    write_side(layout, "manila", "query", [("q0", 1.0, 0.0, False, False, True)])
+    data = read_set("msls", layout.folder, split="train", cities="manila")
+    assert "train" in data.name
+    assert data.database_poses is not None
+    with pytest.raises(DatasetError, match="trondheim"):
+        read_set("msls", layout.folder, split="train")
+
+
 def test_the_challenge_has_no_truth_and_gets_its_file(layout, tmp_path):
     for city in ("miami", "athens"):
         for side in ("database", "query"):
@@ -157,7 +167,7 @@ def test_tables_of_unequal_length(val):
 
 
 def test_bad_choices(val):
-    with pytest.raises(DatasetError, match="split = 'train'"):
-        read_set("msls", val.folder, split="train")
+    with pytest.raises(DatasetError, match="split = 'holiday'"):
+        read_set("msls", val.folder, split="holiday")
     with pytest.raises(DatasetError, match="subtask = 'dusk'"):
         read_set("msls", val.folder, subtask="dusk")

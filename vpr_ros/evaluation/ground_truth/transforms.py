@@ -8,9 +8,10 @@ from typing import Any
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import DatasetError
+from vpr_ros.evaluation.bag_messages import pose_from_parts, stamp_ns_of
 from vpr_ros.evaluation.tracks import MAX_GAP_S, Track, pose_buffer
-from vpr_ros.poses import PoseBuffer, checked_pose
-from vpr_ros.transforms import RigidTransform
+from vpr_ros.poses import PoseBuffer
+from vpr_ros.transforms import RigidTransform, below_shared, to_root
 
 TF_TYPE = "tf2_msgs/msg/TFMessage"
 STATIC_TOPIC = "tf_static"
@@ -45,13 +46,11 @@ class TransformTree:
                     f"frame {child} has two parents, {self._parents[child]} and {parent}: a "
                     "second publisher was recorded"
                 )
-            pose = _pose(each.transform, parent)
+            pose = pose_from_parts(each.transform.translation, each.transform.rotation, parent)
             if is_static:
                 self._static[child] = RigidTransform.of_pose(pose)
                 continue
-            stamp = each.header.stamp
-            stamp_ns = int(stamp.sec) * 10**9 + int(stamp.nanosec)
-            self._moving.setdefault(child, []).append((stamp_ns, pose))
+            self._moving.setdefault(child, []).append((stamp_ns_of(each.header), pose))
             self._buffers.pop(child, None)
 
     def track(self, target: str, source: str) -> Track:
@@ -62,7 +61,7 @@ class TransformTree:
         Raises:
             DatasetError: no chain joins the two, or nothing of it moves.
         """
-        up, down = self._chain(source, target), self._chain(target, source)
+        up, down = self._sides(_bare(source), _bare(target))
         moving = {child for child in (*up, *down) if child in self._moving}
         if not moving:
             raise DatasetError(
@@ -74,22 +73,17 @@ class TransformTree:
             (stamp, transform.as_pose(_bare(target))) for stamp, transform in found if transform
         ]
 
-    def _chain(self, start: str, other: str) -> list[str]:
-        """Frames from ``start`` upward, below the first ancestor that both have."""
-        ours, theirs = self._ancestors(_bare(start)), set(self._ancestors(_bare(other)))
-        shared = next((frame for frame in ours if frame in theirs), None)
-        if shared is None:
+    def _sides(self, source: str, target: str) -> tuple[list[str], list[str]]:
+        """Frames from each of the two upward, below the first ancestor that both have."""
+        for frame in (source, target):
+            root = to_root(frame, self._parents)[-1]
+            if root in self._parents:
+                raise DatasetError(f"frame {root} is its own ancestor: the transforms run round")
+        sides = below_shared(source, target, self._parents)
+        if sides is None:
             known = ", ".join(sorted({*self._parents, *self._parents.values()})) or "none"
-            raise DatasetError(f"no transforms join {start} and {other}; the frames are: {known}")
-        return ours[: ours.index(shared)]
-
-    def _ancestors(self, frame: str) -> list[str]:
-        found = [frame]
-        while (parent := self._parents.get(found[-1])) is not None:
-            if parent in found:
-                raise DatasetError(f"frame {parent} is its own ancestor: the transforms run round")
-            found.append(parent)
-        return found
+            raise DatasetError(f"no transforms join {source} and {target}; the frames are: {known}")
+        return sides
 
     def _at(self, up: Iterable[str], down: Iterable[str], stamp_ns: int) -> RigidTransform | None:
         """target_T_source = inverse(shared_T_target) shared_T_source."""
@@ -118,9 +112,3 @@ class TransformTree:
 def _bare(frame: str) -> str:
     """ROS 1 wrote frames with a slash, and bridged recordings still do."""
     return str(frame).removeprefix("/")
-
-
-def _pose(transform: Any, frame: str) -> Pose:
-    t, q = transform.translation, transform.rotation
-    position = (float(t.x), float(t.y), float(t.z))
-    return checked_pose(position, (float(q.x), float(q.y), float(q.z), float(q.w)), frame)

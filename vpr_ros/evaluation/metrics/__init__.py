@@ -2,10 +2,16 @@
 """What is measured of answers whose truth is known."""
 
 from vpr_ros.evaluation.metrics.average_precision import average_precisions, mean_average_precision
-from vpr_ros.evaluation.metrics.bootstrap import Interval, bootstrap_mean, recall_intervals
+from vpr_ros.evaluation.metrics.bootstrap import (
+    Interval,
+    bootstrap_mean,
+    hit_intervals,
+    recall_intervals,
+)
 from vpr_ros.evaluation.metrics.calibration import (
     RiskCoverage,
     expected_calibration_error,
+    reliability,
     risk_coverage,
 )
 from vpr_ros.evaluation.metrics.cost import PlaceMemory, latency_percentiles, memory_per_place
@@ -40,6 +46,7 @@ __all__ = [
     "error_percentiles",
     "expected_calibration_error",
     "first_hits",
+    "hit_intervals",
     "hits_within",
     "latency_percentiles",
     "localization_errors",
@@ -48,5 +55,6 @@ __all__ = [
     "precision_recall",
     "recall_at",
     "recall_intervals",
+    "reliability",
     "risk_coverage",
 ]

@@ -90,8 +90,25 @@ def recall_intervals(
     hits, counted = first_hits(rankings, relevance, panorama_of), counted_queries(relevance)
     if not counted.any():
         raise DatasetError("no query has a positive: the positives' distance may be too small")
-    sequences = None if sequence_of is None else sequence_of[counted]
-    return {count: bootstrap_mean(hits_within(hits, count)[counted], sequences) for count in counts}
+    return hit_intervals(hits, np.flatnonzero(counted), sequence_of, counts)
+
+
+def hit_intervals(
+    hits: Indices, queries: Indices, sequence_of: Indices | None, counts: Sequence[int]
+) -> dict[int, Interval]:
+    """The part of some queries with a hit among the first N, with its interval, for each N.
+
+    Args:
+        hits: [Q] place of the first right answer of every query, as ``first_hits`` gives it.
+        queries: numbers of those that are asked about.
+        sequence_of: [Q] the drive of every query, or None; see ``bootstrap_mean``.
+        counts: the N.
+
+    Raises:
+        DatasetError: there are no queries.
+    """
+    sequences = None if sequence_of is None else sequence_of[queries]
+    return {count: bootstrap_mean(hits_within(hits, count)[queries], sequences) for count in counts}
 
 
 def _resampled(

@@ -61,9 +61,31 @@ def expected_calibration_error(
     promised, kept = _checked(probabilities, right)
     if promised.min() < 0.0 or promised.max() > 1.0:
         raise DatasetError(f"probabilities from {promised.min()} to {promised.max()}: not 0 to 1")
-    numbers = np.clip(np.ceil(promised * bins).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(numbers, weights=promised - kept, minlength=bins)
+    gaps = np.bincount(_bin_of(promised, bins), weights=promised - kept, minlength=bins)
     return float(np.abs(gaps).sum() / len(promised))
+
+
+def reliability(
+    probabilities: Sequence[float], right: Sequence[bool], bins: int = 10
+) -> list[tuple[float, float, int]]:
+    """What is promised and what is kept in each bin: the reliability diagram of Guo et al.
+
+    Args:
+        probabilities: that each answer is right, [N] from 0 to 1; there may be none.
+        right: whether it is, [N].
+        bins: how many, as in ``expected_calibration_error``.
+
+    Returns:
+        (mean probability, part that is right, number of answers) of each bin that holds any.
+    """
+    promised, kept = np.asarray(probabilities, float), np.asarray(right, float)
+    numbers = _bin_of(promised, bins)
+    found = []
+    for number in np.unique(numbers).tolist():
+        inside = numbers == number
+        mean, share = float(promised[inside].mean()), float(kept[inside].mean())
+        found.append((mean, share, int(inside.sum())))
+    return found
 
 
 def risk_coverage(confidences: Sequence[float], right: Sequence[bool]) -> RiskCoverage:
@@ -85,6 +107,11 @@ def risk_coverage(confidences: Sequence[float], right: Sequence[bool]) -> RiskCo
     answered = np.arange(1, len(order) + 1)
     lasts = np.flatnonzero(np.diff(sureness[order], append=-np.inf) != 0.0)
     return RiskCoverage(answered[lasts] / len(order), wrong[lasts] / answered[lasts])
+
+
+def _bin_of(promised: Reals, bins: int) -> NDArray[np.int64]:
+    """The bin of each probability, [N]; a bin holds its upper edge, the first also its lower."""
+    return np.clip(np.ceil(promised * bins).astype(np.int64) - 1, 0, bins - 1)
 
 
 def _checked(values: Sequence[float], right: Sequence[bool]) -> tuple[Reals, Flags]:

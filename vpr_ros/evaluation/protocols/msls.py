@@ -38,6 +38,11 @@ from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
 from vpr_ros.evaluation.tables import Row, number, read_table, truth_value
 
 CITIES = {
+    "train": (
+        *("trondheim", "london", "boston", "melbourne", "amsterdam", "helsinki", "tokyo"),
+        *("toronto", "saopaulo", "moscow", "zurich", "paris", "bangkok", "budapest", "austin"),
+        *("berlin", "ottawa", "phoenix", "goa", "amman", "nairobi", "manila"),
+    ),
     "val": ("cph", "sf"),
     "test": ("miami", "athens", "buenosaires", "stockholm", "bengaluru", "kampala"),
 }
@@ -64,9 +69,9 @@ class _Image:
 def read(
     folder: Path, split: str = "val", cities: str = "", subtask: str = "all", distance: float = 25.0
 ) -> RetrievalSet:
-    """The validation cities, or the test cities of the challenge, whose truth is secret."""
+    """The training or validation cities, or those of the challenge, whose truth is secret."""
     if split not in CITIES:
-        raise DatasetError(f"split = {split!r}: MSLS has {', '.join(CITIES)} to evaluate on")
+        raise DatasetError(f"split = {split!r}: MSLS has {', '.join(CITIES)}")
     if subtask not in SUBTASKS:
         raise DatasetError(f"subtask = {subtask!r}: MSLS has {', '.join(SUBTASKS)}")
     wanted = cities.split(",") if cities else CITIES[split]
@@ -78,11 +83,11 @@ def read(
         raise DatasetError(f"{folder}: no images of subtask {subtask} in {', '.join(wanted)}")
     if split == "test":
         return _set(folder, split, database, queries, {})
-    return _judged(folder, database, queries, distance)
+    return _judged(folder, split, database, queries, distance)
 
 
 def _judged(
-    folder: Path, database: list[_Image], queries: list[_Image], distance: float
+    folder: Path, split: str, database: list[_Image], queries: list[_Image], distance: float
 ) -> RetrievalSet:
     near = _positives(queries, database, distance, None)
     kept = [index for index, each in enumerate(near) if len(each)]
@@ -94,14 +99,14 @@ def _judged(
         rule: Relevance(tuple(near[index] for index in kept)),
         f"{rule}, 40 deg": Relevance(_positives(queries, database, distance, MAX_ANGLE)),
     }
-    return _set(folder, "val", database, queries, relevance)
+    return _set(folder, split, database, queries, relevance)
 
 
 PROTOCOL = Protocol(
     "Mapillary Street-Level Sequences: within 25 m",
     read,
     {
-        "split": Option("val", "val, or test: the challenge, whose truth is secret"),
+        "split": Option("val", "val, train, or test: the challenge, whose truth is secret"),
         "cities": Option("", "names with commas; all of the split if empty"),
         "subtask": Option("all", f"one of {', '.join(SUBTASKS)}"),
         "distance": Option(MAX_DISTANCE, "meters within which a database image is right"),

@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 
 from vpr_ros.nodes.slam.base import StackAdapter, interface
 from vpr_ros.nodes.slam.relative_pose import rigid_transform
 from vpr_ros.poses import PoseError
-from vpr_ros.transforms import RigidTransform
+from vpr_ros.transforms import RigidTransform, below_shared
 
 
 class CameraMounts:
@@ -27,7 +27,8 @@ class CameraMounts:
             "tf2_msgs", "msg", "TFMessage", "sudo apt install ros-$ROS_DISTRO-tf2-msgs"
         )
         self._base_frame = base_frame
-        self._parents: dict[str, tuple[str, RigidTransform]] = {}
+        self._parents: dict[str, str] = {}
+        self._parent_T: dict[str, RigidTransform] = {}  # by child
 
     def listen(self, adapter: StackAdapter) -> None:
         """Learn for as long as the adapter is."""
@@ -36,18 +37,18 @@ class CameraMounts:
 
     def base_T_camera(self, camera_frame: str) -> RigidTransform | None:
         """Where a camera sits, None as long as no chain of fixed transforms tells."""
-        base, camera = self._to_root(self._base_frame), self._to_root(camera_frame)
-        common = next((frame for frame in camera if frame in base), None)
-        return None if common is None else base[common].inverse() @ camera[common]
+        sides = below_shared(self._base_frame, camera_frame, self._parents)
+        if sides is None:
+            return None
+        base, camera = (self._product(side) for side in sides)
+        return base.inverse() @ camera
 
-    def _to_root(self, frame: str) -> dict[str, RigidTransform]:
-        """Every frame above one, in ascending order, as ``above_T_frame``."""
-        above = {frame: RigidTransform(np.eye(3), np.zeros(3))}
-        while frame in self._parents and self._parents[frame][0] not in above:
-            parent, parent_T_frame = self._parents[frame]
-            above[parent] = parent_T_frame @ above[frame]
-            frame = parent
-        return above
+    def _product(self, side: Iterable[str]) -> RigidTransform:
+        """``above_T_frame`` of frames that each hang on the next."""
+        product = RigidTransform.identity()
+        for frame in side:
+            product = self._parent_T[frame] @ product
+        return product
 
     def _take(self, message: Any) -> None:
         for each in message.transforms:
@@ -55,4 +56,5 @@ class CameraMounts:
                 transform = rigid_transform(each.transform)
             except PoseError:
                 continue  # as tf2 does: it is not known, and what needs it says so
-            self._parents[each.child_frame_id] = (each.header.frame_id, transform)
+            self._parents[each.child_frame_id] = each.header.frame_id
+            self._parent_T[each.child_frame_id] = transform
