@@ -254,6 +254,14 @@ class LoopClosure:
 
 
 @dataclass(frozen=True)
+class MapShares:
+    """Which of several maps an image is from, by its looks alone: a prior, not a verdict."""
+
+    probabilities: dict[str, float]  # path of the map -> that the image is from it
+    none: float  # that it is from none of them
+
+
+@dataclass(frozen=True)
 class Recognition:
     """The answer to one image."""
 
@@ -267,3 +275,4 @@ class Recognition:
     # (keyframe id, probability) of the likeliest keyframes, best first; none without a sequence
     # filter. The whole belief would be a number for each keyframe of the map, in every answer.
     believed: tuple[tuple[int, float], ...] = ()
+    maps: MapShares | None = None  # where several maps are searched

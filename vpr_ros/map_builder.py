@@ -98,7 +98,9 @@ class MapBuilder:
         self._map.commit()
 
     def finish(self, seconds: float = CALIBRATING_S) -> None:
-        """Make everything so far durable, then let the map learn what its scores are worth.
+        """Make everything so far durable, then let the map learn what there is to know of it.
+
+        That is what its scores are worth, and what it is known by among other maps.
 
         Args:
             seconds: that learning may take; a map that did not get to it is no worse, only slower
@@ -111,6 +113,7 @@ class MapBuilder:
         self.save()
         if self._calibrator is not None:
             self._calibrator.keep(self._map, seconds)
+        self._map.keep_prototypes()
 
     def _moved(self, frame: Frame) -> bool | None:
         """Whether the robot moved or turned enough; None where poses cannot tell."""

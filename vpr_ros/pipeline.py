@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from vpr_ros.hog_sift import HogSiftExtractor
 from vpr_ros.map_builder import MapBuilder
 from vpr_ros.models import network_of
 from vpr_ros.models.shipped import shipped_file
-from vpr_ros.place_map import MapSet, PlaceMap
+from vpr_ros.place_map import MapSet, PlaceMap, maps_in
 from vpr_ros.recognizer import PlaceRecognizer
 from vpr_ros.rerankers.base import Reranker
 from vpr_ros.rerankers.homography import HomographyReranker, PatchGrid
@@ -53,6 +54,17 @@ class Pipeline:
             MapError: the file cannot be read, or another model made it.
         """
         return PlaceMap.open(path, self.extractor.spec)
+
+    def open_maps(self, path: Path) -> PlaceMap | MapSet:
+        """A map to search, or all maps in a folder as if they were one.
+
+        Raises:
+            MapError: a file cannot be read, another model made it, or the folder holds no map.
+        """
+        with ExitStack() as opened:
+            maps = [opened.enter_context(self.open_map(each)) for each in maps_in(path)]
+            opened.pop_all()
+        return MapSet(maps[0], maps[1:]) if len(maps) > 1 else maps[0]
 
     def continue_map(self, path: Path) -> PlaceMap:
         """A map to append to, made if it does not exist yet.

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -122,7 +123,8 @@ class PlaceRecognizer:
             candidates = self._led_by(belief, candidates, query)
         believed = _likeliest(belief, self._map.records())
         clock.lap("decide")
-        return _answer(stamp_ns, alone or judgment, candidates, clock.laps, believed)
+        answer = _answer(stamp_ns, alone or judgment, candidates, clock.laps, believed)
+        return replace(answer, maps=self._map.shares())
 
     def recognize_alone(self, image: ImageArray, stamp_ns: int) -> Recognition:
         """Where the map shows this image's place, whatever was seen before; nothing is kept.
@@ -142,7 +144,8 @@ class PlaceRecognizer:
         candidates = self._compare(query, exclude, clock)
         judgment = decide(candidates, self._config, self._calibration)
         clock.lap("decide")
-        return _answer(stamp_ns, judgment, candidates, clock.laps)
+        answer = _answer(stamp_ns, judgment, candidates, clock.laps)
+        return replace(answer, maps=self._map.shares())
 
     def matches(self, query: Features, keyframe_id: int) -> Matches:
         """The matched points of an image and a keyframe, for people to look at.

@@ -76,6 +76,22 @@ def test_form_of_the_json(vpr, drives, street_map):
     assert result.err.startswith("vpr: 1 frames: 1 accepted")
 
 
+def test_a_folder_of_maps(vpr, drives, street_map, tmp_path):
+    """Every answer names its map, and what speaks for each map."""
+    folder = tmp_path / "maps"
+    folder.mkdir()
+    shutil.copy(street_map, folder / "street.vprmap")
+    assert vpr("map", drives / "elsewhere", "-o", folder / "elsewhere.vprmap").code == 0
+    result = vpr("localize", drives / "query" / "3.png", "--map", folder, "--json", "-")
+    (answer,) = [json.loads(line) for line in result.out.splitlines()]
+    street, elsewhere = (str(folder / f"{each}.vprmap") for each in ("street", "elsewhere"))
+    assert answer["verdict"] == "ACCEPTED"
+    assert (answer["candidates"][0]["map"], answer["candidates"][0]["keyframe_id"]) == (street, 4)
+    assert {each["map"] for each in answer["candidates"]} == {street, elsewhere}
+    assert answer["maps"][street] > answer["maps"][elsewhere]
+    assert sum(answer["maps"].values()) + answer["no_map"] == pytest.approx(1.0)
+
+
 def test_lines_for_people(vpr, drives, street_map):
     result = vpr("localize", drives / "bag", "--map", street_map)
     lines = result.out.splitlines()

@@ -186,6 +186,25 @@ def test_several_maps_are_searched(ear, tmp_path):
             found.append((match.map, match.candidates[0].keyframe_id))
         ear.silence(camera)
     assert found == [(str(paths[1]), 2), (str(paths[0]), 3)]
+    assert match.maps == [str(path) for path in paths]
+    assert sum(match.map_probabilities) + match.no_map_probability == pytest.approx(1.0)
+    assert match.map_probabilities[0] > match.map_probabilities[1]
+
+
+def test_a_folder_of_maps_is_searched(ear, tmp_path):
+    folder = tmp_path / "floors"
+    folder.mkdir()
+    for number in range(2):
+        mapped(folder / f"floor{number}.vprmap", range(10 * number, 10 * number + 3))
+    with node_process("localizer", tmp_path / "log", folder) as process:
+        process.configure()
+        process.activate()
+        camera = ear.publisher(Image, "/image")
+        camera.publish(raw_message(pattern(11), stamp(50)))
+        match = ear.wait_for_match(stamp(50))
+        ear.silence(camera)
+    assert match.verdict == PlaceMatch.ACCEPTED, match.reason
+    assert match.map == str(folder / "floor1.vprmap")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from map_samples import SPEC, assert_same, make_keyframe, number_of
 
 from vpr_ros.errors import MapError
-from vpr_ros.place_map import MapSet, PlaceMap
+from vpr_ros.place_map import MapSet, PlaceMap, maps_in
 
 
 @pytest.fixture
@@ -74,6 +74,35 @@ def test_excluded_keyframes_are_excluded_in_their_map_only(joined):
     everything = joined.search(descriptor(6), 12)
     left_out = [record.keyframe_id for record, _ in everything[:2]]
     assert joined.search(descriptor(6), 12, left_out) == everything[2:]
+
+
+def test_the_likeliest_map_is_told(joined, floors):
+    assert joined.shares() is None, "nothing was searched yet"
+    joined.search(descriptor(6), 3)
+    shares = joined.shares()
+    assert list(shares.probabilities) == [str(each.path) for each in floors]
+    assert max(shares.probabilities, key=shares.probabilities.get) == str(floors[1].path)
+    assert sum(shares.probabilities.values()) + shares.none == pytest.approx(1.0)
+    assert floors[0].shares() is None
+
+
+def test_a_map_that_grows_is_likelier_for_what_it_gained(joined, floors):
+    joined.search(descriptor(40), 3)
+    before = joined.shares().probabilities[str(floors[0].path)]
+    floors[0].append(make_keyframe(40))
+    (record, similarity), *_ = joined.search(descriptor(40), 3)
+    assert (number_of(record), similarity) == (40, pytest.approx(1.0))
+    shares = joined.shares().probabilities
+    assert shares[str(floors[0].path)] == max(shares.values()) > before
+
+
+def test_the_maps_of_a_folder(tmp_path, floors):
+    assert maps_in(tmp_path) == [each.path for each in floors]
+    assert maps_in(floors[2].path) == [floors[2].path]
+    assert maps_in(tmp_path / "new.vprmap") == [tmp_path / "new.vprmap"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(MapError, match=r"empty: no map \(\*\.vprmap\) in this folder"):
+        maps_in(tmp_path / "empty")
 
 
 def test_what_the_main_map_gains_is_found_and_appended(joined, floors):

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prototypes stand for all keyframes of a map, and bound what is not looked at."""
 
+import sqlite3
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from map_samples import SPEC, make_keyframe
 
+from vpr_ros.errors import MapError
+from vpr_ros.place_map import PlaceMap
 from vpr_ros.place_map.prototypes import Prototypes, prototypes_of
 
 EMPTY = Prototypes(np.zeros((0, 8), np.float32), np.zeros(0, np.float32), 0)
@@ -59,3 +64,63 @@ def test_what_is_new_becomes_a_prototype_and_what_is_known_does_not():
     extended = made.extended(far)
     assert (len(extended), extended.count) == (len(made) + 1, 103)
     np.testing.assert_array_equal(extended.centers[-1], far[2])
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A map of thirty keyframes that knows its prototypes."""
+    path = tmp_path / "kept.vprmap"
+    with PlaceMap.create(path, SPEC) as place_map:
+        for number in range(30):
+            place_map.append(make_keyframe(number))
+        place_map.keep_prototypes()
+    return path
+
+
+def test_a_map_keeps_its_prototypes(file):
+    with PlaceMap.open(file, SPEC) as place_map:
+        kept = place_map.prototypes()
+        rows = np.stack([make_keyframe(n).features.global_descriptor for n in range(30)])
+        made = prototypes_of(rows)
+        assert kept.count == 30
+        for name in ("centers", "radii"):
+            np.testing.assert_array_equal(getattr(kept, name), getattr(made, name))
+        with pytest.raises(MapError, match="opened for reading"):
+            place_map.keep_prototypes()
+
+
+def test_prototypes_follow_a_map_that_grows(file):
+    with PlaceMap.open(file, SPEC, writable=True) as place_map:
+        for number in range(30, 40):
+            place_map.append(make_keyframe(number))
+        grown = place_map.prototypes()
+        assert grown.count == 40
+        query = make_keyframe(33).features.global_descriptor
+        assert grown.bound(query) >= 1 - 1e-6
+        place_map.keep_prototypes()
+    with PlaceMap.open(file, SPEC) as place_map:
+        assert place_map.prototypes().count == 40
+
+
+def test_what_was_undone_is_forgotten(file, monkeypatch):
+    with PlaceMap.open(file, SPEC, writable=True) as place_map:
+        place_map.append(make_keyframe(30))
+        assert place_map.prototypes().count == 31
+        monkeypatch.setattr(place_map._database, "commit", full_disk)
+        with pytest.raises(MapError, match="1 keyframes"):
+            place_map.commit()
+        assert place_map.prototypes().count == 30
+
+
+def full_disk():
+    raise MapError("no space left")
+
+
+def test_damaged_prototypes_are_refused(file):
+    with sqlite3.connect(file) as connection:
+        (blob,) = connection.execute("SELECT value FROM meta WHERE key = 'prototypes'").fetchone()
+        broken = blob[:40] + bytes([blob[40] ^ 1]) + blob[41:]
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'prototypes'", (broken,))
+    connection.close()
+    with PlaceMap.open(file, SPEC) as place_map, pytest.raises(MapError, match="its prototypes"):
+        place_map.prototypes()

@@ -11,15 +11,19 @@ from pathlib import Path
 
 from vpr_ros.datatypes import Recognition
 from vpr_ros.map_builder import Frame
-from vpr_ros.recognition_json import as_json
+from vpr_ros.recognition_json import Locate, as_json
 
 
 @contextmanager
-def json_lines(target: str) -> Iterator[Callable[[Frame, Recognition], None]]:
+def json_lines(target: str, locate: Locate) -> Iterator[Callable[[Frame, Recognition], None]]:
     """Open a file, or ``-`` for the standard output, to write answers to.
 
     Every line goes to the system in one piece, so that a program that is killed leaves whole
     lines, and one that reads along sees every answer at once.
+
+    Args:
+        target: the file.
+        locate: tells where keyframes are kept.
 
     Raises:
         OSError: the file cannot be written.
@@ -28,7 +32,8 @@ def json_lines(target: str) -> Iterator[Callable[[Frame, Recognition], None]]:
     with Path(target).open("w", encoding="utf-8") if to_file else nullcontext(sys.stdout) as file:
 
         def write(frame: Frame, recognition: Recognition) -> None:
-            file.write(json.dumps(as_json(frame.name, recognition), allow_nan=False) + "\n")
+            answer = as_json(frame.name, recognition, locate)
+            file.write(json.dumps(answer, allow_nan=False) + "\n")
             file.flush()
 
         yield write

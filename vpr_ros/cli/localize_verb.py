@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from vpr_ros.cli.json_lines import json_lines
@@ -19,6 +19,7 @@ from vpr_ros.evaluation.frames import located
 from vpr_ros.evaluation.judge import latencies
 from vpr_ros.map_builder import Frame
 from vpr_ros.pipeline import build
+from vpr_ros.recognition_json import Locate
 from vpr_ros.recognizer import PlaceRecognizer
 
 SUMMARY = "find the frames of a drive, or one image, in a map"
@@ -30,7 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     add_source(parser, "a rosbag2 (folder or file), a folder of images, or one image")
     parser.add_argument(
-        "--map", type=Path, required=True, metavar="FILE", help="the map to search (*.vprmap)"
+        "--map",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the map to search (*.vprmap), or a folder of maps",
     )
     parser.add_argument(
         "--odometry-topic",
@@ -60,9 +65,9 @@ def run(args: argparse.Namespace) -> int:
     odometry = args.odometry_topic if config.sequence.mode != "off" else None
     skipped = Skipped()
     with (
-        pipeline.open_map(args.map) as place_map,
+        closing(pipeline.open_maps(args.map)) as place_map,
         open_source(args.source, args.image_topic, odometry, args.rate) as source,
-        _writer(args.json) as write,
+        _writer(args.json, place_map.locate) as write,
     ):
         recognizer = pipeline.recognizer(place_map)
         answers = _answer_all(recognizer, source, skipped, write)
@@ -94,12 +99,12 @@ def _answer_all(
 
 
 @contextmanager
-def _writer(target: str | None) -> Iterator[Write]:
+def _writer(target: str | None, locate: Locate) -> Iterator[Write]:
     """JSON lines to a file or the standard output, or lines for people."""
     if target is None:
         yield lambda frame, recognition: say(_line(frame, recognition))
     else:
-        with json_lines(target) as write:
+        with json_lines(target, locate) as write:
             yield write
 
 

@@ -70,14 +70,19 @@ class NodeConfig(PipelineConfig):
     """What the mapper and the localizer both need to know of the robot."""
 
     mode: str = setting("map", _MODE, choices=MODES)
-    map_path: str = setting("route.vprmap", "The map's file; ~ is the home folder")
+    map_path: str = setting(
+        "route.vprmap",
+        "The map's file; to localize, also a folder of maps; ~ is the home folder",
+    )
     answer: str = setting(
         "every",
         "every: each image is answered; on_request: the next one after a call of ~/trigger",
         choices=("every", "on_request"),
         live=True,
     )
-    more_maps: tuple[str, ...] = setting((), "Files of other maps to search, made alike")
+    more_maps: tuple[str, ...] = setting(
+        (), "Files of other maps to search, made alike, or folders of such"
+    )
     cameras: tuple[str, ...] = setting(
         (),
         "Topics of several cameras, each with its place on the robot if it is known: 'TOPIC x y z "

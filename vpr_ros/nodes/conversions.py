@@ -7,7 +7,6 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,15 @@ from nav_msgs.msg import Path as PathMessage
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from vpr_ros.datatypes import Camera, Candidate, ImageArray, LoopClosure, Pose, Recognition
+from vpr_ros.datatypes import (
+    Camera,
+    Candidate,
+    ImageArray,
+    LoopClosure,
+    MapShares,
+    Pose,
+    Recognition,
+)
 from vpr_ros.errors import ImageError
 from vpr_ros.images import (
     PackedImage,
@@ -31,6 +38,7 @@ from vpr_ros.images import (
 from vpr_ros.nodes.interfaces import LoopClosure as LoopClosureMessage
 from vpr_ros.nodes.interfaces import PlaceCandidate, PlaceMatch
 from vpr_ros.poses import checked_pose
+from vpr_ros.recognition_json import Locate
 
 _NS_PER_S = 1_000_000_000
 
@@ -114,9 +122,6 @@ def camera_from_message(message: CameraInfo) -> Camera:
     )
 
 
-Locate = Callable[[int], tuple[Path, int]]  # keyframe id -> file of its map, and its id there
-
-
 def place_match_to_message(
     recognition: Recognition, header: Header, map_path: str, locate: Locate
 ) -> PlaceMatch:
@@ -129,12 +134,16 @@ def place_match_to_message(
         locate: tells where candidates are kept.
     """
     candidates = [_candidate_to_message(each, locate) for each in recognition.candidates]
+    maps = recognition.maps or MapShares({}, 0.0)
     return PlaceMatch(
         header=header,
         map=candidates[0].map if candidates else map_path,
         verdict=int(recognition.verdict),
         reason=recognition.reason,
         probability=recognition.probability,
+        maps=list(maps.probabilities),
+        map_probabilities=list(maps.probabilities.values()),
+        no_map_probability=maps.none,
         candidates=candidates,
         stages=list(recognition.timings_s),
         stage_seconds=list(recognition.timings_s.values()),

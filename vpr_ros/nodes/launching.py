@@ -44,7 +44,10 @@ COMMON = {
     "params_file": Argument("Parameter file; empty: the one that is installed"),
     "use_sim_time": Argument("true: take the time from /clock, as when replaying a bag", "false"),
     "mode": Argument("map, localize or slam; empty: as the file's name says", parameter="mode"),
-    "map": Argument("The map's file; empty: map_path of the parameter file", parameter="map_path"),
+    "map": Argument(
+        "The map's file, or to localize a folder of maps; empty: map_path of the parameter file",
+        parameter="map_path",
+    ),
     "image_topic": Argument("The camera's images", "/camera/image_raw", topic="image"),
     "image_transport": Argument("raw or compressed", parameter="image_transport"),
     "reliability": Argument("best_effort or reliable", parameter="reliability"),

@@ -14,7 +14,7 @@ from vpr_ros.loop_closer import LoopCloser
 from vpr_ros.map_builder import Frame, Kept, MapBuilder
 from vpr_ros.nodes.pose_feed import PoseFeed
 from vpr_ros.pipeline import Pipeline
-from vpr_ros.place_map import MapSet, PlaceMap
+from vpr_ros.place_map import MapSet, PlaceMap, maps_in
 from vpr_ros.pose_correction import corrections
 
 LOCALIZE, SLAM = "localize", "slam"
@@ -36,8 +36,13 @@ class OpenedMap:
         """
         self._config, self._pipeline = config, pipeline
         learns = config.mode != LOCALIZE
+        path, *others = [path] if learns else maps_in(path)
+        others += [each for name in config.more_maps for each in maps_in(Path(name).expanduser())]
         with ExitStack() as opened:
-            more = [opened.enter_context(pipeline.open_map(each)) for each in self._others(path)]
+            # A map that is named twice, or is the one that may grow, counts once.
+            known = {each.resolve(): each for each in (*others, path)}
+            known.pop(path.resolve())
+            more = [opened.enter_context(pipeline.open_map(each)) for each in known.values()]
             self.place_map = pipeline.continue_map(path) if learns else pipeline.open_map(path)
             opened.callback(self.place_map.close)
             self.searched = MapSet(self.place_map, more) if more else self.place_map
@@ -100,7 +105,3 @@ class OpenedMap:
     def close(self) -> None:
         """Close all maps."""
         self._close()
-
-    def _others(self, main: Path) -> list[Path]:
-        paths = [Path(each).expanduser() for each in self._config.more_maps]
-        return [each for each in paths if each.resolve() != main.resolve()]

@@ -2,7 +2,7 @@
 """What the robot remembers: keyframes in one file, and the index that finds the nearest."""
 
 from vpr_ros.place_map.info import MapInfo, SessionInfo
-from vpr_ros.place_map.map_set import MapSet
+from vpr_ros.place_map.map_set import MapSet, maps_in
 from vpr_ros.place_map.place_map import PlaceMap
 
-__all__ = ["MapInfo", "MapSet", "PlaceMap", "SessionInfo"]
+__all__ = ["MapInfo", "MapSet", "PlaceMap", "SessionInfo", "maps_in"]

@@ -56,6 +56,11 @@ class DescriptorIndex:
         self._position_of.update(zip(ids, range(len(self), len(self) + len(ids)), strict=True))
         self._ids.extend(ids)
 
+    def descriptors(self, start: int) -> FloatArray:
+        """Return the descriptors from a position on, in the order they were added, [M, D]."""
+        rows = self._index.reconstruct_n(start, len(self) - start)
+        return np.asarray(rows, np.float32).reshape(-1, self._index.d)
+
     def truncate(self, size: int) -> None:
         """Forget everything but the first ``size`` descriptors."""
         self._index.remove_ids(self._faiss.IDSelectorRange(size, len(self)))

@@ -16,8 +16,9 @@ Shapes: M maps, N keyframes of one map, P prototypes of one map, D values of a d
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,10 +47,11 @@ class MapBelief:
         return [int(number) for number in np.argsort(-self.probabilities, kind="stable")]
 
 
-class Searched(NamedTuple):
+@dataclass(frozen=True)
+class Searched(Generic[Found]):
     """What a search in the order of a belief gave."""
 
-    found: list[tuple[int, object, float]]  # (map, what was found, inner product), best first
+    found: list[tuple[int, Found, float]]  # (map, what was found, inner product), best first
     maps: list[int]  # numbers of those that were searched, in order
 
 
@@ -66,11 +68,17 @@ class MapChoice:
             maps: the prototypes of each, of one method.
             temperature: of the posterior, in such steps; less makes it surer of itself.
         """
-        self._maps = maps
+        self.maps = tuple(maps)
         self.foreign = _foreign(maps)
         own = [float(np.mean(np.cos(each.radii))) for each in maps if len(each)]
         step = max(float(np.mean(own or [1.0])) - self.foreign, _SMALLEST_STEP)
         self._scale = temperature * step
+
+    def grown(self, maps: Sequence[Prototypes]) -> MapChoice:
+        """For the same maps after one has grown; what likeness means is not measured anew."""
+        other = copy(self)
+        other.maps = tuple(maps)
+        return other
 
     def belief(
         self, descriptor: FloatArray, prior: Sequence[float] | None = None, prior_none: float = 0.1
@@ -87,22 +95,22 @@ class MapChoice:
             prior: of each map, as from what the last images said; alike if not given.
             prior_none: of no map.
         """
-        weights = np.ones(len(self._maps)) if prior is None else np.asarray(prior, np.float64)
+        weights = np.ones(len(self.maps)) if prior is None else np.asarray(prior, np.float64)
         total = float(weights.sum())
         weights = weights * ((1.0 - prior_none) / total) if total > 0.0 else weights
-        best = [each.likeness(descriptor) for each in self._maps]
+        best = [each.likeness(descriptor) for each in self.maps]
         likeness = np.array([*best, self.foreign])
         with np.errstate(divide="ignore"):
             logits = np.log([*weights, prior_none]) + likeness / self._scale
         shares = np.exp(logits - logits.max())
         shares /= shares.sum()
-        bounds = np.array([each.bound(descriptor) for each in self._maps], np.float32)
+        bounds = np.array([each.bound(descriptor) for each in self.maps], np.float32)
         return MapBelief(shares[:-1], float(shares[-1]), bounds)
 
 
 def search_in_order(
     belief: MapBelief, search: Callable[[int], Sequence[tuple[Found, float]]], k: int
-) -> Searched:
+) -> Searched[Found]:
     """The k best keyframes of all maps: the same as if all had been searched.
 
     Args:
@@ -110,7 +118,7 @@ def search_in_order(
         search: gives the k best of the map of this number, best first.
         k: how many are wanted.
     """
-    found: list[tuple[int, object, float]] = []
+    found: list[tuple[int, Found, float]] = []
     searched: list[int] = []
     for number in belief.order:
         full = len(found) >= k

@@ -3,18 +3,39 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from vpr_ros.datatypes import CalibrationRecord, Camera, Features, FloatArray, KeyframeRecord
+from vpr_ros.datatypes import (
+    CalibrationRecord,
+    Camera,
+    Features,
+    FloatArray,
+    KeyframeRecord,
+    MapShares,
+)
 from vpr_ros.errors import MapError
+from vpr_ros.place_map.map_choice import MapChoice, search_in_order
 from vpr_ros.place_map.place_map import PlaceMap
 
 _SPAN = 1 << 40  # ids of one map; the ids of the map that may grow stay what they are
+
+
+def maps_in(path: Path) -> list[Path]:
+    """The maps in a folder by their names; a path that is no folder stands for itself.
+
+    Raises:
+        MapError: the folder holds no map.
+    """
+    if not path.is_dir():
+        return [path]
+    found = sorted(path.glob("*.vprmap"))
+    if not found:
+        raise MapError(f"{path}: no map (*.vprmap) in this folder")
+    return found
 
 
 class MapSet:
@@ -28,8 +49,15 @@ class MapSet:
         """Join maps; whoever opened them closes them."""
         self._main = main
         self._maps = {0: main, **{number + 1: each for number, each in enumerate(others)}}
+        self._choice: MapChoice | None = None
+        self._shares: MapShares | None = None
         # The main map comes last, so that what it gains is appended to the whole.
         self._order = [*range(1, len(self._maps)), 0]
+
+    def close(self) -> None:
+        """Close all maps."""
+        for each in self._maps.values():
+            each.close()
 
     def __len__(self) -> int:
         return sum(len(each) for each in self._maps.values())
@@ -37,13 +65,34 @@ class MapSet:
     def search(
         self, descriptor: FloatArray, k: int, exclude: Collection[int] = ()
     ) -> list[tuple[KeyframeRecord, float]]:
-        """As ``PlaceMap.search``, over all maps."""
-        found = [
-            (self._labeled(number, record), similarity)
-            for number, each in self._maps.items()
-            for record, similarity in each.search(descriptor, k, self._own(number, exclude))
-        ]
-        return heapq.nsmallest(k, found, key=lambda each: (-each[1], each[0].keyframe_id))
+        """As ``PlaceMap.search``, over all maps: the likeliest first, hopeless ones not at all."""
+        belief = self._chosen().belief(descriptor)
+        self._shares = MapShares(
+            {
+                str(self._maps[number].path): float(probability)
+                for number, probability in enumerate(belief.probabilities)
+            },
+            belief.none,
+        )
+
+        def search(number: int) -> list[tuple[KeyframeRecord, float]]:
+            return self._maps[number].search(descriptor, k, self._own(number, exclude))
+
+        found = search_in_order(belief, search, k).found
+        return [(self._labeled(number, record), product) for number, record, product in found]
+
+    def shares(self) -> MapShares | None:
+        """Which map the last descriptor that was searched for is from."""
+        return self._shares
+
+    def _chosen(self) -> MapChoice:
+        """What tells the maps apart, also after one has grown."""
+        prototypes = [each.prototypes() for each in self._maps.values()]
+        if self._choice is None:
+            self._choice = MapChoice(prototypes)
+        elif prototypes[0] is not self._choice.maps[0]:
+            self._choice = self._choice.grown(prototypes)
+        return self._choice
 
     def similarities(self, descriptor: FloatArray) -> FloatArray:
         """As ``PlaceMap.similarities``, in the order of ``records``."""

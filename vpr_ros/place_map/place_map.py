@@ -25,6 +25,7 @@ from vpr_ros.place_map.catalog import Catalog
 from vpr_ros.place_map.database import Database
 from vpr_ros.place_map.feature_cache import FeatureCache
 from vpr_ros.place_map.info import MapInfo, summarize_sessions
+from vpr_ros.place_map.prototypes import Prototypes, prototypes_of
 from vpr_ros.place_map.rows import check_global, encode_keyframe, pose_columns
 from vpr_ros.place_map.store import Store
 
@@ -54,6 +55,7 @@ class PlaceMap:
                 self._store, searchable=spec is not None, growing=database.writable
             )
         self._cache = FeatureCache(CACHE_BYTES)
+        self._prototypes: Prototypes | None = None
         self._committed = len(self._catalog)
         self._session = ""
 
@@ -118,6 +120,11 @@ class PlaceMap:
 
     def __len__(self) -> int:
         return len(self._catalog)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._store.path
 
     @property
     def session(self) -> str:
@@ -270,6 +277,38 @@ class PlaceMap:
             self._store.keep_calibration(record)
         self.commit()
 
+    def prototypes(self) -> Prototypes:
+        """Return what the map is known by among several: what it kept, and what is new since.
+
+        Raises:
+            MapError: It is damaged, or was opened only to look.
+        """
+        index, kept = self._catalog.index, self._prototypes or self._store.prototypes()
+        if kept is None or kept.count > len(index) or 2 * kept.count < len(index):
+            kept = prototypes_of(index.descriptors(0))
+        elif kept.count < len(index):
+            kept = kept.extended(index.descriptors(kept.count))
+        self._prototypes = kept
+        return kept
+
+    def keep_prototypes(self) -> None:
+        """Keep what the map is known by in its file, and commit; an unchanged map is left alone.
+
+        Raises:
+            MapError: The map is open for reading, or the disk refuses.
+        """
+        self._refuse_reader()
+        kept = self._store.prototypes()
+        if kept is not None and kept.count == len(self):
+            return
+        prototypes = self.prototypes()
+        with self._undone_on_failure():
+            self._store.keep_prototypes(prototypes)
+        self.commit()
+
+    def shares(self) -> None:
+        """As ``MapSet.shares``: there is but one map."""
+
     def locate(self, keyframe_id: int) -> tuple[Path, int]:
         """Return this map's file and the keyframe's id in it, as ``MapSet`` tells of several."""
         return self._store.path, keyframe_id
@@ -330,6 +369,7 @@ class PlaceMap:
             self._database.rollback()
             self._catalog.truncate(self._committed)
             self._cache.clear()
+            self._prototypes = None
             raise MapError(f"{error}; undone since the last commit: {lost} keyframes") from error
 
 

@@ -8,7 +8,9 @@ A map is one SQLite database. Its header carries ``application_id`` 0x5650524D (
 meta                key -> value: ``model_spec`` (JSON of every field of ``ModelSpec``),
                     ``fingerprint`` (of that spec), ``codec`` (that new keyframes are written with),
                     ``calibration`` (JSON of ``CalibrationRecord``; maps need not have one, and
-                    versions that do not know it leave it alone)
+                    versions that do not know it leave it alone), ``prototypes`` (blob: header,
+                    then centers float32 [P, D], radii float32 [P], and uint64, of how many
+                    keyframes they were made; maps need not have them, either)
 sessions            one drive each; ``name`` is unique
 cameras             one row for each distinct camera; ``description`` is JSON with the fields of
                     ``Camera``; ``mount``, as the pose columns of keyframes, and ``name`` only

@@ -12,8 +12,15 @@ import numpy as np
 
 from vpr_ros.datatypes import CalibrationRecord, Camera, Features, FloatArray, KeyframeRecord
 from vpr_ros.errors import MapError
-from vpr_ros.place_map.codec import codec_of, decode_global, decode_local
+from vpr_ros.place_map.codec import (
+    codec_of,
+    decode_global,
+    decode_local,
+    decode_prototypes,
+    encode_prototypes,
+)
 from vpr_ros.place_map.database import Database
+from vpr_ros.place_map.prototypes import Prototypes
 from vpr_ros.place_map.rows import (
     KeyframeRow,
     PoseColumns,
@@ -24,6 +31,10 @@ from vpr_ros.place_map.rows import (
     spec_from_json,
 )
 
+_KEEP = (
+    "INSERT INTO meta (key, value) VALUES (?, ?) "
+    "ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
 _POSE = ("x", "y", "z", "qx", "qy", "qz", "qw", "frame_id")
 BATCH = 256  # global descriptors that are read at a time
 
@@ -136,11 +147,7 @@ class Store:
             MapError: The disk refuses; a rollback is then due.
         """
         self._database.begin()
-        self._database.execute(
-            "INSERT INTO meta (key, value) VALUES ('calibration', ?) "
-            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            (calibration_to_json(record),),
-        )
+        self._database.execute(_KEEP, ("calibration", calibration_to_json(record)))
 
     def forget_calibration(self) -> None:
         """Drop what the map's scores are worth, for good after a commit.
@@ -150,6 +157,28 @@ class Store:
         """
         self._database.begin()
         self._database.execute("DELETE FROM meta WHERE key = 'calibration'")
+
+    def prototypes(self) -> Prototypes | None:
+        """Return what the map is known by, None where that was not kept.
+
+        Raises:
+            MapError: It is damaged.
+        """
+        rows = self._database.execute("SELECT value FROM meta WHERE key = 'prototypes'")
+        try:
+            return Prototypes(*decode_prototypes(rows[0][0])) if rows else None
+        except MapError as error:
+            raise MapError(f"{self.path}: its prototypes are {error}") from error
+
+    def keep_prototypes(self, prototypes: Prototypes) -> None:
+        """Write down what the map is known by, durable after a commit.
+
+        Raises:
+            MapError: The disk refuses; a rollback is then due.
+        """
+        self._database.begin()
+        blob = encode_prototypes(prototypes.centers, prototypes.radii, prototypes.count)
+        self._database.execute(_KEEP, ("prototypes", blob))
 
     def append(self, row: KeyframeRow, session: str) -> int:
         """Write a keyframe, visible to others and durable after a commit; return its id.
