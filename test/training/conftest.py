@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="training needs PyTorch")
@@ -17,6 +18,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from small_photos import COUNT, photo
 
+from vpr_ros.datatypes import Pose
+from vpr_ros.evaluation.retrieval_set import RetrievalSet
 from vpr_ros.training.appearance import AppearanceRecipe
 from vpr_ros.training.data import TrainingData
 from vpr_ros.training.photos import read_photos
@@ -37,6 +40,25 @@ STAGE = Stage(
     views=ViewRecipe(0.8, 0.05, 0.05, 0.05, 0.0),
     appearance=GENTLE,
 )
+
+
+class Cut:
+    """The photos, cut at a column."""
+
+    def __init__(self, left):
+        self.names = [f"{number}.png" for number in range(COUNT)]
+        self._left = left
+
+    def read(self, index):
+        return np.ascontiguousarray(photo(index)[:, self._left : self._left + 80])
+
+
+@pytest.fixture(scope="session")
+def places():
+    """Each photo is a place; queries show it from a little aside."""
+    poses = tuple(Pose((50.0 * n, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), "map") for n in range(COUNT))
+    data = RetrievalSet("town", Cut(0), Cut(12), {}, database_poses=poses, query_poses=poses)
+    return TrainingData(places=data, validation=data)
 
 
 @pytest.fixture(scope="session")

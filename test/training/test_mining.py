@@ -50,6 +50,23 @@ def test_the_hardest_of_a_pool_that_holds_everything(mode):
     assert miner.remembered[3] == hardest(3, 4)
 
 
+@pytest.mark.parametrize("margin", [0.0, 0.3, 2.0])
+def test_tuples_are_half_hard_and_half_violating(margin):
+    _, rows = mined("violators", negatives=6, margin=margin)
+    for query, row in enumerate(rows):
+        positive, *negatives = row.tolist()
+        assert negatives[:3] == hardest(query, 3)
+        assert len(set(negatives)) == 6
+        distance = np.linalg.norm(DATABASE - QUERIES[query], axis=1)
+        violators = set(np.flatnonzero(distance < distance[positive] + margin).tolist())
+        violators -= {*EXCLUDED[query].tolist(), *hardest(query, 3)}
+        drawn = set(negatives[3:])
+        assert len(drawn & violators) == min(3, len(violators))
+        assert drawn - violators <= set(hardest(query, 6))
+    again = mined("violators", negatives=6, margin=margin, seed=1)[1]
+    assert (margin == 2.0) <= bool((again != rows).any()), "of many, others are drawn"
+
+
 def test_what_was_hard_stays_in_the_pool(monkeypatch):
     monkeypatch.setattr("vpr_ros.training.mining.POOL", 20)
     miner, first = mined("full")

@@ -4,39 +4,16 @@
 import json
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
-from small_photos import COUNT, photo
 
-from vpr_ros.datatypes import Pose
 from vpr_ros.errors import TrainingError
-from vpr_ros.evaluation.retrieval_set import RetrievalSet
 from vpr_ros.models.weights import load
 from vpr_ros.training import checkpoint as checkpoints
 from vpr_ros.training.data import TrainingData
 from vpr_ros.training.loop import Run, RunOptions
 from vpr_ros.training.recipe import Recipe
 from vpr_ros.training.trainee import Trainee
-
-
-class Cut:
-    """The photos, cut at a column."""
-
-    def __init__(self, left):
-        self.names = [f"{number}.png" for number in range(COUNT)]
-        self._left = left
-
-    def read(self, index):
-        return np.ascontiguousarray(photo(index)[:, self._left : self._left + 80])
-
-
-@pytest.fixture(scope="module")
-def places():
-    """Each photo is a place; queries show it from a little aside."""
-    poses = tuple(Pose((50.0 * n, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), "map") for n in range(COUNT))
-    data = RetrievalSet("town", Cut(0), Cut(12), {}, database_poses=poses, query_poses=poses)
-    return TrainingData(places=data, validation=data)
 
 
 def run(recipe, data, folder, resume=False, checkpoint_s=300.0):
@@ -119,8 +96,22 @@ def test_transvpr_by_triplets(places, stages, tmp_path):
 
 
 def test_what_cannot_be_taught(places, photos, stages, change, tmp_path):
-    with pytest.raises(TrainingError, match="only classify and triplets can teach it"):
+    with pytest.raises(
+        TrainingError, match="only classify, triplets, tuples, info_nce can teach it"
+    ):
         run(Recipe("transvpr", (change(),)), photos, tmp_path)
     stage = stages("triplets", 1, teaches=("extractor.nose",))
     with pytest.raises(TrainingError, match=r"nothing is called extractor\.nose"):
         run(Recipe("r2former_tiny", (stage,)), places, tmp_path / "other")
+
+
+def test_sup_vpr_learns_places(places, stages, tmp_path):
+    """InfoNCE on a small DINOv2 of random weights, in another light each time."""
+    stage = stages(
+        "info_nce", 25, learning_rate=3e-4, optimizer="adam", schedule="sup_vpr", augment=True,
+        mining="random", height=56, width=56, temperature=0.1,
+    )  # fmt: skip
+    run(Recipe("sup_vpr_small", (stage,), seed=2), places, tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["places"] for line in lines if line["kind"] == "validation"][-1] == 1.0
+    assert load(tmp_path / "weights.pth", "sup_vpr_small").spec.global_dim == 384

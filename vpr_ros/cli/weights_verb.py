@@ -28,6 +28,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     convert = actions.add_parser("convert", help="write a file's weights as safetensors")
     convert.set_defaults(action=_convert)
     convert.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
+    cluster = actions.add_parser("cluster", help="APPSVR: clusters to begin training with")
+    cluster.set_defaults(action=_cluster)
+    cluster.add_argument("--labels", type=Path, metavar="FOLDER", help="labels of pixels, NAME.png")
+    cluster.add_argument("--clusters", type=int, default=64, metavar="K")
+    cluster.add_argument(
+        "--shadows",
+        type=int,
+        default=4,
+        metavar="L",
+        help="of each cluster, with --labels (default: %(default)s)",
+    )
+    whiten = actions.add_parser("whiten", help="APPSVR: fit the whitening of trained weights")
+    whiten.set_defaults(action=_whiten)
+    whiten.add_argument("--size", type=int, default=4096, metavar="N", help="of the descriptor")
+    for each in (cluster, whiten):
+        each.add_argument("file", metavar="FILE", type=Path, help="torchvision's VGG-16, or APPSVR")
+        each.add_argument("--images", type=Path, required=True, metavar="FOLDER")
+        each.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
     for each in (check, convert):
         each.add_argument("file", metavar="FILE", type=Path, help="*.pth, *.pt or *.safetensors")
         each.add_argument("--method", default="", metavar="NAME", help="what it must fit")
@@ -78,6 +96,28 @@ def _convert(args: argparse.Namespace) -> Iterator[str]:
 
     names = convert(args.file, args.output, args.method)
     yield f"{args.output}: {', '.join(names)}, {args.output.stat().st_size / 1e6:.1f} MB"
+
+
+def _cluster(args: argparse.Namespace) -> Iterator[str]:
+    _require_torch()
+    from vpr_ros.models.appsvr import Sizes
+    from vpr_ros.models.weights import write_new
+    from vpr_ros.training.appsvr_start import clustered, pictures_in
+
+    sizes = Sizes(args.clusters, args.shadows if args.labels else 0)
+    pictures = pictures_in(args.images, args.labels)
+    write_new(args.output, clustered(args.file, pictures, sizes), {"method": "appsvr"})
+    yield f"{args.output}: {args.clusters} clusters, {sizes.shadows} shadows each"
+
+
+def _whiten(args: argparse.Namespace) -> Iterator[str]:
+    _require_torch()
+    from vpr_ros.models.weights import write_new
+    from vpr_ros.training.appsvr_start import pictures_in, whitened
+
+    paths = pictures_in(args.images).paths
+    write_new(args.output, whitened(args.file, paths, args.size), {"method": "appsvr"})
+    yield f"{args.output}: descriptors of {args.size} values, by {len(paths)} images"
 
 
 def _require_torch() -> None:

@@ -22,12 +22,22 @@ Shapes: B images, P = h x w patches, D features.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from vpr_ros.models.dinov2 import PATCH, Dinov2
 from vpr_ros.models.sup_vpr_fusion import DEPTHS, Fusion
+
+
+class Description(NamedTuple):
+    """What SUP-VPR says of B images."""
+
+    global_descriptor: Tensor  # [B, D] unit norm
+    tokens: Tensor  # [B, P, D] of the patches, after all blocks
+    grid: tuple[int, int]  # (h, w)
 
 
 class SupVpr(Dinov2):
@@ -41,6 +51,17 @@ class SupVpr(Dinov2):
         """
         super().__init__(size, registers)
         self.fusion = Fusion(self.dim)
+
+    def describe(self, image: Tensor) -> Description:
+        """Describe normalized images [B, 3, H, W].
+
+        Raises:
+            ConfigError: H or W is not a multiple of 14.
+        """
+        depths = [self.depth * number // DEPTHS for number in range(1, DEPTHS + 1)]
+        found = self.levels(image, depths)
+        averages = [patches.float().mean(dim=1) for patches in found.patches]
+        return Description(self.fusion(averages).float(), found.final, found.grid)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Describe normalized images [B, 3, H, W] in the form that all extractors share.
@@ -56,14 +77,12 @@ class SupVpr(Dinov2):
         Raises:
             ConfigError: H or W is not a multiple of 14.
         """
-        depths = [self.depth * number // DEPTHS for number in range(1, DEPTHS + 1)]
-        found = self.levels(image, depths)
-        averages = [patches.float().mean(dim=1) for patches in found.patches]
-        tokens = functional.normalize(found.final.float(), dim=-1)
+        found = self.describe(image)
+        tokens = functional.normalize(found.tokens.float(), dim=-1)
         points = _centers(found.grid, image.device) / max(image.shape[-2:])
         columns = [points.expand(len(image), -1, -1), torch.ones_like(tokens[..., :1]), tokens]
         return {
-            "global_descriptor": self.fusion(averages).float(),
+            "global_descriptor": found.global_descriptor,
             "local_features": torch.cat(columns, dim=-1),
         }
 

@@ -107,27 +107,37 @@ def convert(path: Path, output: Path, name: str = "") -> tuple[str, ...]:
     Raises:
         WeightsError: the file cannot be read or fits no network, or the output cannot be made.
     """
-    if output.suffix != SAFETENSORS:
-        raise WeightsError(f"{output}: name it *{SAFETENSORS}")
-    if output.exists():
-        raise WeightsError(f"{output} exists already: remove it, or choose another name")
+    _check_new(output)
     file = read_weights(path)
     names = tuple(contents(file, name))
-    _write(file, output, {"method": ",".join(names), "source_sha256": file.sha256})
+    about = {"method": ",".join(names), "source_sha256": file.sha256, "source_file": path.name}
+    write_new(output, file.tensors, about)
     return names
 
 
-def _write(file: WeightsFile, output: Path, metadata: dict[str, str]) -> None:
-    """Under another name first: nobody ever reads half of it."""
+def write_new(output: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write weights as safetensors, under another name first: nobody ever reads half of it.
+
+    Raises:
+        WeightsError: something is there already, it is called otherwise, or cannot be written.
+    """
+    _check_new(output)
     unfinished = output.with_name(output.name + ".part")
     # Tensors that share memory, or are slices of more, may not go into such a file.
-    tensors = {key: value.clone().contiguous() for key, value in file.tensors.items()}
+    whole = {key: value.clone().contiguous() for key, value in tensors.items()}
     try:
-        save_file(tensors, unfinished, {"source_file": file.path.name, **metadata})
+        save_file(whole, unfinished, metadata)
         os.replace(unfinished, output)
     except (OSError, RuntimeError, SafetensorError) as error:
         unfinished.unlink(missing_ok=True)
         raise WeightsError(f"{output} cannot be written: {error}") from error
+
+
+def _check_new(output: Path) -> None:
+    if output.suffix != SAFETENSORS:
+        raise WeightsError(f"{output}: name it *{SAFETENSORS}")
+    if output.exists():
+        raise WeightsError(f"{output} exists already: remove it, or choose another name")
 
 
 def _only_fitting(file: WeightsFile) -> str:

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -34,8 +35,13 @@ AnyFeed = Feed | ClassFeed | TripletFeed
 # After the last validation, and after the best one of the stage.
 WEIGHTS, BEST = "weights.pth", "best.pth"
 SCORES = ("reranked", "places", "drives", "views", "top1")  # the first that there is, counts
+_OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": partial(torch.optim.SGD, momentum=0.9),
+}
 _WORST = -1.0
-_WITHOUT_RERANKER = ("classify", "triplets")  # tasks that need none
+_WITHOUT_RERANKER = ("classify", "triplets", "tuples", "info_nce")  # tasks that need none
 _TOLD = 20  # steps from one line of progress to the next
 
 
@@ -150,7 +156,7 @@ class Run:
             if stage.task not in _WITHOUT_RERANKER:
                 raise TrainingError(
                     f"stage {stage.name}: {self._recipe.method} has no reranker, only "
-                    f"{' and '.join(_WITHOUT_RERANKER)} can teach it, not {stage.task}"
+                    f"{', '.join(_WITHOUT_RERANKER)} can teach it, not {stage.task}"
                 )
 
     def _begin(self) -> None:
@@ -204,11 +210,8 @@ class Run:
         learning = self.trainee.learning()
         if not learning:
             raise TrainingError(f"stage {stage.name}: nothing is called {', '.join(teaches)}")
-        optimizer: torch.optim.Optimizer = (
-            torch.optim.AdamW(learning, stage.learning_rate, weight_decay=stage.weight_decay)
-            if stage.optimizer == "adamw"
-            else torch.optim.Adam(learning, stage.learning_rate)
-        )
+        make = _OPTIMIZERS[stage.optimizer]
+        optimizer = make(learning, lr=stage.learning_rate, weight_decay=stage.weight_decay)
         if self._left is not None and self._left.optimizer is not None:
             optimizer.load_state_dict(self._left.optimizer)
         return optimizer

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which negatives a query learns from: partial, full, random and global mining.
+"""Which negatives a query learns from: partial, full, random and global mining, and violators.
 
 R2Former (Zhu et al., CVPR 2023, section 3.4 and supplement C) follows Berton et al., "Deep Visual
 Geo-localization Benchmark", CVPR 2022. A round mines for some thousand queries at once with the
@@ -38,6 +38,7 @@ class Miner:
         negatives: k.
         hardness: ``global`` draws from so many of the table's first.
         table: of ``hardest_negatives``, for ``global``, [Q, 200]; -1 where there are fewer.
+        margin: ``violators``: of the triplets, Euclidean distance.
         remembered: ``full``: the last negatives of each query.
     """
 
@@ -46,6 +47,7 @@ class Miner:
     negatives: int
     hardness: int = 100
     table: Indices | None = None
+    margin: float = 0.1
     remembered: dict[int, list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -84,7 +86,7 @@ class Miner:
     def _wanted(self, queries: Indices, pool: Indices) -> Indices:
         """Database images whose descriptors a round needs."""
         wanted = [self.data.positives[each] for each in queries]
-        if self.mode == "partial":
+        if self.mode in ("partial", "violators"):
             wanted.append(pool)
         if self.mode == "full":
             wanted.append(np.arange(len(self.data.database.names)))
@@ -112,10 +114,44 @@ class Miner:
         candidates = np.setdiff1d(pool, excluded).astype(np.int64)
         similarity = np.array([descriptor @ known[int(each)] for each in candidates])
         hardest = candidates[np.argsort(-similarity, kind="stable")[: self.negatives]]
+        if self.mode == "violators" and len(hardest) == self.negatives:
+            positives = self.data.positives[query]
+            nearest = max(float(descriptor @ known[int(each)]) for each in positives)
+            return self._half_violating(hardest, candidates, similarity, nearest, random)
         if len(hardest) < self.negatives:
             return self._drawn(np.setdiff1d(np.arange(count), excluded), query, random)
         self.remembered[query] = hardest.tolist()
         return [int(each) for each in hardest]
+
+    def _half_violating(
+        self,
+        hardest: Indices,
+        candidates: Indices,
+        similarity: FloatArray,
+        nearest: float,
+        random: np.random.Generator,
+    ) -> list[int]:
+        """APPSVR's tuples: half the hardest of the pool, half drawn from what violates the margin.
+
+        Peng et al., "Attentional Pyramid Pooling of Salient Visual Residuals for Place
+        Recognition", ICCV 2021, supplement, equation 2. Where too few violate it, the next hardest
+        take their places.
+
+        Args:
+            hardest: k candidates, the hardest first.
+            candidates: of the pool, [n].
+            similarity: of the query with each, [n].
+            nearest: similarity of the query with its nearest positive.
+            random: what decides.
+        """
+        half = (self.negatives + 1) // 2
+        kept = hardest[:half]
+        distance, limit = (np.sqrt(np.maximum(2.0 - 2.0 * s, 0.0)) for s in (similarity, nearest))
+        violators = np.setdiff1d(candidates[distance < limit + self.margin], kept)
+        drawn = random.permutation(violators)[: self.negatives - half]
+        others = [each for each in hardest[half:] if each not in drawn]
+        filled = [*kept, *drawn, *others][: self.negatives]
+        return [int(each) for each in filled]
 
     def _drawn(self, candidates: Indices, query: int, random: np.random.Generator) -> list[int]:
         """Some of the candidates; each several times if there are too few."""

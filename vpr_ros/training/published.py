@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""R2Former's three stages as published, on data with known places.
+"""Published losses on data with known places.
 
-Zhu et al., CVPR 2023, section 3.4, and the authors' code (github.com/bytedance/R2Former): the
-global descriptor by triplets (as TransVPR, Wang et al., CVPR 2022, learns, too); then the reranker
-behind a backbone that stays as it is; then both.
+R2Former's three stages: Zhu et al., CVPR 2023, section 3.4, and the authors' code
+(github.com/bytedance/R2Former): the global descriptor by triplets (as TransVPR, Wang et al., CVPR
+2022, learns, too); then the reranker behind a backbone that stays as it is; then both. APPSVR's
+tuples: Peng et al., ICCV 2021, supplement, equation 2. SUP-VPR's InfoNCE: see ``models.sup_vpr``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from vpr_ros.models.hard_negatives import info_nce
 from vpr_ros.training.journal import Figures, figures_of
 from vpr_ros.training.losses import r2former_total, rerank_cross_entropy, triplet_sum
 from vpr_ros.training.recipe import Stage
@@ -36,6 +38,23 @@ def reranking(trainee: Trainee, batch: Triplets, stage: Stage) -> tuple[Tensor, 
 def joint(trainee: Trainee, batch: Triplets, stage: Stage) -> tuple[Tensor, Figures]:
     """Third stage: everything."""
     return _reranked(trainee, batch, stage, with_triplets=True)
+
+
+def tuples(trainee: Trainee, batch: Triplets, stage: Stage) -> tuple[Tensor, Figures]:
+    """APPSVR's: a query's negatives add up, queries are averaged."""
+    count = len(batch.queries)
+    query, positive, *negatives = torch.split(trainee.describe(_together(batch)), count)
+    slots = [triplet_sum(query, positive, each, stage.margin) for each in negatives]
+    loss = torch.stack(slots).sum() / count
+    return loss, figures_of({"tuple": loss})
+
+
+def places(trainee: Trainee, batch: Triplets, stage: Stage) -> tuple[Tensor, Figures]:
+    """SUP-VPR's place stage: InfoNCE among other places of the map."""
+    count = len(batch.queries)
+    query, positive, *negatives = torch.split(trainee.describe(_together(batch)), count)
+    loss = info_nce(query, positive, torch.stack(negatives, dim=1), stage.temperature)
+    return loss, figures_of({"info_nce": loss})
 
 
 def _reranked(

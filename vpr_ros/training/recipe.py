@@ -18,11 +18,11 @@ from vpr_ros.training.labels import LabelRecipe
 from vpr_ros.training.views import ViewRecipe
 
 PHOTO_TASKS = ("contrast", "rerank", "joint", "classify")
-PLACE_TASKS = ("triplets", "triplets_rerank", "triplets_joint")
+PLACE_TASKS = ("triplets", "triplets_rerank", "triplets_joint", "tuples", "info_nce")
 TASKS = (*PHOTO_TASKS, *PLACE_TASKS)
-MINING = ("partial", "full", "random", "global")
-OPTIMIZERS = ("adam", "adamw")
-SCHEDULE_NAMES = ("constant", "cosine", "r2former", "transvpr")
+MINING = ("partial", "full", "random", "global", "violators")
+OPTIMIZERS = ("adam", "adamw", "sgd")
+SCHEDULE_NAMES = ("constant", "cosine", "appsvr", "r2former", "sup_vpr", "transvpr")
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,7 @@ class Stage:
     schedule: str = setting("cosine", "How the rate changes", choices=SCHEDULE_NAMES)
     warmup: int = setting(50, "Steps until the full rate", minimum=0)
     epoch: int = setting(1, "Steps after which schedules by epochs change the rate", minimum=1)
-    weight_decay: float = setting(
-        0.03, "Of AdamW, on everything that learns", minimum=0.0, maximum=1.0
-    )
+    weight_decay: float = setting(0.03, "On everything that learns", minimum=0.0, maximum=1.0)
     clip: float = setting(0.0, "Largest norm of a step's gradient; 0: any", minimum=0.0)
     precision: str = setting("fp32", "Of the arithmetic", choices=("fp32", "bf16"))
     temperature: float = setting(0.07, "Similarities are divided by it", minimum=1e-3, maximum=1.0)
@@ -56,6 +54,9 @@ class Stage:
     )
     neighbor_reach: float = setting(1.0, "Farthest neighbor, frames", minimum=0.0)
     related_reach: float = setting(8.0, "Frames so close are never negatives", minimum=0.0)
+    augment: bool = setting(
+        False, "Whether places of data sets are shown in another light, as photos are"
+    )
     hardness: int = setting(8, "Negatives are drawn from so many of the hardest", minimum=1)
     mining: str = setting("partial", "How negatives of triplets are found", choices=MINING)
     negatives: int = setting(1, "Of each query of triplets", minimum=1, maximum=1000)

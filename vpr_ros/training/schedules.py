@@ -41,10 +41,24 @@ def transvpr(done: float, total: float, warmup: float) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * (epoch - warmup) / (total - warmup)))
 
 
+def appsvr(done: float, total: float, warmup: float) -> float:
+    """Halved after every five epochs, as NetVLAD's is."""
+    del total, warmup
+    return float(0.5 ** (math.floor(done) // 5))
+
+
+def sup_vpr(done: float, total: float, warmup: float) -> float:
+    """SUP-VPR's: a twentieth less after every epoch, which is 500 steps there."""
+    del total, warmup
+    return float(0.95 ** math.floor(done))
+
+
 SCHEDULES: dict[str, Schedule] = {
+    "appsvr": appsvr,
     "constant": constant,
     "cosine": cosine,
     "r2former": r2former,
+    "sup_vpr": sup_vpr,
     "transvpr": transvpr,
 }
 

@@ -40,7 +40,9 @@ def start(trainee: Trainee, path: Path) -> str:
         backbone.load_state_dict(_from_imagenet(backbone.state_dict(), file))
         return f"begins with the backbone of {path}"
     network = network_of(trainee.spec.method)
-    _fill(trainee.extractor, fitting(file, trainee.spec.method))
+    tensors = fitting(file, trainee.spec.method)
+    trainee.fit(tensors)
+    _fill(trainee.extractor, tensors)
     prefix = network_of(network.reranker).prefix if network.reranker else ""
     if not prefix or not any(key.startswith(prefix) for key in file.tensors):
         return f"begins with {path}" + (", its reranker with random weights" if prefix else "")

@@ -63,6 +63,8 @@ def task_of(name: str) -> Task:
         "triplets": Task(published.retrieval),
         "triplets_rerank": Task(published.reranking, _RERANKING),
         "triplets_joint": Task(published.joint),
+        "tuples": Task(published.tuples),
+        "info_nce": Task(published.places),
     }
     if name not in tasks:
         raise ConfigError(f"task {name!r} is unknown; known: {', '.join(tasks)}")

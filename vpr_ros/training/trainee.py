@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -108,8 +108,17 @@ class Trainee(nn.Module):
             self.classifier.load_state_dict(own)
         self.load_weights({k: v for k, v in tensors.items() if not k.startswith(_CLASSIFIER)})
 
+    def fit(self, tensors: Mapping[str, Tensor]) -> None:
+        """Get the sizes that an extractor's weights have, where they may differ: APPSVR's."""
+        network = network_of(self.spec.method)
+        measured = network.measured(self.spec, tensors)
+        if measured != self.spec:
+            self.spec = measured
+            self.extractor = network.make(measured.settings).to(self.device)
+
     def load_weights(self, tensors: dict[str, Tensor]) -> None:
         """The reverse of ``weights``; the tensors must fit."""
+        self.fit(tensors)
         own = set(self.extractor.state_dict())
         start = len(self._prefix)
         self.extractor.load_state_dict({k: v for k, v in tensors.items() if k in own})

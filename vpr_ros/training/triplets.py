@@ -15,6 +15,7 @@ from torch import Tensor
 from vpr_ros.datatypes import FloatArray
 from vpr_ros.evaluation.retrieval_set import ImageSource, Indices
 from vpr_ros.extractor import prepared
+from vpr_ros.training.appearance import changed
 from vpr_ros.training.labels import LabeledSet
 from vpr_ros.training.mining import Miner, hardest_negatives
 from vpr_ros.training.recipe import Stage
@@ -65,8 +66,9 @@ class TripletFeed:
         if number != self._round:
             self._begin_round(number)
         rows = self._rows[place * self._stage.batch :][: self._stage.batch]
-        images = [self._images(self._data.queries, rows[:, 0])]
-        images += [self._images(self._data.database, column) for column in rows[:, 1:].T]
+        random = np.random.default_rng([self._seed, 3, step])
+        images = [self._images(self._data.queries, rows[:, 0], random)]
+        images += [self._images(self._data.database, column, random) for column in rows[:, 1:].T]
         return Triplets(images[0], images[1], torch.stack(images[2:]))
 
     def state(self) -> dict[str, Any]:
@@ -106,12 +108,15 @@ class TripletFeed:
 
     def _made(self, table: Indices | None) -> Miner:
         stage = self._stage
-        return Miner(self._data, stage.mining, stage.negatives, stage.hardness, table)
+        return Miner(self._data, stage.mining, stage.negatives, stage.hardness, table, stage.margin)
 
-    def _images(self, source: ImageSource, indices: Indices) -> Tensor:
+    def _images(self, source: ImageSource, indices: Indices, random: np.random.Generator) -> Tensor:
         # As R2Former's training images: averaged while they shrink, unlike those it is tested on.
-        images = [prepared(source.read(int(each)), self._spec, antialias=True) for each in indices]
-        return torch.from_numpy(np.concatenate(images))
+        images = [source.read(int(each)) for each in indices]
+        if self._stage.augment:
+            images = [changed(each, self._stage.appearance, random) for each in images]
+        values = [prepared(each, self._spec, antialias=True) for each in images]
+        return torch.from_numpy(np.concatenate(values))
 
 
 def describe_images(
