@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from vpr_ros.hog_sift import HogSiftExtractor
 from vpr_ros.map_builder import MapBuilder
 from vpr_ros.models import network_of
 from vpr_ros.models.shipped import shipped_file
-from vpr_ros.place_map import MapSet, PlaceMap, maps_in
+from vpr_ros.place_map import MapSet, MapStage, PlaceMap, maps_in
 from vpr_ros.recognizer import PlaceRecognizer
 from vpr_ros.rerankers.base import Reranker
 from vpr_ros.rerankers.homography import HomographyReranker, PatchGrid
@@ -63,8 +64,21 @@ class Pipeline:
         """
         with ExitStack() as opened:
             maps = [opened.enter_context(self.open_map(each)) for each in maps_in(path)]
+            joined = self.joined(maps[0], maps[1:])
             opened.pop_all()
-        return MapSet(maps[0], maps[1:]) if len(maps) > 1 else maps[0]
+        return joined
+
+    def joined(self, main: PlaceMap, others: Sequence[PlaceMap]) -> PlaceMap | MapSet:
+        """Several maps as one; a map alone stays what it is.
+
+        Raises:
+            MapError: the file that tells maps apart cannot be used.
+        """
+        if not others:
+            return main
+        path, fingerprint = self.config.map_stage, self.extractor.spec.fingerprint
+        stage = MapStage.read(Path(path).expanduser(), fingerprint) if path else None
+        return MapSet(main, others, stage)
 
     def continue_map(self, path: Path) -> PlaceMap:
         """A map to append to, made if it does not exist yet.

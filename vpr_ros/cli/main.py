@@ -14,6 +14,7 @@ from vpr_ros.cli import (
     inspect_verb,
     localize_verb,
     map_verb,
+    train_maps_verb,
     train_verb,
     weights_verb,
 )
@@ -28,6 +29,7 @@ VERBS = {
     "weights": weights_verb,
     "export": export_verb,
     "train": train_verb,
+    "train-maps": train_maps_verb,
 }
 
 EXIT_ERROR = 2

@@ -37,6 +37,10 @@ class PipelineConfig:
     transvpr: TransVprConfig = field(default_factory=TransVprConfig)
     keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
     homography: HomographyConfig = field(default_factory=HomographyConfig)
+    map_stage: str = setting(
+        "",
+        "File of 'vpr train-maps' that tells several maps apart; empty: their looks do, untrained",
+    )
     decision: DecisionConfig = field(default_factory=DecisionConfig)
     sequence: SequenceConfig = field(default_factory=SequenceConfig)
     loops: LoopConfig = field(default_factory=LoopConfig)

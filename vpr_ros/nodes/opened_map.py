@@ -45,7 +45,7 @@ class OpenedMap:
             more = [opened.enter_context(pipeline.open_map(each)) for each in known.values()]
             self.place_map = pipeline.continue_map(path) if learns else pipeline.open_map(path)
             opened.callback(self.place_map.close)
-            self.searched = MapSet(self.place_map, more) if more else self.place_map
+            self.searched = pipeline.joined(self.place_map, more)
             self._record = pipeline.calibrator.of(self.searched)
             self.recognizer = pipeline.recognizer(self.searched, self._record)
             self._builder: MapBuilder | None = None

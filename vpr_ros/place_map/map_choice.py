@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpr_ros.datatypes import FloatArray
+from vpr_ros.place_map.map_stage import MapStage
 from vpr_ros.place_map.prototypes import Prototypes
 
 Found = TypeVar("Found")
@@ -58,7 +59,12 @@ class Searched(Generic[Found]):
 class MapChoice:
     """Tells maps apart by their prototypes."""
 
-    def __init__(self, maps: Sequence[Prototypes], temperature: float = _TEMPERATURE) -> None:
+    def __init__(
+        self,
+        maps: Sequence[Prototypes],
+        temperature: float = _TEMPERATURE,
+        stage: MapStage | None = None,
+    ) -> None:
         """Compare the maps with each other.
 
         Likeness means another thing for each method of description, so it is measured in steps
@@ -67,7 +73,9 @@ class MapChoice:
         Args:
             maps: the prototypes of each, of one method.
             temperature: of the posterior, in such steps; less makes it surer of itself.
+            stage: SUP-VPR's, trained, which then says what the likeness would.
         """
+        self._stage = stage
         self.maps = tuple(maps)
         self.foreign = _foreign(maps)
         own = [float(np.mean(np.cos(each.radii))) for each in maps if len(each)]
@@ -98,14 +106,27 @@ class MapChoice:
         weights = np.ones(len(self.maps)) if prior is None else np.asarray(prior, np.float64)
         total = float(weights.sum())
         weights = weights * ((1.0 - prior_none) / total) if total > 0.0 else weights
+        shares = self._shares(descriptor, np.array([*weights, prior_none]))
+        bounds = np.array([each.bound(descriptor) for each in self.maps], np.float32)
+        return MapBelief(shares[:-1], float(shares[-1]), bounds)
+
+    def _shares(self, descriptor: FloatArray, prior: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The posterior of each map and, last, of none, [M + 1]."""
+        if self._stage is not None:
+            centers = np.concatenate([each.centers for each in self.maps])
+            return self._stage.posterior(descriptor, centers, _owners(self.maps), prior)
         best = [each.likeness(descriptor) for each in self.maps]
         likeness = np.array([*best, self.foreign])
         with np.errstate(divide="ignore"):
-            logits = np.log([*weights, prior_none]) + likeness / self._scale
+            logits = np.log(prior) + likeness / self._scale
         shares = np.exp(logits - logits.max())
-        shares /= shares.sum()
-        bounds = np.array([each.bound(descriptor) for each in self.maps], np.float32)
-        return MapBelief(shares[:-1], float(shares[-1]), bounds)
+        return np.asarray(shares / shares.sum())
+
+
+def _owners(maps: Sequence[Prototypes]) -> NDArray[np.bool_]:
+    """Whether a prototype is of a map, [M, S]."""
+    sizes = [len(each) for each in maps]
+    return np.repeat(np.eye(len(maps), dtype=np.bool_), sizes, axis=1)
 
 
 def search_in_order(

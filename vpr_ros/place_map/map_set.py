@@ -19,6 +19,7 @@ from vpr_ros.datatypes import (
 )
 from vpr_ros.errors import MapError
 from vpr_ros.place_map.map_choice import MapChoice, search_in_order
+from vpr_ros.place_map.map_stage import MapStage
 from vpr_ros.place_map.place_map import PlaceMap
 
 _SPAN = 1 << 40  # ids of one map; the ids of the map that may grow stay what they are
@@ -45,8 +46,17 @@ class MapSet:
     Sessions of the other maps are named ``FILE/SESSION``: two drives called alike are two drives.
     """
 
-    def __init__(self, main: PlaceMap, others: Sequence[PlaceMap]) -> None:
-        """Join maps; whoever opened them closes them."""
+    def __init__(
+        self, main: PlaceMap, others: Sequence[PlaceMap], stage: MapStage | None = None
+    ) -> None:
+        """Join maps; whoever opened them closes them.
+
+        Args:
+            main: the map that may grow.
+            others: the others.
+            stage: SUP-VPR's map stage, trained; None: likeness decides which map is likely.
+        """
+        self._stage = stage
         self._main = main
         self._maps = {0: main, **{number + 1: each for number, each in enumerate(others)}}
         self._choice: MapChoice | None = None
@@ -89,7 +99,7 @@ class MapSet:
         """What tells the maps apart, also after one has grown."""
         prototypes = [each.prototypes() for each in self._maps.values()]
         if self._choice is None:
-            self._choice = MapChoice(prototypes)
+            self._choice = MapChoice(prototypes, stage=self._stage)
         elif prototypes[0] is not self._choice.maps[0]:
             self._choice = self._choice.grown(prototypes)
         return self._choice

@@ -277,6 +277,14 @@ class PlaceMap:
             self._store.keep_calibration(record)
         self.commit()
 
+    def descriptors(self) -> FloatArray:
+        """Return the global descriptors in the order of ``records``, float32 [K, D].
+
+        Raises:
+            MapError: The map was opened only to look.
+        """
+        return self._catalog.index.descriptors(0)
+
     def prototypes(self) -> Prototypes:
         """Return what the map is known by among several: what it kept, and what is new since.
 
