@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -21,10 +20,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vpr_ros.datatypes import ImageArray, ModelSpec
+from vpr_ros.datatypes import ImageArray
 from vpr_ros.errors import TrainingError
 from vpr_ros.extractor import prepared
-from vpr_ros.training.feed import as_input, in_order
+from vpr_ros.training.appearance import Random
+from vpr_ros.training.feed import PhotoFeed, as_input
 from vpr_ros.training.journal import Figures, figures_of
 from vpr_ros.training.photos import Photos
 from vpr_ros.training.recipe import Stage
@@ -56,13 +56,9 @@ def class_names(photos: Photos) -> list[str]:
 
 
 @dataclass(frozen=True)
-class ClassFeed:
+class ClassFeed(PhotoFeed):
     """Makes the batches of one stage from its step's number alone."""
 
-    photos: Photos
-    stage: Stage
-    spec: ModelSpec  # of the network: how images are normalized
-    seed: int
     names: Sequence[str]
 
     def batch(self, step: int) -> ClassBatch:
@@ -71,21 +67,10 @@ class ClassFeed:
         Raises:
             ImageError: a photo is missing or damaged.
         """
-        indices = in_order(len(self.photos), self.stage.batch, step, self.seed)
-        rows = range(len(indices))
-        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-            images = list(threads.map(lambda row: self._image(indices[row], step, row), rows))
+        indices, images = self.samples(step, self._image)
         return ClassBatch(as_input(images, self.spec), _numbers(self.photos, indices, self.names))
 
-    def state(self) -> dict[str, Any]:
-        """For a checkpoint: nothing, as nothing is remembered."""
-        return {}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """The reverse of ``state``."""
-
-    def _image(self, index: int, step: int, row: int) -> ImageArray:
-        random = np.random.default_rng([self.seed, 1, step, row])
+    def _image(self, index: int, random: Random) -> ImageArray:
         photo = _cropped(self.photos.read(index), random)
         if random.random() < self.stage.views.flip:
             photo = np.ascontiguousarray(photo[:, ::-1])

@@ -7,19 +7,22 @@ seen.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vpr_ros.datatypes import ImageArray, ModelSpec
-from vpr_ros.training.appearance import changed
+from vpr_ros.training.appearance import Random, changed
 from vpr_ros.training.photos import Photos
 from vpr_ros.training.recipe import Stage
 from vpr_ros.training.views import pair_of_views, second_T_first, single_view
+
+Made = TypeVar("Made")
 
 
 class Batch(NamedTuple):
@@ -38,13 +41,36 @@ class _Sample(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Feed:
-    """Makes the batches of one stage."""
+class PhotoFeed:
+    """What the feeds of photos have in common."""
 
     photos: Photos
     stage: Stage
     spec: ModelSpec  # of the network: how images are normalized
     seed: int
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint: nothing, as nothing is remembered."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The reverse of ``state``."""
+
+    def samples(
+        self, step: int, make: Callable[[int, Random], Made]
+    ) -> tuple[list[int], list[Made]]:
+        """The photos of a step, and what is made of each by its own random numbers."""
+        indices = in_order(len(self.photos), self.stage.batch, step, self.seed)
+
+        def made(row: int) -> Made:
+            return make(indices[row], np.random.default_rng([self.seed, 1, step, row]))
+
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            return indices, list(threads.map(made, range(len(indices))))
+
+
+class Feed(PhotoFeed):
+    """Makes the batches of one stage: two views of each photo."""
 
     def batch(self, step: int) -> Batch:
         """The batch of a step, counted from 0 within the stage.
@@ -52,10 +78,7 @@ class Feed:
         Raises:
             ImageError: a photo is missing or damaged.
         """
-        indices = in_order(len(self.photos), self.stage.batch, step, self.seed)
-        rows = range(len(indices))
-        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-            samples = list(threads.map(lambda row: self._sample(indices[row], step, row), rows))
+        indices, samples = self.samples(step, self._sample)
         first, second, matrices = zip(*samples, strict=True)
         related = self.photos.related(indices, self.stage.related_reach)
         return Batch(
@@ -65,15 +88,7 @@ class Feed:
             torch.from_numpy(related),
         )
 
-    def state(self) -> dict[str, Any]:
-        """For a checkpoint: nothing, as nothing is remembered."""
-        return {}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """The reverse of ``state``."""
-
-    def _sample(self, index: int, step: int, row: int) -> _Sample:
-        random = np.random.default_rng([self.seed, 1, step, row])
+    def _sample(self, index: int, random: Random) -> _Sample:
         stage, size = self.stage, (self.stage.width, self.stage.height)
         neighbors = self.photos.near(index, stage.neighbor_reach)
         photo = self.photos.read(index)
