@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Photos of simulated towns to train with: every street by day and at dusk.
+
+    python tools/render_photos.py FOLDER
+
+Both laps of a town follow one path, the second one beside the first. Names end in the number of the
+place and the time of day, so that ``drives: {render/*: 1}`` of a recipe knows which photos show one
+place. The towns are other ones than that of the demo and of the tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vpr_ros.evaluation.simulation.laps import DriveConfig, Film, map_lap, query_lap
+from vpr_ros.evaluation.simulation.street import build_town
+
+_FIRST_SEED = 1000
+_RATE_HZ = 2.0  # at 5.5 m/s: photos 2.75 m apart
+_SIZE = (288, 192)
+
+
+def main() -> None:
+    """Render what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--towns", type=int, default=6)
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for number in range(options.towns):
+        count = render(options.folder, _FIRST_SEED + number)
+        sys.stdout.write(f"town {number + 1} of {options.towns}: {count} photos\n")
+
+
+def render(folder: Path, seed: int) -> int:
+    """Two laps of a town; how many photos there are."""
+    random = np.random.default_rng(seed)
+    width, height = _SIZE
+    config = DriveConfig(
+        rate_hz=_RATE_HZ,
+        image_width=width,
+        image_height=height,
+        field_of_view=float(random.uniform(1.1, 1.6)),
+        camera_height=float(random.uniform(1.0, 2.0)),
+        beside=float(random.uniform(0.2, 1.2)),
+        seed=seed,
+    )
+    town, first = build_town(config.plan, seed), map_lap(config)
+    laps = {"day": first, "dusk": replace(query_lap(config), corners=first.corners)}
+    count = 0
+    for name, lap in laps.items():
+        for place, image in enumerate(Film(config, town, lap).frames()):
+            path = folder / f"town{seed}_{place:04}_{name}.jpg"
+            cv2.imwrite(str(path), image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+            count += 1
+    return count
+
+
+if __name__ == "__main__":
+    main()
