@@ -4,13 +4,13 @@
 RTAB-Map's parameters (with a build that has Python support)::
 
     PyDescriptor/Path              <share of vpr_ros>/scripts/rtabmap_descriptor.py
-    PyDescriptor/Dim               3780 for hog_sift, 256 for r2former and transvpr
+    PyDescriptor/Dim               256 for r2former_tiny, r2former and transvpr
     Mem/GlobalDescriptorStrategy   1
     Kp/TfIdfLikelihoodUsed         false
     Mem/RehearsalSimilarity        1
 
 What describes the images is set in the environment that RTAB-Map is started in, in the words of
-``vpr --set`` separated by spaces; without it, hog_sift does::
+``vpr --set`` separated by spaces; without it, r2former_tiny does::
 
     VPR_ROS_SETTINGS="method=r2former network.weights=/maps/r2former.pth network.device=cuda"
 

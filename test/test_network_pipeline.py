@@ -17,7 +17,7 @@ S = 10**9
 def configured(**settings):
     """A configuration from settings whose dots are written as two underscores."""
     values = {name.replace("__", "."): value for name, value in settings.items()}
-    return with_settings(PipelineConfig(), {**SMALL, **values})
+    return with_settings(PipelineConfig(method="hog_sift"), {**SMALL, **values})
 
 
 @pytest.fixture(scope="module", params=["transvpr", "r2former", "appsvr"])

@@ -30,8 +30,8 @@ def learn(line, path, images, session=""):
 
 def test_what_was_learned_is_recognized_by_another_run(scene, tmp_path):
     path = tmp_path / "route.vprmap"
-    learn(pipeline.build(PipelineConfig()), path, [scene(n) for n in range(4)])
-    later = pipeline.build(PipelineConfig())
+    learn(pipeline.build(PipelineConfig(method="hog_sift")), path, [scene(n) for n in range(4)])
+    later = pipeline.build(PipelineConfig(method="hog_sift"))
     with later.open_map(path) as place_map:
         answer = later.recognizer(place_map).recognize(scene(2), 0)
     assert answer.verdict is Verdict.ACCEPTED
@@ -39,7 +39,7 @@ def test_what_was_learned_is_recognized_by_another_run(scene, tmp_path):
 
 
 def test_each_drive_is_a_session_of_its_own(scene, tmp_path):
-    line, path = pipeline.build(PipelineConfig()), tmp_path / "route.vprmap"
+    line, path = pipeline.build(PipelineConfig(method="hog_sift")), tmp_path / "route.vprmap"
     for session in ("", "evening", "evening", ""):
         learn(line, path, [scene(1)], session)
     with line.open_map(path) as place_map:
@@ -50,7 +50,7 @@ def test_each_drive_is_a_session_of_its_own(scene, tmp_path):
 
 def test_a_map_of_another_model_is_refused_by_name(scene, tmp_path):
     path = tmp_path / "route.vprmap"
-    learn(pipeline.build(PipelineConfig()), path, [scene(1)])
+    learn(pipeline.build(PipelineConfig(method="hog_sift")), path, [scene(1)])
     other = pipeline.build(PipelineConfig(hog_sift=HogSiftConfig(max_side=320)))
     for use in (other.open_map, other.continue_map):
         with pytest.raises(MapError, match=r"route\.vprmap.*hog_sift"):
@@ -59,9 +59,11 @@ def test_a_map_of_another_model_is_refused_by_name(scene, tmp_path):
 
 def test_settings_that_leave_the_descriptors_alone_leave_the_map_usable(scene, tmp_path):
     path = tmp_path / "route.vprmap"
-    learn(pipeline.build(PipelineConfig()), path, [scene(1)])
+    learn(pipeline.build(PipelineConfig(method="hog_sift")), path, [scene(1)])
     other = PipelineConfig(
-        decision=DecisionConfig(candidates=1), keyframes=KeyframeConfig(distance=9.0)
+        method="hog_sift",
+        decision=DecisionConfig(candidates=1),
+        keyframes=KeyframeConfig(distance=9.0),
     )
     with pipeline.build(other).open_map(path) as place_map:
         assert len(place_map) == 1
@@ -69,7 +71,7 @@ def test_settings_that_leave_the_descriptors_alone_leave_the_map_usable(scene, t
 
 def test_a_map_that_is_not_there_is_refused_by_name(tmp_path):
     with pytest.raises(MapError, match=r"nowhere\.vprmap"):
-        pipeline.build(PipelineConfig()).open_map(tmp_path / "nowhere.vprmap")
+        pipeline.build(PipelineConfig(method="hog_sift")).open_map(tmp_path / "nowhere.vprmap")
 
 
 @pytest.mark.parametrize("codec", ["float16", "float32"])
@@ -80,14 +82,14 @@ def test_a_new_map_keeps_its_features_in_the_codec_of_the_configuration(tmp_path
 
 
 def test_a_nodes_configuration_is_one_of_the_pipeline(scene):
-    line = pipeline.build(MapperConfig(hog_sift=HogSiftConfig(max_keypoints=20)))
+    line = pipeline.build(MapperConfig(method="hog_sift", hog_sift=HogSiftConfig(max_keypoints=20)))
     assert len(line.extractor.extract(scene(1)).local) == 20
     assert "OpenCV" in line.extractor.description
 
 
 def test_the_map_tells_what_scores_are_worth(tmp_path):
     """With the real extractor and reranker, from the images to the needed score."""
-    line = pipeline.build(PipelineConfig())
+    line = pipeline.build(PipelineConfig(method="hog_sift"))
     random = np.random.default_rng(0)
     wall = cv2.resize(random.integers(0, 255, (30, 600, 3), np.uint8), (4800, 240))
     path = tmp_path / "wall.vprmap"

@@ -216,7 +216,7 @@ def test_same_place(left, right, same):
 
 @pytest.fixture(scope="module")
 def line():
-    return pipeline.build(PipelineConfig())
+    return pipeline.build(PipelineConfig(method="hog_sift"))
 
 
 def settle(line, path, scenes):
@@ -264,7 +264,7 @@ def test_a_black_image_is_unknown(line, town):
 
 
 def test_candidates_come_best_first_and_no_more_than_asked_for(line, town, scene):
-    few = pipeline.build(PipelineConfig(decision=DecisionConfig(candidates=3)))
+    few = pipeline.build(PipelineConfig(method="hog_sift", decision=DecisionConfig(candidates=3)))
     answer = few.recognizer(town).recognize(scene(3), 0)
     scores = [candidate.rerank.score for candidate in answer.candidates]
     assert len(scores) == 3
@@ -309,7 +309,7 @@ def test_one_image_has_one_answer(line, town, scene):
 def tracked(line, place_map, **settings):
     """A recognizer that takes the images before into account."""
     values = {"sequence.mode": "filter", **settings}
-    config = with_settings(PipelineConfig(), values)
+    config = with_settings(PipelineConfig(method="hog_sift"), values)
     return replace(line, config=config).recognizer(place_map)
 
 

@@ -13,14 +13,14 @@ from vpr_ros import pipeline
 from vpr_ros.config import PipelineConfig
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "rtabmap_descriptor.py"
-DIM = 3780
+DIM = 256
 
 AS_RTABMAP = """
 import sys
 del sys.argv
 sys.path.append({folder!r})
 hook = __import__({name!r})
-assert hook.init(3780) is None
+assert hook.init(256) is None
 import numpy as np
 print(hook.extract(np.zeros((48, 64, 3), np.int8)).shape)
 assert not any(name in sys.modules for name in ("rclpy", "torch"))
@@ -72,7 +72,7 @@ def test_gray_images_have_one_channel(hook, scene):
 
 
 @pytest.mark.parametrize(("dim", "settings", "why"), [
-    (4096, "", "PyDescriptor/Dim is 4096: set it to 3780 for hog_sift"),
+    (4096, "", "PyDescriptor/Dim is 4096: set it to 256 for r2former_tiny"),
     (DIM, "method=netvlad", "method = 'netvlad': choose one of"),
     (DIM, "method", "write NAME=VALUE"),
     (256, "method=transvpr network.weights=/none.pth", "/none.pth"),
@@ -91,8 +91,8 @@ def test_what_cannot_work_fails_in_extract_and_not_in_init(
 
 def test_settings_reach_the_method(hook, scene, monkeypatch):
     monkeypatch.setenv("VPR_ROS_SETTINGS", "method=hog_sift hog_sift.max_side=64")
-    hook.init(DIM)
-    assert hook.extract(as_rtabmap_gives(scene(2))).shape == (1, DIM)
+    hook.init(3780)
+    assert hook.extract(as_rtabmap_gives(scene(2))).shape == (1, 3780)
 
 
 def test_one_bad_image_leaves_a_descriptor_that_says_nothing(hook, capsys):
@@ -107,4 +107,4 @@ def test_a_python_of_its_own_as_rtabmap_embeds_it():
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.stdout == "(1, 3780)\n", done.stderr
+    assert done.stdout == "(1, 256)\n", done.stderr

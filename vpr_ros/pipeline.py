@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -222,7 +223,8 @@ class _Networks:
         self.cores = network.threads or len(os.sched_getaffinity(0))
         self._config = config
         options = _options(network, self.cores, hooks)
-        choice = choose(weights, options)
+        # Who did not name a file need not hear how the package's own is run.
+        choice = choose(weights, options, logging.INFO if network.weights else logging.DEBUG)
         self._path = choice.path
         self._options = replace(options, runtime=choice.runtime)
 

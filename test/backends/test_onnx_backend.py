@@ -82,7 +82,7 @@ def reference(request, generated_weights, scene, tmp_path_factory):
 def answers(method, weights, settings, scene, path):
     """To two images of a map of three, and to one of elsewhere."""
     settings = {**settings, "method": method, "network.weights": str(weights)}
-    line = pipeline.build(with_settings(PipelineConfig(), settings))
+    line = pipeline.build(with_settings(PipelineConfig(method="hog_sift"), settings))
     with line.continue_map(path) as place_map:
         place_map.begin_session("monday")
         for seed in range(3):
@@ -114,7 +114,7 @@ def test_settings_of_the_configuration_reach_the_extractor(exported, scene):
     counts = []
     for score in (0.02, 0.5):
         changed = {**settings, "transvpr.min_score": score}
-        line = pipeline.build(with_settings(PipelineConfig(), changed))
+        line = pipeline.build(with_settings(PipelineConfig(method="hog_sift"), changed))
         assert line.extractor.spec.settings["min_score"] == score
         counts.append(len(line.extractor.extract(scene(1)).local))
     assert counts[0] > counts[1]
@@ -132,13 +132,15 @@ def test_settings_of_the_configuration_reach_the_extractor(exported, scene):
 def test_other_wishes_of_a_configuration_are_refused(settings, said, exported):
     asked = {"method": "transvpr", "network.weights": str(exported("transvpr")), **settings}
     with pytest.raises(ConfigError, match=said):
-        pipeline.build(with_settings(PipelineConfig(), asked))
+        pipeline.build(with_settings(PipelineConfig(method="hog_sift"), asked))
 
 
 def test_without_the_reranker_beside_it(exported, tmp_path):
     alone = tmp_path / "r2former.onnx"
     alone.write_bytes(exported("r2former").read_bytes())
-    config = with_settings(PipelineConfig(), {"method": "r2former", "network.weights": str(alone)})
+    config = with_settings(
+        PipelineConfig(method="hog_sift"), {"method": "r2former", "network.weights": str(alone)}
+    )
     with pytest.raises(WeightsError, match=r"r2former\.reranker\.onnx: No such file.*vpr export"):
         pipeline.build(config)
 

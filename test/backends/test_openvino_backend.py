@@ -54,7 +54,7 @@ def test_in_the_pipeline(exported, scene):
         "network.weights": str(exported("r2former")),
         "network.runtime": "openvino",
     }
-    line = pipeline.build(with_settings(PipelineConfig(), settings))
+    line = pipeline.build(with_settings(PipelineConfig(method="hog_sift"), settings))
     features = [line.extractor.extract(scene(number)) for number in (1, 2)]
     assert len(line.reranker.score(features[0], features)) == 2
 

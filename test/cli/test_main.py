@@ -16,6 +16,7 @@ from vpr_ros.place_map import PlaceMap
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "vpr_ros")
+HOG = ("--method", "hog_sift")
 
 
 def start(*argv, **kwargs):
@@ -88,7 +89,7 @@ def test_as_a_module(street_map):
 
 
 def test_closed_pipe(drives, street_map):
-    with start("localize", drives / "query", "--map", street_map, "--json", "-") as process:
+    with start("localize", drives / "query", "--map", street_map, "--json", "-", *HOG) as process:
         process.stdout.readline()
         process.stdout.close()
         err = process.stderr.read()
@@ -104,7 +105,7 @@ def test_interrupt_between_frames(drives, tmp_path):
         os.link(drives / "map" / f"{index}.png", folder / f"{index}.png")
     os.mkfifo(folder / "3.png")
     os.link(drives / "map" / "4.png", folder / "4.png")
-    with start("map", folder, "-o", path, "--set", "keyframes.view_change=0") as process:
+    with start("map", folder, "-o", path, "--set", "keyframes.view_change=0", *HOG) as process:
         with (folder / "3.png").open("wb") as pipe:  # opens when the program reads it
             process.send_signal(signal.SIGINT)
             time.sleep(0.2)

@@ -9,7 +9,7 @@ from vpr_ros.errors import ConfigError
 
 def test_variants_differ_from_the_common_settings():
     base, more, other = variants_of(
-        ["hog_sift.max_side=320"],
+        ["method=hog_sift", "hog_sift.max_side=320"],
         ["more: candidates=50", "other:decision.candidates=20 max_side=640"],
     )
     assert (base.name, more.name, other.name) == ("hog_sift", "more", "other")
@@ -29,7 +29,7 @@ def test_variants_differ_from_the_common_settings():
         ("name: threads=1", "may be network.threads or homography.threads: write the whole name"),
         ("name: candidates", "write NAME=VALUE"),
         ("name: candidates='50", "No closing quotation"),
-        ("hog_sift: candidates=50", "used twice"),
+        ("r2former_tiny: candidates=50", "used twice"),
     ],
 )
 def test_refusals(argument, said):

@@ -66,6 +66,13 @@ def test_check_names_a_published_file(weights, path, monkeypatch):
     assert weights("check", path)[2] == "published  by the authors as TransVPR_Pitts30k.pth"
 
 
+def test_convert_to_half_the_size(weights, path, tmp_path):
+    output = tmp_path / "half.safetensors"
+    said = weights("convert", path, "-o", output, "--half")
+    assert said == [f"{output}: transvpr, 10.8 MB"]
+    assert "fits       transvpr" in weights("check", output)[4]
+
+
 def test_convert(weights, path, tmp_path):
     output = tmp_path / "b.safetensors"
     assert weights("convert", path, "-o", output) == [f"{output}: transvpr, 21.6 MB"]

@@ -12,7 +12,7 @@ from vpr_ros.evaluation.runner import Task, Variant, hidden_by_all, run_all
 from vpr_ros.evaluation.scoring import RERANKED, RETRIEVAL, judge
 from vpr_ros.pipeline import build
 
-BASE = Variant("base", with_settings(PipelineConfig(), {"decision.candidates": 5}))
+BASE = Variant("base", with_settings(PipelineConfig(method="hog_sift"), {"decision.candidates": 5}))
 
 
 def more(count):

@@ -13,7 +13,7 @@ from vpr_ros.evaluation.scoring import RERANKED, judge
 from vpr_ros.evaluation.studies import run_study
 
 COUNTS = (1, 3)
-BASE = Variant("base", with_settings(PipelineConfig(), {"decision.candidates": 4}))
+BASE = Variant("base", with_settings(PipelineConfig(method="hog_sift"), {"decision.candidates": 4}))
 
 
 def alone(task, base, **settings):
@@ -64,7 +64,7 @@ def transvpr(generated_weights):
         "network.height": 64,
         "decision.candidates": 3,
     }
-    return Variant("transvpr", with_settings(PipelineConfig(), values))
+    return Variant("transvpr", with_settings(PipelineConfig(method="hog_sift"), values))
 
 
 def test_thresholds_are_applied_to_what_is_kept(tmp_path, monkeypatch, transvpr):

@@ -17,7 +17,7 @@ from vpr_ros.evaluation.scoring import RERANKED, judge
 from vpr_ros.evaluation.verdicts import Drive, answer_drive
 from vpr_ros.pipeline import build
 
-CONFIG = PipelineConfig()
+CONFIG = PipelineConfig(method="hog_sift")
 OPTIONS = BagOptions(max_distance=5.0, max_angle=math.radians(45.0))
 
 

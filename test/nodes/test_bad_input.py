@@ -52,7 +52,7 @@ def stamps():
 def map_path(tmp_path_factory):
     """A map of a few places, made without ROS."""
     path = tmp_path_factory.mktemp("bad_input") / "places.vprmap"
-    line = pipeline.build(PipelineConfig())
+    line = pipeline.build(PipelineConfig(method="hog_sift"))
     with line.continue_map(path) as place_map:
         builder = line.map_builder(place_map)
         for number in range(PLACES):

@@ -52,7 +52,7 @@ def folder(tmp_path_factory):
 
 def write_map(path, places):
     """Places 20 m apart, and one keyframe without a pose."""
-    line = pipeline.build(PipelineConfig())
+    line = pipeline.build(PipelineConfig(method="hog_sift"))
     with line.continue_map(path) as place_map:
         place_map.begin_session("monday")
         for number in range(places + 1):
@@ -243,6 +243,7 @@ def test_a_record_on_request_can_be_answered_again(ear, seen, folder, capsys):
     assert answer.message == str(seen.records / f"{stamp}.png")
     capsys.readouterr()
     words = ["localize", answer.message, "--map", str(folder / "route.vprmap"), "--json", "-"]
+    words += ["--method", "hog_sift"]
     assert main(words) == 0
     again = json.loads(capsys.readouterr().out.splitlines()[0])
     assert (again["stamp_ns"], again["verdict"]) == (stamp, "ACCEPTED")

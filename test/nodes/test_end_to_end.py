@@ -283,7 +283,11 @@ def test_loading_another_map(localizer, learned):
 @pytest.mark.parametrize("kind", ["missing", "foreign", "folder"])
 def test_a_refused_map_leaves_the_old_one_in_use(localizer, seen, tmp_path, kind):
     names = {"missing": "none.vprmap", "foreign": "photo.jpg", "folder": ""}
-    complaints = {"missing": "no such map", "foreign": "not a map", "folder": "a folder"}
+    complaints = {
+        "missing": "no such map",
+        "foreign": "not a map",
+        "folder": "no map (*.vprmap) in this",
+    }
     path, before = tmp_path / names[kind], map_in_use(localizer)
     if kind == "foreign":
         path.write_bytes(b"\xff\xd8" + bytes(5000))

@@ -34,7 +34,7 @@ def durable(path):
     """Id -> (stamp, checkable features) of everything that another program sees in the map."""
     if not path.exists():
         return {}
-    spec = pipeline.build(PipelineConfig()).extractor.spec
+    spec = pipeline.build(PipelineConfig(method="hog_sift")).extractor.spec
     with PlaceMap.open(path, spec) as place_map:
         records = place_map.records()
         features = place_map.features_of([record.keyframe_id for record in records])

@@ -21,7 +21,7 @@ IMAGE = pattern(1)
 
 @pytest.fixture(scope="module")
 def line():
-    return pipeline.build(PipelineConfig())
+    return pipeline.build(PipelineConfig(method="hog_sift"))
 
 
 @pytest.fixture(scope="module")

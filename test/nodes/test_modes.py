@@ -134,7 +134,7 @@ def test_a_slam_corrects_the_poses_of_this_drive(ear, tmp_path):
 
 def mapped(path, seeds):
     """A map of places without poses, at the stamps of the drives above."""
-    line = pipeline.build(PipelineConfig())
+    line = pipeline.build(PipelineConfig(method="hog_sift"))
     with line.continue_map(path) as place_map:
         builder = line.map_builder(place_map)
         for second, seed in enumerate(seeds):

@@ -52,7 +52,7 @@ def test_what_the_mapper_learned_the_localizer_finds(ear, generated_weights, tmp
     by_id = {candidate.keyframe_id: candidate for candidate in match.candidates}
     assert by_id[2].similarity == pytest.approx(1.0, abs=1e-3)
     assert by_id[2].inliers == -1
-    assert 0.0 < by_id[2].rerank_score < 1.0
+    assert by_id[2].rerank_score > 0.0
     assert status.values["backend"].startswith("r2former, PyTorch ")
 
 

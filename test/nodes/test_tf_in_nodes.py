@@ -50,7 +50,7 @@ def ear(ros):
 def places(tmp_path):
     """A map of three places, 10 m apart in the frame "map"."""
     path = tmp_path / "places.vprmap"
-    line = pipeline.build(PipelineConfig())
+    line = pipeline.build(PipelineConfig(method="hog_sift"))
     with line.continue_map(path) as place_map:
         builder = line.map_builder(place_map)
         for number in range(3):

@@ -14,7 +14,7 @@ SOURCE = (1920, 1080)
 
 
 class SumOfAttention:
-    """Scores a candidate by its rows' third column, and notes what it was asked."""
+    """Is as sure of a candidate as its rows' third column says, and notes what it was asked."""
 
     spec = SPEC
     description = "a sum"
@@ -25,7 +25,8 @@ class SumOfAttention:
     def run(self, inputs):
         self.asked.append((inputs["query"].shape, inputs["candidates"].shape))
         assert {array.dtype for array in inputs.values()} == {np.dtype(np.float32)}
-        return {"scores": inputs["candidates"][:, :, 2].sum(axis=1)}
+        sums = inputs["candidates"][:, :, 2].sum(axis=1)
+        return {"scores": 1.0 - np.exp(-sums)}
 
 
 def features(rows, size=SOURCE):
@@ -52,7 +53,7 @@ def test_scores_keep_the_order_of_candidates():
     lengths = [9, 5, 9, 4, 9, 0, 5]
     candidates = [image(count, 1.0 + i) for i, count in enumerate(lengths)]
     scores = R2FormerReranker(backend, INPUT, batch=2).score(image(7), candidates)
-    assert [each.score for each in scores] == [1, 2, 3, 0, 5, 0, 7]
+    assert [each.score for each in scores] == pytest.approx([1, 2, 3, 0, 5, 0, 7], rel=1e-4)
     assert {each.inliers for each in scores} == {-1}
     query = (1, 7, 131)
     assert backend.asked[1:] == [  # after the first one, which warms up
@@ -66,7 +67,16 @@ def test_threads_keep_the_order_of_candidates():
     lengths = [9, 5, 9, 9, 5, 9, 9]
     candidates = [image(count, 1.0 + i) for i, count in enumerate(lengths)]
     reranker = R2FormerReranker(SumOfAttention(), INPUT, batch=1, threads=3)
-    assert [each.score for each in reranker.score(image(7), candidates)] == [1, 2, 3, 4, 5, 6, 7]
+    scores = [each.score for each in reranker.score(image(7), candidates)]
+    assert scores == pytest.approx([1, 2, 3, 4, 5, 6, 7], rel=1e-4)
+
+
+@pytest.mark.parametrize(("probability", "score"), [(0.0, 0.0), (0.5, 0.6931), (1.0, 16.636)])
+def test_a_score_is_a_number_however_sure_the_network_is(probability, score):
+    backend = SumOfAttention()
+    backend.run = lambda inputs: {"scores": np.full(1, probability, np.float32)}
+    (found,) = R2FormerReranker(backend, INPUT).score(image(7), [image(7)])
+    assert found.score == pytest.approx(score, rel=1e-3)
 
 
 def test_nothing_to_ask():
@@ -95,7 +105,8 @@ def test_published_scores():
     }
     expected = golden()
     found = [scores[tuple(pair)] for pair in expected["synth_pairs"].tolist()]
-    np.testing.assert_allclose(found, expected["synth_prob"], rtol=0, atol=1e-4)
+    probabilities = 1.0 - np.exp(-np.array(found))
+    np.testing.assert_allclose(probabilities, expected["synth_prob"], rtol=0, atol=1e-4)
 
 
 def test_matches_for_the_eye_are_mutual_and_those_of_most_attention():

@@ -20,7 +20,7 @@ weight = torch.nn.Parameter(torch.full((2,), float(place.rank)))
 (weight * (1.0 + place.rank)).sum().backward()
 place.average_gradients([weight])
 place.as_first([weight.data])
-place.wait()
+assert place.told_by_first(3 + place.rank) == 3
 assert weight.grad.tolist() == [1.5, 1.5], weight.grad
 assert weight.tolist() == [0.0, 0.0], weight
 assert place.is_first == (os.environ["RANK"] == "0")
@@ -42,7 +42,7 @@ def test_one_process():
     weight = torch.nn.Parameter(torch.ones(1))
     weight.sum().backward()
     place.average_gradients([weight])
-    place.wait()
+    assert place.told_by_first(7) == 7
     assert float(weight.grad) == 1.0
 
 

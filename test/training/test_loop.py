@@ -115,7 +115,7 @@ def test_a_handful_of_photos_is_learned_by_heart(photos, change, tmp_path):
     stages = (
         change(name="global", task="contrast", steps=40, learning_rate=2e-3),
         change(name="reranker", task="rerank", steps=20, learning_rate=1e-3, hardness=2),
-        change(name="joint", task="joint", steps=6, learning_rate=1e-3, hardness=2),
+        change(name="joint", task="joint", steps=12, learning_rate=5e-4, hardness=2),
     )
     run(Recipe("r2former_tiny", stages, validate_every=1000), photos, tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]

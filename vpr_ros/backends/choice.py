@@ -43,11 +43,16 @@ class Choice:
     runtime: str  # one of config.RUNTIMES, but not auto
 
 
-def choose(path: Path, options: BackendOptions) -> Choice:
+def choose(path: Path, options: BackendOptions, level: int = logging.INFO) -> Choice:
     """Decide what ``auto`` and a file name without suffix leave open, and log why.
 
     Only what is installed and which GPU is there counts: a runtime that is here but fails is an
     error, and never a reason to take another.
+
+    Args:
+        path: the file, or its name without suffix.
+        options: what is asked for.
+        level: at which it is logged that something better was passed over.
 
     Raises:
         BackendError: nothing runs such files.
@@ -58,14 +63,14 @@ def choose(path: Path, options: BackendOptions) -> Choice:
     for way in ways[:-1]:
         obstacle = _obstacle(way, options.device)
         if not obstacle:
-            return _told(way, passed_over)
+            return _told(way, passed_over, level)
         passed_over.append(f"not by {way.runtime}: {obstacle}")
-    return _told(ways[-1], passed_over)  # if that is not here either, it will say what to do
+    return _told(ways[-1], passed_over, level)  # if that is not here either, it will say what to do
 
 
-def _told(way: Choice, passed_over: list[str]) -> Choice:
+def _told(way: Choice, passed_over: list[str], level: int) -> Choice:
     if passed_over:
-        _log.info("%s is run by %s, %s", way.path, way.runtime, "; ".join(passed_over))
+        _log.log(level, "%s is run by %s, %s", way.path, way.runtime, "; ".join(passed_over))
     return way
 
 

@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     convert = actions.add_parser("convert", help="write a file's weights as safetensors")
     convert.set_defaults(action=_convert)
     convert.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
+    convert.add_argument("--half", action="store_true", help="keep values in half precision")
     cluster = actions.add_parser("cluster", help="APPSVR: clusters to begin training with")
     cluster.set_defaults(action=_cluster)
     cluster.add_argument("--labels", type=Path, metavar="FOLDER", help="labels of pixels, NAME.png")
@@ -94,7 +95,7 @@ def _convert(args: argparse.Namespace) -> Iterator[str]:
     _require_torch()
     from vpr_ros.models.weights import convert
 
-    names = convert(args.file, args.output, args.method)
+    names = convert(args.file, args.output, args.method, args.half)
     yield f"{args.output}: {', '.join(names)}, {args.output.stat().st_size / 1e6:.1f} MB"
 
 

@@ -124,7 +124,7 @@ class RerankedConfig:
         choices=RERANKERS,
     )
     calibration: CalibrationConfig = field(
-        default_factory=partial(CalibrationConfig, half_score=0.5, score_slope=10.0)
+        default_factory=partial(CalibrationConfig, half_score=0.7, score_slope=1.0)
     )
     inliers: CalibrationConfig = field(
         default_factory=partial(CalibrationConfig, half_score=15.0, score_slope=0.3)
@@ -148,8 +148,12 @@ class R2FormerConfig(RerankedConfig):
 
 @dataclass(frozen=True)
 class R2FormerTinyConfig(RerankedConfig):
-    """R2Former's small relative and its reranker."""
+    """R2Former's small relative.
 
+    Its learned reranker saw some ten thousand pairs: a homography of the same features is better.
+    """
+
+    reranker: str = setting("homography", "See r2former.reranker", choices=RERANKERS)
     num_local: int = setting(
         150, "Local features kept per image, those of most attention", minimum=5, maximum=4096
     )

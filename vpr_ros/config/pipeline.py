@@ -24,7 +24,7 @@ from vpr_ros.config.setting import check_all, setting
 class PipelineConfig:
     """What it takes to turn images into verdicts."""
 
-    method: str = setting("hog_sift", "How images are described and compared", choices=METHODS)
+    method: str = setting("r2former_tiny", "How images are described and compared", choices=METHODS)
     codec: str = setting(
         "float16", "How a new map stores local descriptors", choices=("float16", "float32")
     )

@@ -117,7 +117,7 @@ def _r2former_tiny() -> Network:
 
     # It has never seen images shrunk without averaging, and shall not.
     settings = {"num_local": 150.0, "antialias": 1.0}
-    spec = _spec("r2former_tiny", 160, 224, 256, 64, settings)
+    spec = _spec("r2former_tiny", 192, 256, 256, 64, settings)
     others, reranker = (_RERANKER,), "r2former_tiny_reranker"
     return Network(spec, make, others=others, marker="stem.0.0.weight", reranker=reranker)
 
@@ -130,7 +130,7 @@ def _r2former_tiny_reranker() -> Network:
 
         return tiny_reranker()
 
-    spec = _spec("r2former_tiny_reranker", 160, 224, 0, 64, {})
+    spec = _spec("r2former_tiny_reranker", 192, 256, 0, 64, {})
     return Network(spec, make, _RERANKER, _TINY_PARTS, _UNREAD, "Reranker.cls_token")
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 FOLDER = "weights"
-SHIPPED = {"r2former_tiny": "r2former_tiny.onnx"}  # method -> file of its extractor
+SHIPPED = {"r2former_tiny": "r2former_tiny_192x256_fp16.onnx"}  # method -> file of its extractor
 
 
 def shipped_file(method: str) -> Path | None:

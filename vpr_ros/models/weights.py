@@ -98,8 +98,14 @@ def weights_sha256(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def convert(path: Path, output: Path, name: str = "") -> tuple[str, ...]:
+def convert(path: Path, output: Path, name: str = "", half: bool = False) -> tuple[str, ...]:
     """Write the weights of a file as safetensors, which cannot hold code.
+
+    Args:
+        path: weights as published, or of a training run.
+        output: the new file.
+        name: the network that they must fit; empty for all that they do.
+        half: whether to keep values in half precision, in a file of half the size.
 
     Returns:
         The networks that the weights fit.
@@ -111,7 +117,10 @@ def convert(path: Path, output: Path, name: str = "") -> tuple[str, ...]:
     file = read_weights(path)
     names = tuple(contents(file, name))
     about = {"method": ",".join(names), "source_sha256": file.sha256, "source_file": path.name}
-    write_new(output, file.tensors, about)
+    tensors = {
+        k: v.half() if half and v.is_floating_point() else v for k, v in file.tensors.items()
+    }
+    write_new(output, tensors, about)
     return names
 
 

@@ -51,7 +51,9 @@ COMMON = {
     "image_topic": Argument("The camera's images", "/camera/image_raw", topic="image"),
     "image_transport": Argument("raw or compressed", parameter="image_transport"),
     "reliability": Argument("best_effort or reliable", parameter="reliability"),
-    "method": Argument("hog_sift, r2former, transvpr, or a variant", parameter="method"),
+    "method": Argument(
+        "r2former_tiny, hog_sift, r2former, transvpr, or another", parameter="method"
+    ),
     "weights": Argument("File of the network, or its weights", parameter="network.weights"),
     "runtime": Argument(", ".join(RUNTIMES), parameter="network.runtime"),
     "device": Argument("auto, cpu, cuda or cuda:N", parameter="network.device"),

@@ -19,13 +19,16 @@ from vpr_ros.rerankers.homography import mutual_nearest, unit_rows
 # A feature looks for its five best partners: with fewer, there is nothing to ask the network.
 _FEWEST = 5
 _NONE = RerankScore(score=0.0, inliers=-1)
+_SUREST = 1.0 - 2.0**-24  # the largest float32 below 1
 _SHOWN = 40  # pairs that a person can still tell apart
 
 
 class R2FormerReranker:
     """Asks a network how likely it is that the query and each candidate show one place.
 
-    The score is the probability of the network's class 1, from 0 to 1. It is not symmetric. The
+    The score is ``-ln(1 - p)`` of the network's probability p that both show one place: it ranks
+    as p does, 0 and up, and does not crowd at 1. So scores of wrong answers have the tail that
+    calibration expects, and one that is half of another is half as sure. It is not symmetric. The
     paper reranks 100 candidates; with 20, one in a hundred queries is lost.
     """
 
@@ -89,7 +92,8 @@ class R2FormerReranker:
     def _run(self, query: FloatArray, candidates: Sequence[LocalFeatures]) -> list[float]:
         """Scores of candidates that have equally many features."""
         rows = np.stack([to_rows(each, self._input_size) for each in candidates])
-        scores: list[float] = self._backend.run({QUERY: query, CANDIDATES: rows})[SCORES].tolist()
+        sure = self._backend.run({QUERY: query, CANDIDATES: rows})[SCORES].astype(np.float64)
+        scores: list[float] = (-np.log1p(-np.clip(sure, 0.0, _SUREST))).tolist()
         return scores
 
 

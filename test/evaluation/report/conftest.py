@@ -24,7 +24,7 @@ COUNTS = (1, 3, 5)
 @pytest.fixture(scope="session")
 def findings(tmp_path_factory):
     task = Task(drawn_set(shift=9), tmp_path_factory.mktemp("cache"), depth=0)
-    base = with_settings(PipelineConfig(), {"decision.candidates": 5})
+    base = with_settings(PipelineConfig(method="hog_sift"), {"decision.candidates": 5})
     other = with_settings(base, {"decision.candidates": 10})
     variants = [Variant("hog_sift", base), Variant(f"ten {NASTY}", other)]
     results = tuple(judge(task.data, run, COUNTS) for run in run_all(task, variants))

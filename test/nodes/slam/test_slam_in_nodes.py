@@ -34,7 +34,7 @@ def ear(ros):
 def map_path(tmp_path_factory):
     """A map of three places, recorded 20 m from each other and looking left."""
     path = tmp_path_factory.mktemp("slam") / "places.vprmap"
-    line = pipeline.build(PipelineConfig())
+    line = pipeline.build(PipelineConfig(method="hog_sift"))
     with line.continue_map(path) as place_map:
         builder = line.map_builder(place_map)
         for number in range(3):

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network that comes with the package: where it is, and that it knows places."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vpr_ros import pipeline
+from vpr_ros.backends.exported import reranker_path
+from vpr_ros.config import PipelineConfig, with_settings
+from vpr_ros.models import shipped
+from vpr_ros.models.shipped import shipped_file
+
+MEGABYTE = 1_000_000
+WEIGHTS = Path(shipped.__file__).parents[2] / "weights"
+
+
+@pytest.fixture(scope="module")
+def line():
+    return pipeline.build(with_settings(PipelineConfig(), {"network.device": "cpu"}))
+
+
+def test_it_is_the_default():
+    assert shipped_file(PipelineConfig().method) is not None
+    assert shipped_file("hog_sift") is None
+
+
+def test_it_is_small():
+    path = shipped_file("r2former_tiny")
+    files = [path, reranker_path(path)]
+    assert all(each.is_file() for each in files)
+    assert sum(each.stat().st_size for each in files) < 12 * MEGABYTE
+    assert "_fp16" in path.name
+
+
+def test_where_it_is_installed(tmp_path, monkeypatch):
+    """In a workspace, a virtual environment or /opt/ros: beside the folder of the libraries."""
+    name = shipped.SHIPPED["r2former_tiny"]
+    module = tmp_path / "lib/python3.12/site-packages/vpr_ros/models/shipped.py"
+    monkeypatch.setattr(shipped, "__file__", str(module))
+    assert shipped_file("r2former_tiny") is None
+    installed = tmp_path / "share/vpr_ros/weights" / name
+    installed.parent.mkdir(parents=True)
+    installed.touch()
+    assert shipped_file("r2former_tiny") == installed
+
+
+def test_pytorch_reads_what_it_was_made_of(line, scene):
+    """Training goes on from this file; the exported one computes the same."""
+    pytest.importorskip("torch", reason="reads weights")
+    pytest.importorskip("timm", reason="makes the network")
+    settings = {
+        "network.weights": str(WEIGHTS / "r2former_tiny.safetensors"),
+        "network.device": "cpu",
+    }
+    exact = pipeline.build(with_settings(PipelineConfig(), settings))
+    found, expected = (each.extractor.extract(scene(1)) for each in (line, exact))
+    assert float(found.global_descriptor @ expected.global_descriptor) > 0.999
+
+
+def test_it_knows_a_scene_again(line, scene):
+    """Darker, cut and shifted; whatever reranks puts the right one first, too."""
+    known = [line.extractor.extract(scene(number)) for number in range(8)]
+    for number in range(8):
+        image = scene(number)
+        height, width = image.shape[:2]
+        cut = image[height // 12 :, width // 10 :]
+        query = line.extractor.extract((cut * 0.6).astype(np.uint8))
+        similarities = [query.global_descriptor @ each.global_descriptor for each in known]
+        assert int(np.argmax(similarities)) == number
+        scores = [each.score for each in line.reranker.score(query, known)]
+        assert int(np.argmax(scores)) == number
+
+
+def test_its_learned_reranker(line, scene):
+    settings = {"network.device": "cpu", "r2former_tiny.reranker": "learned"}
+    other = pipeline.build(with_settings(PipelineConfig(), settings))
+    known = [other.extractor.extract(scene(number)) for number in range(4)]
+    scores = other.reranker.score(known[2], known)
+    assert all(math.isfinite(each.score) and each.score > 0.0 for each in scores)
+    assert {each.inliers for each in scores} == {-1}
+    assert line.reranker.score(known[2], known)[2].inliers > 50
+    assert other.prior.half_score < 1.0 < line.prior.half_score, "evidence, not counts"
