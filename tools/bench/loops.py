@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def kitti(map_bag: Path, query_bag: Path, scratch: Path) -> Iterator[tuple[str, ...]]:
-    line = build(PipelineConfig())
+    line = build(PipelineConfig(method="hog_sift"))
     with line.continue_map(scratch / "kitti.vprmap") as place_map:
         tracks = {}
         for bag in (map_bag, query_bag):
@@ -60,7 +60,7 @@ def kitti(map_bag: Path, query_bag: Path, scratch: Path) -> Iterator[tuple[str, 
 
 
 def corridor(folder: Path, scratch: Path) -> tuple[str, ...]:
-    line = build(with_settings(PipelineConfig(), PHOTO_SETTINGS))
+    line = build(with_settings(PipelineConfig(method="hog_sift"), PHOTO_SETTINGS))
     truth = json.loads((folder / "positives.json").read_text())
     positives = {int(frame): set(others) for frame, others in truth.items()}
 

@@ -207,7 +207,7 @@ def measure(mode: str, use_odometry: bool) -> None:
     """Milliseconds of one update, robot driving, ten candidates."""
     long = LongMap(KEYFRAMES)
     records = long.records()
-    config = with_settings(PipelineConfig(), {"sequence.mode": mode})
+    config = with_settings(PipelineConfig(method="hog_sift"), {"sequence.mode": mode})
     started = time.perf_counter()
     tracker = open_tracker(long, config, Calibration((Tail(20.0, 1.0, 3.0),), 1.0))
     opened = time.perf_counter() - started

@@ -45,7 +45,7 @@ class Drive:
 
     def config(self, **settings: object) -> PipelineConfig:
         """The defaults, changed for this drive and then as told."""
-        return with_settings(PipelineConfig(), {**self.settings, **settings})
+        return with_settings(PipelineConfig(method="hog_sift"), {**self.settings, **settings})
 
     def recognizer(
         self, place_map: PlaceMap, pipeline: Pipeline, tracker: SequenceTracker | None
@@ -171,7 +171,7 @@ def walk(folder: Path, cache: Path, mapped: int, tolerance: int) -> Drive:
 
 def _mapped(path: Path, frames: Iterable[Frame], settings: dict[str, float]) -> Path:
     if not path.exists():
-        pipeline = build(with_settings(PipelineConfig(), settings))
+        pipeline = build(with_settings(PipelineConfig(method="hog_sift"), settings))
         half_done = path.with_suffix(".part")
         half_done.unlink(missing_ok=True)
         with pipeline.continue_map(half_done) as place_map:
@@ -188,7 +188,10 @@ def _described(
 ) -> tuple[list[int], list[Pose | None], list[Features]]:
     """Stamps, odometry and features of a drive."""
     if not path.exists():
-        extractor, random = build(PipelineConfig()).extractor, np.random.default_rng(0)
+        extractor, random = (
+            build(PipelineConfig(method="hog_sift")).extractor,
+            np.random.default_rng(0),
+        )
         rows = []
         for frame in frames:
             image = dimmed(frame.image, random) if dim else frame.image
