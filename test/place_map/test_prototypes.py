@@ -124,3 +124,11 @@ def test_damaged_prototypes_are_refused(file):
     connection.close()
     with PlaceMap.open(file, SPEC) as place_map, pytest.raises(MapError, match="its prototypes"):
         place_map.prototypes()
+
+
+def test_maps_of_many_keyframes_get_fewer_so_that_it_takes_no_minutes(monkeypatch):
+    monkeypatch.setattr("vpr_ros.place_map.prototypes._AFFORDABLE", 200 * 8 * 30)
+    descriptors = units(4, 200)
+    made = prototypes_of(descriptors)
+    assert len(made) == 30
+    assert all(made.bound(each) >= 1 - 1e-6 for each in descriptors)

@@ -291,7 +291,9 @@ class PlaceMap:
         Raises:
             MapError: It is damaged, or was opened only to look.
         """
-        index, kept = self._catalog.index, self._prototypes or self._store.prototypes()
+        index, kept = self._catalog.index, self._prototypes
+        if kept is None:  # an empty map has prototypes, too: none
+            kept = self._store.prototypes()
         if kept is None or kept.count > len(index) or 2 * kept.count < len(index):
             kept = prototypes_of(index.descriptors(0))
         elif kept.count < len(index):
