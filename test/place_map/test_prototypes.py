@@ -11,6 +11,7 @@ from map_samples import SPEC, make_keyframe
 
 from vpr_ros.errors import MapError
 from vpr_ros.place_map import PlaceMap
+from vpr_ros.place_map.prototype_table import PrototypeTable
 from vpr_ros.place_map.prototypes import Prototypes, prototypes_of
 
 EMPTY = Prototypes(np.zeros((0, 8), np.float32), np.zeros(0, np.float32), 0)
@@ -21,6 +22,12 @@ def units(seed, count, dim=8, spread=1.0):
     center = random.standard_normal(dim)
     rows = center + spread * random.standard_normal((count, dim))
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def compared(made, query):
+    """What the prototypes of one map say of an image."""
+    found = PrototypeTable([made]).compare(query)
+    return float(found.likeness[0]), float(found.bounds[0])
 
 
 @pytest.mark.parametrize(("count", "expected"), [(0, 0), (1, 1), (10, 10), (40, 16), (200, 50)])
@@ -45,16 +52,25 @@ def test_no_keyframe_is_nearer_than_the_bound(seed, count, spread):
     descriptors, query = units(seed, count, spread=spread), units(seed + 1, 1, spread=spread)[0]
     made = prototypes_of(descriptors, least=2)
     for each in (made, EMPTY.extended(descriptors), made.extended(units(seed + 2, 5))):
-        assert each.bound(query) >= float((descriptors @ query).max()) - 1e-6
-        assert each.likeness(query) <= each.bound(query)
-        assert all(each.bound(own) >= 1 - 1e-6 for own in descriptors)
+        likeness, bound = compared(each, query)
+        assert bound >= float((descriptors @ query).max()) - 1e-6
+        assert likeness <= bound
+        assert all(compared(each, own)[1] >= 1 - 1e-6 for own in descriptors)
 
 
 def test_the_bound_is_worth_something():
     descriptors = units(3, 100, spread=0.1)
     away = -descriptors.mean(axis=0) / np.linalg.norm(descriptors.mean(axis=0))
-    assert prototypes_of(descriptors).bound(away) < -0.8
-    assert EMPTY.bound(away) == EMPTY.likeness(away) == -1.0
+    assert compared(prototypes_of(descriptors), away)[1] < -0.8
+    assert compared(EMPTY, away) == (-1.0, -1.0)
+
+
+def test_maps_are_compared_together_as_alone():
+    maps = [EMPTY, prototypes_of(units(5, 30)), EMPTY, prototypes_of(units(6, 90)), EMPTY]
+    table, query = PrototypeTable(maps), units(7, 1)[0]
+    alone = [compared(each, query) for each in maps]
+    np.testing.assert_allclose(np.stack(table.compare(query)).T, alone, rtol=0, atol=1e-6)
+    assert table.is_of().sum(axis=1).tolist() == [len(each) for each in maps]
 
 
 def test_what_is_new_becomes_a_prototype_and_what_is_known_does_not():
@@ -96,7 +112,7 @@ def test_prototypes_follow_a_map_that_grows(file):
         grown = place_map.prototypes()
         assert grown.count == 40
         query = make_keyframe(33).features.global_descriptor
-        assert grown.bound(query) >= 1 - 1e-6
+        assert compared(grown, query)[1] >= 1 - 1e-6
         place_map.keep_prototypes()
     with PlaceMap.open(file, SPEC) as place_map:
         assert place_map.prototypes().count == 40
@@ -131,4 +147,4 @@ def test_maps_of_many_keyframes_get_fewer_so_that_it_takes_no_minutes(monkeypatc
     descriptors = units(4, 200)
     made = prototypes_of(descriptors)
     assert len(made) == 30
-    assert all(made.bound(each) >= 1 - 1e-6 for each in descriptors)
+    assert all(compared(made, each)[1] >= 1 - 1e-6 for each in descriptors)

@@ -7,8 +7,7 @@ city. Where maps share their looks, as floors of one building do, that is almost
 made-up maps of 60 places, one prototype finds the map of a third of the images, 16 of 97 %.
 
 The probabilities decide which maps are searched first. A map is left out only where no keyframe of
-it can be among the best: angles between unit vectors obey the triangle inequality, so a query that
-is ``a`` from a prototype is at least ``a - r`` from all keyframes within ``r`` of that prototype.
+it can be among the best: see ``PrototypeTable``.
 
 Shapes: M maps, N keyframes of one map, P prototypes of one map, D values of a descriptor.
 """
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 
 from vpr_ros.datatypes import FloatArray
 from vpr_ros.place_map.map_stage import MapStage
+from vpr_ros.place_map.prototype_table import PrototypeTable
 from vpr_ros.place_map.prototypes import Prototypes
 
 Found = TypeVar("Found")
@@ -76,16 +76,21 @@ class MapChoice:
             stage: SUP-VPR's, trained, which then says what the likeness would.
         """
         self._stage = stage
-        self.maps = tuple(maps)
+        self._table = PrototypeTable(maps)
         self.foreign = _foreign(maps)
         own = [float(np.mean(np.cos(each.radii))) for each in maps if len(each)]
         step = max(float(np.mean(own or [1.0])) - self.foreign, _SMALLEST_STEP)
         self._scale = temperature * step
 
+    @property
+    def maps(self) -> tuple[Prototypes, ...]:
+        """What it was made of."""
+        return self._table.maps
+
     def grown(self, maps: Sequence[Prototypes]) -> MapChoice:
         """For the same maps after one has grown; what likeness means is not measured anew."""
         other = copy(self)
-        other.maps = tuple(maps)
+        other._table = PrototypeTable(maps)
         return other
 
     def belief(
@@ -106,27 +111,22 @@ class MapChoice:
         weights = np.ones(len(self.maps)) if prior is None else np.asarray(prior, np.float64)
         total = float(weights.sum())
         weights = weights * ((1.0 - prior_none) / total) if total > 0.0 else weights
-        shares = self._shares(descriptor, np.array([*weights, prior_none]))
-        bounds = np.array([each.bound(descriptor) for each in self.maps], np.float32)
-        return MapBelief(shares[:-1], float(shares[-1]), bounds)
+        found = self._table.compare(descriptor)
+        prior_of = np.array([*weights, prior_none])
+        if self._stage is None:
+            shares = self._by_likeness(found.likeness, prior_of)
+        else:
+            shares = self._stage.posterior(
+                descriptor, self._table.centers, self._table.is_of(), prior_of
+            )
+        return MapBelief(shares[:-1], float(shares[-1]), found.bounds)
 
-    def _shares(self, descriptor: FloatArray, prior: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _by_likeness(self, likeness: FloatArray, prior: NDArray[np.float64]) -> NDArray[np.float64]:
         """The posterior of each map and, last, of none, [M + 1]."""
-        if self._stage is not None:
-            centers = np.concatenate([each.centers for each in self.maps])
-            return self._stage.posterior(descriptor, centers, _owners(self.maps), prior)
-        best = [each.likeness(descriptor) for each in self.maps]
-        likeness = np.array([*best, self.foreign])
         with np.errstate(divide="ignore"):
-            logits = np.log(prior) + likeness / self._scale
+            logits = np.log(prior) + np.array([*likeness, self.foreign]) / self._scale
         shares = np.exp(logits - logits.max())
         return np.asarray(shares / shares.sum())
-
-
-def _owners(maps: Sequence[Prototypes]) -> NDArray[np.bool_]:
-    """Whether a prototype is of a map, [M, S]."""
-    sizes = [len(each) for each in maps]
-    return np.repeat(np.eye(len(maps), dtype=np.bool_), sizes, axis=1)
 
 
 def search_in_order(

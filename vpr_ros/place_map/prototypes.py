@@ -27,7 +27,7 @@ LEAST = 16
 _AFFORDABLE = 2e9  # products; a node that ends has but seconds to choose
 _ROUNDS = 2
 _SMALLEST = 1e-6  # norm of a mean that has a direction
-_ROUNDING = 2e-3  # radians; float32 tells angles no better where vectors are nearly equal
+ROUNDING = 2e-3  # radians; float32 tells angles no better where vectors are nearly equal
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,6 @@ class Prototypes:
     def __len__(self) -> int:
         return len(self.centers)
 
-    def likeness(self, descriptor: FloatArray) -> float:
-        """Largest inner product of a prototype with a unit descriptor [D]; -1 of an empty map."""
-        return float((self.centers @ descriptor).max(initial=-1.0))
-
-    def bound(self, descriptor: FloatArray) -> float:
-        """What no inner product of a unit descriptor [D] with one of the map's can exceed."""
-        if not len(self):
-            return -1.0
-        nearest = float((_angles(self.centers @ descriptor) - self.radii).min()) - _ROUNDING
-        return math.cos(max(nearest, 0.0))
-
     def extended(self, descriptors: FloatArray) -> Prototypes:
         """With the descriptors [N', D] of new keyframes, in their order.
 
@@ -60,13 +49,13 @@ class Prototypes:
         centers, radii = list(self.centers), list(self.radii)
         widest = float(max(radii, default=0.0))
         for descriptor in descriptors:
-            angles = _angles(np.asarray(centers) @ descriptor) if centers else np.full(1, np.inf)
-            nearest = int(angles.argmin())
-            if angles[nearest] > widest + _ROUNDING:
+            away = angles(np.asarray(centers) @ descriptor) if centers else np.full(1, np.inf)
+            nearest = int(away.argmin())
+            if away[nearest] > widest + ROUNDING:
                 centers.append(descriptor)
                 radii.append(np.float32(0.0))
             else:
-                radii[nearest] = max(radii[nearest], np.float32(angles[nearest]))
+                radii[nearest] = max(radii[nearest], np.float32(away[nearest]))
         made = np.asarray(centers, np.float32).reshape(len(centers), descriptors.shape[1])
         return Prototypes(made, np.asarray(radii, np.float32), self.count + len(descriptors))
 
@@ -90,8 +79,13 @@ def prototypes_of(descriptors: FloatArray, share: float = SHARE, least: int = LE
         centers = _means(descriptors, centers)
     products = descriptors @ centers.T
     radii = np.zeros(count, np.float32)
-    np.maximum.at(radii, products.argmax(axis=1), _angles(products.max(axis=1)))
+    np.maximum.at(radii, products.argmax(axis=1), angles(products.max(axis=1)))
     return Prototypes(centers, radii, len(descriptors))
+
+
+def angles(products: FloatArray) -> NDArray[np.float32]:
+    """Angles between unit vectors of these inner products, of any shape."""
+    return np.arccos(np.clip(products, -1.0, 1.0)).astype(np.float32)
 
 
 def _farthest(descriptors: FloatArray, count: int) -> list[int]:
@@ -110,7 +104,3 @@ def _means(descriptors: FloatArray, centers: FloatArray) -> FloatArray:
     np.add.at(sums, (descriptors @ centers.T).argmax(axis=1), descriptors)
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
     return np.where(norms > _SMALLEST, sums / np.maximum(norms, _SMALLEST), centers)
-
-
-def _angles(products: FloatArray) -> NDArray[np.float32]:
-    return np.arccos(np.clip(products, -1.0, 1.0)).astype(np.float32)
