@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Photos of simulated towns to train with: every street by day and at dusk.
+"""Photos of simulated towns to train with: every street by day, under a low sun and at dusk.
 
     python tools/render_photos.py FOLDER
 
-Both laps of a town follow one path, the second one beside the first. Names end in the number of the
-place and the time of day, so that ``drives: {render/*: 1}`` of a recipe knows which photos show one
-place. The towns are other ones than that of the demo and of the tests.
+All laps of a town follow one path, past other parked cars. Names end in the number of the place and
+the time of day, so that ``drives: {render/*: 1}`` of a recipe knows which photos were taken from
+one position. The towns are other ones than that of the demo and of the tests.
 """
 
 from __future__ import annotations
@@ -18,19 +18,31 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vpr_ros.evaluation.simulation.laps import DriveConfig, Film, map_lap, query_lap
+from vpr_ros.evaluation.simulation.laps import DriveConfig, Film, map_lap
+from vpr_ros.evaluation.simulation.light import DAYLIGHT, DUSK
+from vpr_ros.evaluation.simulation.sensor import DIM, SHARP
 from vpr_ros.evaluation.simulation.street import build_town
 
 _FIRST_SEED = 1000
 _RATE_HZ = 2.0  # at 5.5 m/s: photos 2.75 m apart
 _SIZE = (288, 192)
+_LOW_SUN = replace(
+    DAYLIGHT,
+    sun=(1.10, 0.72, 0.40),
+    to_sun=(0.80, -0.30, 0.35),
+    sky=(0.30, 0.33, 0.42),
+    zenith=(0.30, 0.42, 0.62),
+    horizon=(0.90, 0.70, 0.50),
+    clouds=0.2,
+)
+_TIMES = {"day": (DAYLIGHT, SHARP), "evening": (_LOW_SUN, SHARP), "dusk": (DUSK, DIM)}
 
 
 def main() -> None:
     """Render what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--towns", type=int, default=6)
+    parser.add_argument("--towns", type=int, default=12)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     for number in range(options.towns):
@@ -39,7 +51,7 @@ def main() -> None:
 
 
 def render(folder: Path, seed: int) -> int:
-    """Two laps of a town; how many photos there are."""
+    """A lap of a town at each time of day; how many photos there are."""
     random = np.random.default_rng(seed)
     width, height = _SIZE
     config = DriveConfig(
@@ -48,14 +60,14 @@ def render(folder: Path, seed: int) -> int:
         image_height=height,
         field_of_view=float(random.uniform(1.1, 1.6)),
         camera_height=float(random.uniform(1.0, 2.0)),
-        beside=float(random.uniform(0.2, 1.2)),
+        lane=float(random.uniform(-1.2, 0.0)),
         seed=seed,
     )
-    town, first = build_town(config.plan, seed), map_lap(config)
-    laps = {"day": first, "dusk": replace(query_lap(config), corners=first.corners)}
+    town, lap = build_town(config.plan, seed), map_lap(config)
     count = 0
-    for name, lap in laps.items():
-        for place, image in enumerate(Film(config, town, lap).frames()):
+    for index, (name, (lighting, look)) in enumerate(_TIMES.items()):
+        film = Film(config, town, replace(lap, index=index, lighting=lighting, look=look))
+        for place, image in enumerate(film.frames()):
             path = folder / f"town{seed}_{place:04}_{name}.jpg"
             cv2.imwrite(str(path), image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
             count += 1

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batches depend on their number alone; what is known of their pairs is true."""
 
+import shutil
 from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from vpr_ros.models import network_of
 from vpr_ros.training.feed import Feed, in_order
@@ -48,3 +50,33 @@ def test_neighbors_of_a_drive(folder, change):
     numbers = np.array(in_order(len(walk), plain.batch, 0, 0))
     expected = np.abs(numbers[:, None] - numbers) <= 2
     np.testing.assert_array_equal(batch.related, expected)
+
+
+def test_photos_from_one_position_tell_which_pixel_is_which(folder, tmp_path, change):
+    """A street by day and at dusk: here the very same photo, so that all pixels must agree."""
+    for name in ("walk_000.png", "walk_003.png"):
+        for light in ("day", "dusk"):
+            shutil.copy(folder / name, tmp_path / name.replace(".", f"_{light}."))
+    street, _ = read_photos(tmp_path, {"walk*": 1.0}, [], 320)
+    assert [street.is_same_position(0, other) for other in range(4)] == [True, True, False, False]
+    stage = change(neighbor_share=1.0, neighbor_reach=0.0, batch=4, height=96, width=96)
+    plain = replace(stage, appearance=replace(stage.appearance, strength=0.0))
+    feed = Feed(street, plain, SPEC, 0)
+    assert {feed._partner(0, np.random.default_rng(n)) for n in range(9)} == {1}
+    batch = feed.batch(0)
+    assert torch.isfinite(batch.second_T_first).all()
+    for first, second, matrix in zip(*batch[:3], strict=True):
+        moved, is_seen = warped(second, matrix)
+        error = (moved - first).abs().mean(dim=0)[is_seen].mean()
+        assert error < 0.3 * (second - first).abs().mean()
+
+
+def warped(second, matrix):
+    """The second view as the first camera sees it, and where it is known."""
+    height, width = second.shape[-2:]
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    points = torch.stack([columns + 0.5, rows + 0.5, torch.ones(height, width)], dim=-1).float()
+    there = points @ matrix.T
+    grid = there[..., :2] / there[..., 2:] / torch.tensor([width, height]) * 2 - 1
+    moved = functional.grid_sample(second[None], grid[None], align_corners=False)[0]
+    return moved, (grid.abs() < 0.95).all(dim=-1)

@@ -17,6 +17,7 @@ from vpr_ros.models.weights import load
 from vpr_ros.training import checkpoint as checkpoints
 from vpr_ros.training import loop
 from vpr_ros.training.loop import Run, RunOptions
+from vpr_ros.training.material import Views
 from vpr_ros.training.recipe import Recipe
 from vpr_ros.training.tasks import Task
 
@@ -115,7 +116,7 @@ def test_a_handful_of_photos_is_learned_by_heart(photos, change, tmp_path):
     stages = (
         change(name="global", task="contrast", steps=40, learning_rate=2e-3),
         change(name="reranker", task="rerank", steps=20, learning_rate=1e-3, hardness=2),
-        change(name="joint", task="joint", steps=12, learning_rate=5e-4, hardness=2),
+        change(name="joint", task="joint", steps=20, learning_rate=5e-4, hardness=2),
     )
     run(Recipe("r2former_tiny", stages, validate_every=1000), photos, tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
@@ -160,8 +161,8 @@ def test_settings_that_are_newer_than_the_run(recipe, photos, tmp_path):
 
 
 def test_a_loss_that_is_not_finite(recipe, photos, tmp_path, monkeypatch):
-    infinite = Task(lambda trainee, *_: (trainee.extractor.pool.p.sum() / 0.0, {}))
-    monkeypatch.setattr(loop, "task_of", lambda name: infinite)
+    infinite = Task(lambda trainee, *_: (trainee.extractor.pool.p.sum() / 0.0, {}), Views())
+    monkeypatch.setitem(loop.TASKS, recipe.stages[0].task, infinite)
     with pytest.raises(TrainingError, match="step 0: the loss is inf: lower learning_rate or set"):
         run(recipe, photos, tmp_path)
 

@@ -88,12 +88,15 @@ def test_related_places_do_not_repel_each_other():
     assert float(first.grad.abs().max()) == 0.0
 
 
+APART = torch.zeros(2, 2, dtype=torch.bool)
+
+
 def test_points_find_themselves_in_the_other_view():
     points = torch.rand(2, 9, 2, generator=torch.Generator().manual_seed(0)) * 1000
-    descriptors = torch.eye(9).expand(2, -1, -1)
+    descriptors = torch.eye(18).reshape(2, 9, 18)
     seen = torch.ones(2, 9, dtype=torch.bool)
-    same = local_contrastive(descriptors, 3 * descriptors, points, seen, 0.05, 1.0)
-    other = local_contrastive(descriptors, descriptors.flip(1), points, seen, 0.05, 1.0)
+    same = local_contrastive(descriptors, 3 * descriptors, points, seen, APART, 0.05, 1.0)
+    other = local_contrastive(descriptors, descriptors.flip(1), points, seen, APART, 0.05, 1.0)
     assert float(same) < 1e-6 < 1.0 < float(other)
 
 
@@ -101,16 +104,27 @@ def test_unseen_and_near_points_do_not_count():
     points = torch.tensor([[[0.0, 0.0], [1.0, 0.0], [90.0, 0.0], [50.0, 0.0]]])
     first = torch.tensor([[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]])
     seen = torch.tensor([[True, True, True, False]])
+    alone = APART[:1, :1]
     wrong = first.clone()
     wrong[0, 3] = torch.tensor([1.0, 0.0])  # as the first, but nobody sees it
-    loss = local_contrastive(first, wrong, points, seen, 0.02, 5.0)
+    loss = local_contrastive(first, wrong, points, seen, alone, 0.02, 5.0)
     assert float(loss) < 1e-6
-    assert float(local_contrastive(first, wrong, points, seen, 0.02, 0.5)) > 0.3
+    assert float(local_contrastive(first, wrong, points, seen, alone, 0.02, 0.5)) > 0.3
+
+
+def test_points_of_other_places_are_told_apart_unless_these_are_related():
+    """Two streets that look alike at the same spots of the image."""
+    points = torch.tensor([[[0.0, 0.0], [90.0, 0.0]]]).expand(2, -1, -1)
+    alike = torch.eye(2).expand(2, -1, -1)
+    seen = torch.ones(2, 2, dtype=torch.bool)
+    loss = local_contrastive(alike, alike, points, seen, APART, 0.02, 5.0)
+    assert float(loss) == pytest.approx(math.log(2.0), abs=1e-6)
+    assert float(local_contrastive(alike, alike, points, seen, ~APART, 0.02, 5.0)) < 1e-6
 
 
 def test_no_point_seen_is_no_loss():
     first = torch.rand(1, 3, 4, requires_grad=True)
     seen = torch.zeros(1, 3, dtype=torch.bool)
-    loss = local_contrastive(first, first, torch.rand(1, 3, 2), seen, 0.1, 0.0)
+    loss = local_contrastive(first, first, torch.rand(1, 3, 2), seen, APART[:1, :1], 0.1, 0.0)
     loss.backward()
     assert (float(loss.detach()), float(first.grad.abs().max())) == (0.0, 0.0)

@@ -9,7 +9,7 @@ import torch
 from vpr_ros.models.r2former_backbones import Dense
 from vpr_ros.training import tasks
 from vpr_ros.training.feed import Feed
-from vpr_ros.training.tasks import task_of
+from vpr_ros.training.tasks import TASKS
 from vpr_ros.training.trainee import Trainee
 
 
@@ -21,10 +21,10 @@ def trainee():
 
 def gradients(trainee, photos, stage):
     """Names of the parts that a step would change."""
-    trainee.teach(task_of(stage.task).teaches)
+    trainee.teach(TASKS[stage.task].teaches)
     trainee.zero_grad(set_to_none=True)
     batch = Feed(photos.photos_to_train, stage, trainee.spec, 0).batch(0)
-    loss, figures = task_of(stage.task).loss(trainee, batch, stage)
+    loss, figures = TASKS[stage.task].loss(trainee, batch, stage)
     loss.backward()
     assert all(value == value for value in figures.values())
     changed = {

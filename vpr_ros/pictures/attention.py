@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a network looks: the scores of local features as a heat map over their image.
 
-R2Former gives the attention of its patches as scores, TransVPR its fused masks. Keypoints of a
-detector have scores, too; they show as spots.
+R2Former gives the attention of its patches as scores, TransVPR its fused masks, APPSVR what each
+location counts after all its attentions. Keypoints of a detector have scores, too: spots.
 """
 
 from __future__ import annotations

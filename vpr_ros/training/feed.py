@@ -22,6 +22,8 @@ from vpr_ros.training.photos import Photos
 from vpr_ros.training.recipe import Stage
 from vpr_ros.training.views import pair_of_views, second_T_first, single_view
 
+_TWINS = 0.5  # share of neighbors that are from the very same position, where there are such
+
 Made = TypeVar("Made")
 
 
@@ -90,20 +92,30 @@ class Feed(PhotoFeed):
 
     def _sample(self, index: int, random: Random) -> _Sample:
         stage, size = self.stage, (self.stage.width, self.stage.height)
-        neighbors = self.photos.near(index, stage.neighbor_reach)
-        photo = self.photos.read(index)
-        if neighbors and random.random() < stage.neighbor_share:
-            other = self.photos.read(int(random.choice(neighbors)))
+        photo, partner = self.photos.read(index), self._partner(index, random)
+        if partner == index:
+            first, second = pair_of_views(photo, size, stage.views, random)
+        else:
+            other = self.photos.read(partner)
             mirrored = bool(random.random() < stage.views.flip)
             first, second = (
                 single_view(each, size, stage.views, random, mirrored) for each in (photo, other)
             )
+        matrix = second_T_first(first, second)
+        if not self.photos.is_same_position(index, partner):
             matrix = np.full((3, 3), np.nan)
-        else:
-            first, second = pair_of_views(photo, size, stage.views, random)
-            matrix = second_T_first(first, second)
         looks = [changed(each.image, stage.appearance, random) for each in (first, second)]
         return _Sample(looks[0], looks[1], matrix)
+
+    def _partner(self, index: int, random: Random) -> int:
+        """The photo that the other view of a place is of, most often the same one."""
+        neighbors = self.photos.near(index, self.stage.neighbor_reach)
+        if not neighbors or random.random() >= self.stage.neighbor_share:
+            return index
+        # Rarer than neighbors, and worth more: they tell which pixel is which in another light.
+        twins = [each for each in neighbors if self.photos.is_same_position(index, each)]
+        chosen = twins if twins and random.random() < _TWINS else neighbors
+        return int(random.choice(chosen))
 
 
 def in_order(count: int, batch: int, step: int, seed: int) -> list[int]:

@@ -16,21 +16,17 @@ from torch import nn
 from vpr_ros.errors import TrainingError
 from vpr_ros.training import checkpoint as checkpoints
 from vpr_ros.training.checkpoint import Checkpoint
-from vpr_ros.training.classes import ClassFeed, class_names, validate_classes
 from vpr_ros.training.data import TrainingData
 from vpr_ros.training.devices import take_place
-from vpr_ros.training.feed import Feed
 from vpr_ros.training.journal import Figures, Journal
-from vpr_ros.training.recipe import PHOTO_TASKS, Recipe, Stage
+from vpr_ros.training.material import AnyFeed
+from vpr_ros.training.recipe import Recipe, Stage
 from vpr_ros.training.schedules import schedule_of
 from vpr_ros.training.start import start
-from vpr_ros.training.tasks import task_of
+from vpr_ros.training.tasks import TASKS
 from vpr_ros.training.trainee import Trainee, write_weights
-from vpr_ros.training.triplets import TripletFeed
-from vpr_ros.training.validation import validate, validate_places
 
 Tell = Callable[[str], None]
-AnyFeed = Feed | ClassFeed | TripletFeed
 
 # After the last validation, and after the best one of the stage.
 WEIGHTS, BEST = "weights.pth", "best.pth"
@@ -41,7 +37,6 @@ _OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "sgd": partial(torch.optim.SGD, momentum=0.9),
 }
 _WORST = -1.0
-_WITHOUT_RERANKER = ("classify", "triplets", "tuples", "info_nce")  # tasks that need none
 _TOLD = 20  # steps from one line of progress to the next
 
 
@@ -152,11 +147,12 @@ class Run:
         checkpoints.save(made, self._options.folder)
 
     def _check_tasks(self) -> None:
-        for stage in self._recipe.stages if not self.trainee.has_reranker else ():
-            if stage.task not in _WITHOUT_RERANKER:
+        possible = [name for name, task in TASKS.items() if not task.needs_reranker]
+        for stage in self._recipe.stages:
+            if not self.trainee.has_reranker and stage.task not in possible:
                 raise TrainingError(
                     f"stage {stage.name}: {self._recipe.method} has no reranker, only "
-                    f"{', '.join(_WITHOUT_RERANKER)} can teach it, not {stage.task}"
+                    f"{', '.join(possible)} can teach it, not {stage.task}"
                 )
 
     def _begin(self) -> None:
@@ -176,9 +172,7 @@ class Run:
         torch.set_rng_state(left.random)
 
     def _run_stage(self, stage: Stage, journal: Journal) -> None:
-        teaches = stage.teaches or task_of(stage.task).teaches
-        if stage.task == "classify":
-            self.trainee.classify(len(class_names(self._data.photos_to_train)))
+        teaches = stage.teaches or TASKS[stage.task].teaches
         self._feed = self._fed(stage)
         self._optimizer = self._prepared(stage, teaches)
         self._left = None  # all of it is taken up
@@ -218,19 +212,11 @@ class Run:
 
     def _fed(self, stage: Stage) -> AnyFeed:
         """The data of a stage, with what an earlier process had mined."""
-        feed = self._new_feed(stage, self._recipe.seed + self._stage)
+        seed = self._recipe.seed + self._stage
+        feed = TASKS[stage.task].material.feed(self._data, stage, self.trainee, seed)
         if self._left is not None and self._left.step > 0:
             feed.restore(self._left.mining)
         return feed
-
-    def _new_feed(self, stage: Stage, seed: int) -> AnyFeed:
-        if stage.task not in PHOTO_TASKS:
-            places = self._data.places_to_train(stage.labels)
-            return TripletFeed(places, stage, self.trainee, seed)
-        photos = self._data.photos_to_train
-        if stage.task == "classify":
-            return ClassFeed(photos, stage, self.trainee.spec, seed, class_names(photos))
-        return Feed(photos, stage, self.trainee.spec, seed)
 
     def _one_step(self, stage: Stage, frozen: bool) -> Figures:
         assert self._feed is not None  # a stage has begun
@@ -244,7 +230,7 @@ class Run:
         with torch.autocast(
             self._place.device.type, torch.bfloat16, enabled=stage.precision == "bf16"
         ):
-            loss, figures = task_of(stage.task).loss(self.trainee, batch, stage)
+            loss, figures = TASKS[stage.task].loss(self.trainee, batch, stage)
         value = float(loss.detach())
         self._check(value, stage)
         optimizer.zero_grad(set_to_none=True)
@@ -277,15 +263,6 @@ class Run:
         shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
         self._tell(f"{stage.name} {self._step}/{stage.steps}  {shown}  {hours:.1f} h left")
 
-    def _validated(self, stage: Stage) -> Figures:
-        if stage.task == "classify":
-            names = class_names(self._data.photos_to_train)
-            return validate_classes(self.trainee, self._data.photos_to_validate, names, stage)
-        if stage.task in PHOTO_TASKS:
-            return validate(self.trainee, self._data.photos_to_validate, stage)
-        data = self._data.places_to_validate(stage.labels)
-        return validate_places(self.trainee, data, stage) if data else {}
-
     def _validate(self, stage: Stage, journal: Journal) -> None:
         self._place.as_first(self.trainee.state_dict().values())
         if self._place.is_first:
@@ -293,7 +270,7 @@ class Run:
         self._stalled = self._place.told_by_first(self._stalled)
 
     def _judge(self, stage: Stage, journal: Journal) -> None:
-        figures = self._validated(stage)
+        figures = TASKS[stage.task].material.judge(self._data, stage, self.trainee)
         journal.write("validation", stage.name, self._step, figures)
         shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
         self._tell(f"{stage.name} {self._step}/{stage.steps}  recall@1 {shown or 'of nothing'}")

@@ -87,31 +87,43 @@ def contrastive(first: Tensor, second: Tensor, temperature: float, related: Tens
 
 
 def local_contrastive(
-    first: Tensor, second: Tensor, points: Tensor, is_seen: Tensor, temperature: float, near: float
+    first: Tensor,
+    second: Tensor,
+    points: Tensor,
+    is_seen: Tensor,
+    related: Tensor,
+    temperature: float,
+    near: float,
 ) -> Tensor:
     """Each point's descriptor shall be most similar to that of the same point in the other view.
 
+    It is told from the other points of its own view, and from those of all other places: within one
+    view, where a point lies is enough to know it, and streets would look alike wherever they are.
+
     Args:
-        first: descriptors of points in one view, any norm, [B, P, D].
+        first: descriptors of points in one view of each place, any norm, [B, P, D].
         second: descriptors of the same points in the other view, [B, P, D].
         points: where they lie in the first view, pixels, [B, P, 2].
         is_seen: whether both views show the point, bool [B, P].
+        related: places whose points are no negatives of each other's, bool [B, B]; the diagonal
+            does not matter.
         temperature: by which similarities are divided.
-        near: points closer to each other than this, pixels, are not told apart.
+        near: points of one view closer to each other than this, pixels, are not told apart.
 
     Returns:
         The mean over both directions and all points seen; 0 where there are none.
     """
     if not bool(is_seen.any()):
         return first.sum() * 0.0
-    left, right = functional.normalize(first, dim=-1), functional.normalize(second, dim=-1)
-    logits = (left @ right.transpose(1, 2) / temperature).float()  # [B, P, P]
-    # A point may always be its own partner: rows of points that are not seen are dropped at last.
-    others = ~torch.eye(points.shape[1], dtype=torch.bool, device=points.device)
-    left_out = ((torch.cdist(points, points) < near) | ~is_seen.unsqueeze(1)) & others
-    wanted = torch.arange(points.shape[1], device=points.device).expand(len(points), -1)[is_seen]
-    there, back = (
-        functional.cross_entropy(each.masked_fill(left_out, _NEVER)[is_seen], wanted)
-        for each in (logits, logits.transpose(1, 2))
+    # S points are seen; those that are not take no part.
+    left, right = (functional.normalize(each[is_seen], dim=-1) for each in (first, second))
+    logits = (left @ right.T / temperature).float()  # [S, S]
+    place = is_seen.nonzero()[:, 0]
+    where = points[is_seen]
+    left_out = torch.where(
+        place.unsqueeze(1) == place, torch.cdist(where, where) < near, related[place][:, place]
     )
+    logits = logits.masked_fill(left_out.fill_diagonal_(False), _NEVER)
+    wanted = torch.arange(len(logits), device=logits.device)
+    there, back = (functional.cross_entropy(each, wanted) for each in (logits, logits.T))
     return (there + back) / 2

@@ -25,7 +25,7 @@ class Moment(NamedTuple):
     """Which frame of which drive a photo is."""
 
     drive: str  # empty for a photo that belongs to none
-    number: float  # of the frame, in steps from one frame to the next
+    number: float  # of the frame, in steps from one to the next; one number, one position
 
 
 class Photos:
@@ -63,6 +63,11 @@ class Photos:
         numbers = [(each, self.moments[each].number - moment.number) for each in drive]
         return [each for each, away in numbers if each != index and abs(away) <= reach]
 
+    def is_same_position(self, index: int, other: int) -> bool:
+        """Whether two photos were taken from one position: one photo, or one number of a drive."""
+        here, there = self.moments[index], self.moments[other]
+        return index == other or (bool(here.drive) and here == there)
+
     def related(self, indices: Sequence[int], reach: float) -> np.ndarray:
         """Which photos may show one place, bool [B, B]: frames of a drive that are so close."""
         drives = np.array([self.moments[each].drive for each in indices])
@@ -82,7 +87,8 @@ def read_photos(
     Args:
         folder: where they are.
         drives: pattern of names (``ie_tower/*``) -> by how much the last number in the name grows
-            from one frame to the next. What stands before that number is the drive's name.
+            from one frame to the next. What stands before that number is the drive's name. Frames
+            of one number are taken from one position, at different times.
         validation: patterns of the names that are only for validation.
         max_side: photos are shrunk to this, pixels.
 

@@ -18,8 +18,8 @@ from vpr_ros.training.labels import LabelRecipe
 from vpr_ros.training.views import ViewRecipe
 
 PHOTO_TASKS = ("contrast", "rerank", "joint", "classify")
-PLACE_TASKS = ("triplets", "triplets_rerank", "triplets_joint", "tuples", "info_nce")
-TASKS = (*PHOTO_TASKS, *PLACE_TASKS)
+_PLACE_TASKS = ("triplets", "triplets_rerank", "triplets_joint", "tuples", "info_nce")
+TASK_NAMES = (*PHOTO_TASKS, *_PLACE_TASKS)
 MINING = ("partial", "full", "random", "global", "violators")
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULE_NAMES = ("constant", "cosine", "appsvr", "r2former", "sup_vpr", "transvpr")
@@ -30,7 +30,7 @@ class Stage:
     """One part of a run: what is minimized, on what, and how."""
 
     name: str = setting("stage", "What logs call it")
-    task: str = setting("contrast", "What a step minimizes", choices=TASKS)
+    task: str = setting("contrast", "What a step minimizes", choices=TASK_NAMES)
     steps: int = setting(1000, "Steps of the optimizer", minimum=1)
     batch: int = setting(64, "Places in a step", minimum=2, maximum=65536)
     height: int = setting(160, "Of the network's input, pixels", minimum=32, maximum=4096)

@@ -23,7 +23,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vpr_ros.errors import ConfigError
 from vpr_ros.models.r2former_backbones import Dense
 from vpr_ros.training import published
 from vpr_ros.training.classes import classification
@@ -34,6 +33,7 @@ from vpr_ros.training.losses import (
     local_contrastive,
     rerank_cross_entropy,
 )
+from vpr_ros.training.material import Material, Places, Scenes, Views
 from vpr_ros.training.recipe import Stage
 from vpr_ros.training.trainee import Trainee
 
@@ -43,32 +43,12 @@ _PITCH = 8.0  # pixels: points nearer than this are not told apart
 
 @dataclass(frozen=True)
 class Task:
-    """How a stage begins, and what each of its steps minimizes."""
+    """What a stage learns from, and what each of its steps minimizes."""
 
     loss: Callable[[Trainee, Any, Stage], tuple[Tensor, Figures]]
+    material: Material
     teaches: tuple[str, ...] = ()  # parts of the trainee that learn alone; none: all
-
-
-def task_of(name: str) -> Task:
-    """The task of this name.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    tasks = {
-        "contrast": Task(_contrast),
-        "rerank": Task(_rerank, _RERANKING),
-        "joint": Task(_joint),
-        "classify": Task(classification),
-        "triplets": Task(published.retrieval),
-        "triplets_rerank": Task(published.reranking, _RERANKING),
-        "triplets_joint": Task(published.joint),
-        "tuples": Task(published.tuples),
-        "info_nce": Task(published.places),
-    }
-    if name not in tasks:
-        raise ConfigError(f"task {name!r} is unknown; known: {', '.join(tasks)}")
-    return tasks[name]
+    needs_reranker: bool = True
 
 
 def _contrast(trainee: Trainee, batch: Batch, stage: Stage) -> tuple[Tensor, Figures]:
@@ -157,7 +137,8 @@ def _local(trainee: Trainee, batch: Batch, stage: Stage, first: Dense, second: D
         _sampled(trainee, dense, where, (height, width))
         for dense, where in ((first, points), (second, there))
     )
-    return local_contrastive(left, right, points, is_seen, stage.temperature, 2 * _PITCH)
+    near = 2 * _PITCH
+    return local_contrastive(left, right, points, is_seen, batch.related, stage.temperature, near)
 
 
 def _sampled(trainee: Trainee, dense: Dense, points: Tensor, size: tuple[int, int]) -> Tensor:
@@ -182,3 +163,17 @@ def _moved(points: Tensor, matrices: Tensor) -> Tensor:
 
 def _itself(batch: Batch) -> Tensor:
     return torch.eye(len(batch.first), dtype=torch.bool, device=batch.first.device)
+
+
+TASKS = {
+    "contrast": Task(_contrast, Views()),
+    "rerank": Task(_rerank, Views(), _RERANKING),
+    "joint": Task(_joint, Views()),
+    "classify": Task(classification, Scenes(), needs_reranker=False),
+    "triplets": Task(published.retrieval, Places(), needs_reranker=False),
+    "triplets_rerank": Task(published.reranking, Places(), _RERANKING),
+    "triplets_joint": Task(published.joint, Places()),
+    "tuples": Task(published.tuples, Places(), needs_reranker=False),
+    "info_nce": Task(published.places, Places(), needs_reranker=False),
+}
+"""The tasks by the names that recipes call them."""

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a task learns from and is judged by: views of photos, kinds of scenes, or known places."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from vpr_ros.training.classes import ClassFeed, class_names, validate_classes
+from vpr_ros.training.data import TrainingData
+from vpr_ros.training.feed import Feed
+from vpr_ros.training.recipe import Stage
+from vpr_ros.training.trainee import Trainee
+from vpr_ros.training.triplets import TripletFeed
+from vpr_ros.training.validation import validate, validate_places
+
+AnyFeed = Feed | ClassFeed | TripletFeed
+
+
+class Material(Protocol):
+    """One kind of it. ``DatasetError`` and ``ImageError`` as the data give them."""
+
+    def feed(self, data: TrainingData, stage: Stage, trainee: Trainee, seed: int) -> AnyFeed:
+        """The batches of a stage, for which the trainee is made ready."""
+
+    def judge(self, data: TrainingData, stage: Stage, trainee: Trainee) -> dict[str, float]:
+        """What the trainee knows of the data that are not trained on; nothing without such."""
+
+
+class Views:
+    """Photos without labels, each a place."""
+
+    def feed(self, data: TrainingData, stage: Stage, trainee: Trainee, seed: int) -> AnyFeed:
+        """Two views of each photo."""
+        return Feed(data.photos_to_train, stage, trainee.spec, seed)
+
+    def judge(self, data: TrainingData, stage: Stage, trainee: Trainee) -> dict[str, float]:
+        """Whether views and neighbors are found."""
+        return validate(trainee, data.photos_to_validate, stage)
+
+
+class Scenes:
+    """Photos in a folder for each class."""
+
+    def feed(self, data: TrainingData, stage: Stage, trainee: Trainee, seed: int) -> AnyFeed:
+        """Photos with their classes, of which the trainee gets a classifier."""
+        photos = data.photos_to_train
+        names = class_names(photos)
+        trainee.classify(len(names))
+        return ClassFeed(photos, stage, trainee.spec, seed, names)
+
+    def judge(self, data: TrainingData, stage: Stage, trainee: Trainee) -> dict[str, float]:
+        """Whether classes are found."""
+        names = class_names(data.photos_to_train)
+        return validate_classes(trainee, data.photos_to_validate, names, stage)
+
+
+class Places:
+    """Images with known places."""
+
+    def feed(self, data: TrainingData, stage: Stage, trainee: Trainee, seed: int) -> AnyFeed:
+        """Queries, each with what is right and what is wrong."""
+        return TripletFeed(data.places_to_train(stage.labels), stage, trainee, seed)
+
+    def judge(self, data: TrainingData, stage: Stage, trainee: Trainee) -> dict[str, float]:
+        """Whether places are found."""
+        labeled = data.places_to_validate(stage.labels)
+        return validate_places(trainee, labeled, stage) if labeled else {}
