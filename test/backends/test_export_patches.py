@@ -4,6 +4,7 @@
 import pytest
 
 from vpr_ros.backends import open_backend
+from vpr_ros.backends.tensorrt_engine import BuildOptions, OnnxFile, build_engine
 
 for library in ("torch", "timm", "onnx", "onnxscript", "onnxruntime"):
     pytest.importorskip(library, reason=f"exporting needs {library}")
@@ -36,3 +37,11 @@ def test_every_graph_passes_the_gate(method, precision, exported):
     }
     assert found == OUTPUTS[method]
     assert not {"NonZero", "If", "Loop", "Unique"} & {node.op_type for node in model.graph.node}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("method", ["appsvr", "sup_vpr_small"])
+def test_every_graph_becomes_an_engine(rtx, method, precision, exported):
+    onnx_file = OnnxFile.read(exported(method, precision, SIZES[method]))
+    plan = build_engine(rtx, onnx_file, BuildOptions({}, capabilities=("8.6", "8.9")))
+    assert len(plan) > 0.9 * len(onnx_file.content)  # weights and kernels

@@ -3,9 +3,11 @@
 
 import pytest
 
+from vpr_ros.backends.exported import reranker_path
 from vpr_ros.backends.options import Hooks
 from vpr_ros.backends.tensorrt_engine import BuildOptions, OnnxFile, build_engine
 from vpr_ros.errors import BackendError
+from vpr_ros.models.shipped import SHIPPED, shipped_file
 
 GRAPHS = ("r2former", "r2former_reranker", "transvpr")
 RANGES = {"candidates": (1, 20, 100)}
@@ -35,6 +37,14 @@ def test_every_graph_becomes_an_engine(rtx, graph, name, precision, capabilities
     onnx = graph(name, precision)
     plan = build_engine(rtx, onnx, options(*capabilities))
     assert len(plan) > 0.9 * len(onnx.content)  # weights and kernels
+
+
+@pytest.mark.parametrize("method", SHIPPED)
+def test_what_comes_with_the_package_becomes_an_engine(rtx, method):
+    extractor = shipped_file(method)
+    for path in (extractor, reranker_path(extractor)):
+        onnx = OnnxFile.read(path)
+        assert len(build_engine(rtx, onnx, options())) > 0.9 * len(onnx.content)
 
 
 def test_operators_for_cpus(rtx, graph):

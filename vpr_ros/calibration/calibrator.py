@@ -19,7 +19,7 @@ from vpr_ros.rerankers.base import Reranker
 
 SECONDS = 10.0  # that a calibration may take; what it knows by then must do
 
-_METHOD = 1  # of calibrating; a version that does it another way counts on
+_METHOD = 2  # of calibrating; a version that does it another way counts on
 _GROWN = 1.2  # a map that has so many times more keyframes is another map
 _IGNORED = ("target_precision", "rival_ratio")  # of a decision: they change no score
 

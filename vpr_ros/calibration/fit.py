@@ -13,7 +13,7 @@ that stands out. Answers that are wrong and score s or more come in two kinds:
     b = mapped * misled + (1 - mapped) * bordering
     w = the scale of F_beyond over that of F_elsewhere, if that is narrower: see ``Calibration``
 
-Both tails are modeled, since a precision of 0.99 asks for scores that no survey of a hundred
+Both tails are modeled, since a precision of 0.99 asks for scores that no survey of some hundred
 keyframes contains. Maxima of many candidates exceed a high level about exponentially: the
 generalized Pareto distribution with shape 0 (Coles, An Introduction to Statistical Modeling of
 Extreme Values, 2001, chapter 4). Where scores are bounded, tails end sooner: the safe side. Few

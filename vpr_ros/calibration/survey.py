@@ -30,7 +30,7 @@ from vpr_ros.place_map import MapSet, PlaceMap
 from vpr_ros.rerankers.base import Reranker
 from vpr_ros.sequence.keyframe_table import Flags, KeyframeTable, Numbers
 
-SAMPLES = 100  # keyframes asked for: with 10 candidates, some 2300 comparisons
+SAMPLES = 200  # keyframes asked for: with 10 candidates, some 4600 comparisons
 SURROUNDINGS = 4.0  # radii of a place beyond which nothing of it is in view any more
 
 
