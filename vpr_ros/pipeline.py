@@ -31,7 +31,8 @@ from vpr_ros.rerankers.homography import HomographyReranker, PatchGrid
 from vpr_ros.rerankers.r2former import R2FormerReranker
 from vpr_ros.sequence import open_tracker
 
-_PATCH, _TINY_PITCH = 16, 8  # pixels between local features: of published networks, of our own
+# Pixels from one local feature to the next: of published networks, of DINOv2, of our own.
+_PATCH, _DINO_PATCH, _TINY_PITCH = 16, 14, 8
 
 
 @dataclass(frozen=True)
@@ -163,31 +164,37 @@ def _r2former(config: PipelineConfig, networks: _Networks) -> Pipeline:
     is_tiny = config.method == "r2former_tiny"
     section = config.r2former_tiny if is_tiny else config.r2former
     backend = networks.extractor(section)
-    input_size = (backend.spec.input_width, backend.spec.input_height)
-    extractor = NetworkExtractor(backend, antialias=config.network.antialias)
-    reranker: Reranker
     if section.reranker == "homography":
-        grid = PatchGrid(*input_size, _TINY_PITCH if is_tiny else _PATCH, is_unit=False)
-        reranker = HomographyReranker(config.homography, grid)
-        return Pipeline(config, extractor, reranker, section.inliers)
+        pitch = _TINY_PITCH if is_tiny else _PATCH
+        return _of_patches(config, backend, pitch, section.inliers, is_unit=False)
+    input_size = (backend.spec.input_width, backend.spec.input_height)
     if backend.device == CPU:
         network = networks.reranker(input_size, threads=1)
         reranker = R2FormerReranker(network, input_size, batch=4, threads=networks.cores)
     else:
         reranker = R2FormerReranker(networks.reranker(input_size), input_size)
+    extractor = NetworkExtractor(backend, antialias=config.network.antialias)
     return Pipeline(config, extractor, reranker, section.calibration)
 
 
 def _appsvr(config: PipelineConfig, networks: _Networks) -> Pipeline:
-    return _of_patches(config, networks, config.appsvr, pitch=16)
+    section = config.appsvr
+    return _of_patches(config, networks.extractor(section), _PATCH, section.calibration)
 
 
 def _sup_vpr(config: PipelineConfig, networks: _Networks) -> Pipeline:
-    return _of_patches(config, networks, config.sup_vpr, pitch=14)
+    section = config.sup_vpr
+    return _of_patches(config, networks.extractor(section), _DINO_PATCH, section.calibration)
 
 
-def _of_patches(config: PipelineConfig, networks: _Networks, section: Any, pitch: int) -> Pipeline:
-    """A method whose paper reranks nothing: its patches are matched under one homography.
+def _of_patches(
+    config: PipelineConfig,
+    backend: Backend,
+    pitch: int,
+    prior: CalibrationConfig,
+    is_unit: bool = True,
+) -> Pipeline:
+    """Patches matched under one homography: also for methods whose papers rerank nothing.
 
     Similarity alone would tell how much two images look alike, never whether they can show one
     place; and the verdict is calibrated on what the second look is worth.
@@ -196,11 +203,9 @@ def _of_patches(config: PipelineConfig, networks: _Networks, section: Any, pitch
         raise ConfigError(
             f"homography.rule = 'reference' is TransVPR's, not {config.method}'s: choose clean"
         )
-    extractor = NetworkExtractor(networks.extractor(section), antialias=config.network.antialias)
-    spec = extractor.spec
-    grid = PatchGrid(spec.input_width, spec.input_height, pitch, min_score=0.0)
-    reranker = HomographyReranker(config.homography, grid)
-    return Pipeline(config, extractor, reranker, section.calibration)
+    extractor = NetworkExtractor(backend, antialias=config.network.antialias)
+    grid = PatchGrid(backend.spec.input_width, backend.spec.input_height, pitch, is_unit=is_unit)
+    return Pipeline(config, extractor, HomographyReranker(config.homography, grid), prior)
 
 
 _MAKERS = {  # by how the methods' names begin
