@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from vpr_ros import pipeline
 from vpr_ros.config import DecisionConfig, PipelineConfig, with_settings
 from vpr_ros.datatypes import (
+    MAP_SPAN,
     Calibration,
     Candidate,
     Cause,
@@ -174,6 +175,18 @@ def test_a_rival_behind_neighbors_is_found():
     verdict, reason, _ = judged([*row, rival])
     assert verdict is Verdict.AMBIGUOUS
     assert "keyframe 9 (70 inliers)" in reason
+
+
+def test_maps_that_do_not_overlap_have_no_place_in_common():
+    """Two floors that look alike; or two drives through one street, each a map."""
+    pair = [
+        candidate(80, number=1, session="monday"),
+        candidate(70, number=MAP_SPAN + 5, session="floor2/monday"),
+    ]
+    assert judged(pair)[0] is Verdict.ACCEPTED
+    verdict, reason, _ = judged(pair, replace(CONFIG, maps_overlap=False))
+    assert verdict is Verdict.AMBIGUOUS
+    assert "and keyframe 5 of floor2/monday (70 inliers) are different places" in reason
 
 
 def test_only_the_best_rival_is_asked():

@@ -102,6 +102,20 @@ class Keyframe:
     thumbnail_jpeg: bytes = b""
 
 
+MAP_SPAN = 1 << 40
+"""Ids of keyframes where several maps are one: this times the map's number, and the id there."""
+
+
+def is_one_map(left: int, right: int) -> bool:
+    """Whether two keyframes are of one map, by their ids."""
+    return left // MAP_SPAN == right // MAP_SPAN
+
+
+def number_in_map(keyframe_id: int) -> int:
+    """The id of a keyframe in its own map."""
+    return keyframe_id % MAP_SPAN
+
+
 @dataclass(frozen=True)
 class KeyframeRecord:
     """What a map knows of a keyframe besides its descriptors."""
@@ -111,6 +125,11 @@ class KeyframeRecord:
     stamp_ns: int
     pose: Pose | None
     camera: str = ""  # name of the camera that took it
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"keyframe {number_in_map(self.keyframe_id)} of {self.session}"
 
 
 class Verdict(IntEnum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ def as_json(image: str, recognition: Recognition, locate: Locate | None = None) 
         locate: tells where candidates are kept; asked where several maps are searched.
     """
     maps = recognition.maps
+    where = partial(_place, locate=locate if maps else None)
     return {
         "stamp_ns": recognition.stamp_ns,
         "image": image,
@@ -31,8 +33,12 @@ def as_json(image: str, recognition: Recognition, locate: Locate | None = None) 
         "probability": _number(recognition.probability),
         **({"maps": maps.probabilities, "no_map": maps.none} if maps else {}),
         "candidates": [
-            {**_candidate(each), **(_place(each, locate) if maps and locate else {})}
+            {**_candidate(each), **where(each.keyframe.keyframe_id)}
             for each in recognition.candidates
+        ],
+        "believed": [
+            {**where(keyframe_id), "probability": probability}
+            for keyframe_id, probability in recognition.believed
         ],
         "timings_ms": {name: round(1e3 * each, 3) for name, each in recognition.timings_s.items()},
     }
@@ -41,7 +47,6 @@ def as_json(image: str, recognition: Recognition, locate: Locate | None = None) 
 def _candidate(candidate: Candidate) -> dict[str, Any]:
     keyframe, rerank = candidate.keyframe, candidate.rerank
     return {
-        "keyframe_id": keyframe.keyframe_id,
         "stamp_ns": keyframe.stamp_ns,
         "similarity": _number(candidate.similarity),
         "rerank_score": _number(rerank.score) if rerank else None,
@@ -50,8 +55,10 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def _place(candidate: Candidate, locate: Locate) -> dict[str, Any]:
-    path, number = locate(candidate.keyframe.keyframe_id)
+def _place(keyframe_id: int, locate: Locate | None) -> dict[str, Any]:
+    if locate is None:
+        return {"keyframe_id": keyframe_id}
+    path, number = locate(keyframe_id)
     return {"keyframe_id": number, "map": str(path)}
 
 

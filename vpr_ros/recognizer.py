@@ -23,6 +23,8 @@ from vpr_ros.datatypes import (
     Recognition,
     RerankScore,
     Verdict,
+    is_one_map,
+    number_in_map,
 )
 from vpr_ros.extractor import FeatureExtractor
 from vpr_ros.place_map import MapSet, PlaceMap
@@ -233,7 +235,7 @@ def decide(
     if not candidates or candidates[0].rerank is None:
         return Judgment(Verdict.UNKNOWN, "the map holds no keyframes", 0.0, Cause.EMPTY_MAP)
     best, rerank = candidates[0], candidates[0].rerank
-    name = f"keyframe {best.keyframe.keyframe_id} of {best.keyframe.session}"
+    name = best.keyframe.name
     # A score that is no number is worth nothing, and must not be compared.
     probability = calibration.probability(rerank.score) if math.isfinite(rerank.score) else 0.0
     if probability < config.target_precision:
@@ -245,8 +247,10 @@ def decide(
         return Judgment(Verdict.AMBIGUOUS, reason, probability, Cause.ZOOM)
     rival = _rival(candidates, config)
     if rival is not None and rival.rerank is not None:
-        reason = f"{name} ({_in_words(rerank)}) and keyframe {rival.keyframe.keyframe_id}"
-        reason += f" ({_in_words(rival.rerank)}) are different places that look alike"
+        other, is_same = rival.keyframe, rival.keyframe.session == best.keyframe.session
+        named = f"keyframe {number_in_map(other.keyframe_id)}" if is_same else other.name
+        named += f" ({_in_words(rival.rerank)})"
+        reason = f"{name} ({_in_words(rerank)}) and {named} are different places that look alike"
         return Judgment(Verdict.AMBIGUOUS, reason, probability, Cause.LOOK_ALIKE)
     return Judgment(Verdict.ACCEPTED, f"{name} agrees in {_in_words(rerank)}", probability)
 
@@ -255,8 +259,10 @@ def same_place(left: KeyframeRecord, right: KeyframeRecord, config: DecisionConf
     """Whether two keyframes may show one place.
 
     Poses of two sessions need not share an origin, so keyframes of different sessions are given
-    the benefit of the doubt.
+    the benefit of the doubt; those of different maps unless maps do not overlap.
     """
+    if not (config.maps_overlap or is_one_map(left.keyframe_id, right.keyframe_id)):
+        return False
     if left.session != right.session:
         return True
     if left.pose and right.pose and left.pose.frame_id == right.pose.frame_id:

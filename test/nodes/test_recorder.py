@@ -3,6 +3,8 @@
 
 import json
 import logging
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +15,17 @@ from node_harness import START_NS, jpeg_message, pattern, raw_message
 
 from vpr_ros import records
 from vpr_ros.config import RecordsConfig
-from vpr_ros.datatypes import Cause, Features, LocalFeatures, Recognition, Verdict
+from vpr_ros.datatypes import (
+    MAP_SPAN,
+    Candidate,
+    Cause,
+    Features,
+    KeyframeRecord,
+    LocalFeatures,
+    MapShares,
+    Recognition,
+    Verdict,
+)
 from vpr_ros.images import decode_compressed, read_image
 from vpr_ros.nodes.answered import Answered
 from vpr_ros.nodes.recorder import Recorder, encoded
@@ -32,8 +44,12 @@ def answered(verdict=Verdict.UNKNOWN, number=0, message=None):
     return Answered(message, IMAGE, Features(np.zeros(1, np.float32), local), found)
 
 
+def locate(keyframe_id):
+    return Path(f"/maps/{keyframe_id // MAP_SPAN}.vprmap"), keyframe_id % MAP_SPAN
+
+
 def recorder(folder, **settings):
-    return Recorder(RecordsConfig(folder=str(folder), **settings), ABOUT)
+    return Recorder(RecordsConfig(folder=str(folder), **settings), ABOUT, locate)
 
 
 @pytest.mark.parametrize(("on", "verdict", "due"), [
@@ -58,10 +74,24 @@ def test_a_record_says_all_there_is_to_know(tmp_path):
     assert {name: note[name] for name in ABOUT} == ABOUT
     assert (note["stamp_ns"], note["frame_id"]) == (START_NS, "camera_front")
     assert (note["verdict"], note["reason"], note["cause"]) == ("UNKNOWN", "so", "off the map")
-    assert note["believed"] == [[7, 0.4]]
+    assert note["believed"] == [{"keyframe_id": 7, "probability": 0.4}]
     assert note["timings_ms"] == {"extract": 20.0}
     assert note["saved_because"] == "request"
     np.testing.assert_array_equal(read_image(path), IMAGE)
+
+
+def test_keyframes_of_several_maps_are_named_with_their_map(tmp_path):
+    given = answered()
+    found = replace(
+        given.recognition,
+        candidates=(Candidate(KeyframeRecord(2 * MAP_SPAN + 5, "b/one", 0, None), 0.5),),
+        believed=((2 * MAP_SPAN + 5, 0.4),),
+        maps=MapShares({"/maps/0.vprmap": 0.1, "/maps/2.vprmap": 0.8}, 0.1),
+    )
+    path = recorder(tmp_path).save(replace(given, recognition=found), "request", 0.0)
+    note = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    for each in (*note["candidates"], *note["believed"]):
+        assert (each["keyframe_id"], each["map"]) == (5, "/maps/2.vprmap")
 
 
 def test_a_jpeg_is_kept_byte_for_byte():

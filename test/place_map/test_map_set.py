@@ -44,6 +44,7 @@ def test_the_best_of_all_maps_come_first(joined, floors):
     best = found[0][0]
     assert number_of(best) == 6
     assert joined.locate(best.keyframe_id) == floors[1].locate(3)
+    assert best.name == "keyframe 3 of floor1/monday"
     assert len(joined.search(descriptor(6), 3)) == 3
     assert len(joined) == 12
 

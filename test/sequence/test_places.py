@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The likeliest place, its rival, and what a robot may do with them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from simulated import DECISION, SEQUENCE, along, straight
 
-from vpr_ros.datatypes import Cause, Verdict
+from vpr_ros.datatypes import MAP_SPAN, Cause, Verdict
 from vpr_ros.sequence import Belief
 from vpr_ros.sequence.keyframe_table import KeyframeTable
 from vpr_ros.sequence.places import summarized
@@ -60,6 +62,22 @@ def test_drives_add_up_and_the_surest_names_the_keyframe():
     assert belief.mass == pytest.approx(0.9)
     assert belief.rival == 140
     assert {10, 70, 110} <= belief.place
+
+
+def test_drives_of_maps_that_do_not_overlap_are_rivals():
+    records = [
+        *along([(n, 0) for n in range(50)], "monday"),
+        *along([(n, 0) for n in range(50)], "tuesday", first_id=51),
+        *along([(n, 0) for n in range(50)], "floor2/monday", first_id=MAP_SPAN + 1),
+    ]
+    table, masses = KeyframeTable(records), np.zeros(150)
+    masses[[10, 60, 110]] = 0.4, 0.25, 0.3
+    apart = summarized(masses, 0.05, table, replace(DECISION, maps_overlap=False))
+    assert (apart.best, apart.rival) == (11, MAP_SPAN + 11)
+    assert (apart.mass, apart.rival_mass) == pytest.approx((0.65, 0.3))
+    assert MAP_SPAN + 11 not in apart.place
+    together = summarized(masses, 0.05, table, DECISION)
+    assert (together.mass, together.rival) == (pytest.approx(0.95), None)
 
 
 @given(st.lists(st.floats(0.0, 1.0), min_size=2, max_size=80))

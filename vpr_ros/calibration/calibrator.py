@@ -21,7 +21,8 @@ SECONDS = 10.0  # that a calibration may take; what it knows by then must do
 
 _METHOD = 2  # of calibrating; a version that does it another way counts on
 _GROWN = 1.2  # a map that has so many times more keyframes is another map
-_IGNORED = ("target_precision", "rival_ratio")  # of a decision: they change no score
+# Of a decision; they change no score.
+_IGNORED = ("target_precision", "rival_ratio", "maps_overlap")
 
 log = logging.getLogger(__name__)
 

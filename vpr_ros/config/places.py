@@ -97,6 +97,12 @@ class DecisionConfig:
         "Seconds of one session within which keyframes without poses show one place",
         minimum=0.0,
     )
+    maps_overlap: bool = setting(
+        True,
+        "Whether keyframes of two maps may show one place: drives through one street; false for "
+        "floors and buildings, of which two that look alike are then ambiguous",
+        live=True,
+    )
     max_zoom: float = setting(
         1.25,
         "Ambiguous when the scene appears larger or smaller by more than this factor",

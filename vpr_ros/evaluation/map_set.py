@@ -30,7 +30,7 @@ class Keyframes:
         with PlaceMap.open(path) as place_map:
             records = place_map.records()
         self._ids = [record.keyframe_id for record in records]
-        self.names = [f"keyframe {r.keyframe_id} of {r.session}" for r in records]
+        self.names = [record.name for record in records]
         self.stamps_ns = [record.stamp_ns for record in records]
         self.poses = tuple(record.pose for record in records)
 

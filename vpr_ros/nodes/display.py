@@ -81,7 +81,9 @@ class Display:
         info = place_map.info()
         about = {"map": str(info.path), "model": info.fingerprint, "method": info.spec.method}
         about["backend"] = pipeline.description
-        self._scene = _Scene(config, searched, recognizer, about, Recorder(config.records, about))
+        self._scene = _Scene(
+            config, searched, recognizer, about, Recorder(config.records, about, searched.locate)
+        )
         self._last = None
         self.markers.open(searched)
 
@@ -90,7 +92,9 @@ class Display:
         if (scene := self._scene) is None:
             return
         if config.records != scene.config.records:
-            scene = replace(scene, recorder=Recorder(config.records, scene.about))
+            scene = replace(
+                scene, recorder=Recorder(config.records, scene.about, scene.searched.locate)
+            )
         self._scene = replace(scene, config=config, recognizer=recognizer)
 
     def start(self) -> None:

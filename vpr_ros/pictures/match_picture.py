@@ -121,8 +121,7 @@ def _of_match(recognition: Recognition) -> str:
 
 def _in_words(candidate: Candidate) -> str:
     keyframe, rerank = candidate.keyframe, candidate.rerank
-    text = f"keyframe {keyframe.keyframe_id} of {keyframe.session}"
-    text += f", similarity {candidate.similarity:.2f}"
+    text = f"{keyframe.name}, similarity {candidate.similarity:.2f}"
     if rerank is None or math.isnan(rerank.score):
         return text
     return text + (

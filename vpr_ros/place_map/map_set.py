@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from vpr_ros.datatypes import (
+    MAP_SPAN,
     CalibrationRecord,
     Camera,
     Features,
@@ -21,8 +22,6 @@ from vpr_ros.errors import MapError
 from vpr_ros.place_map.map_choice import MapChoice, search_in_order
 from vpr_ros.place_map.map_stage import MapStage
 from vpr_ros.place_map.place_map import PlaceMap
-
-_SPAN = 1 << 40  # ids of one map; the ids of the map that may grow stay what they are
 
 
 def maps_in(path: Path) -> list[Path]:
@@ -119,22 +118,22 @@ class MapSet:
 
     def record(self, keyframe_id: int) -> KeyframeRecord:
         """As ``PlaceMap.record``."""
-        number, own = divmod(keyframe_id, _SPAN)
+        number, own = divmod(keyframe_id, MAP_SPAN)
         return self._labeled(number, self._map(number).record(own))
 
     def features_of(self, ids: Sequence[int]) -> list[Features]:
         """As ``PlaceMap.features_of``."""
-        pairs = [divmod(keyframe_id, _SPAN) for keyframe_id in ids]
+        pairs = [divmod(keyframe_id, MAP_SPAN) for keyframe_id in ids]
         return [self._map(number).features_of([own])[0] for number, own in pairs]
 
     def thumbnail(self, keyframe_id: int) -> bytes:
         """As ``PlaceMap.thumbnail``."""
-        number, own = divmod(keyframe_id, _SPAN)
+        number, own = divmod(keyframe_id, MAP_SPAN)
         return self._map(number).thumbnail(own)
 
     def camera_of(self, keyframe_id: int) -> Camera | None:
         """As ``PlaceMap.camera_of``."""
-        number, own = divmod(keyframe_id, _SPAN)
+        number, own = divmod(keyframe_id, MAP_SPAN)
         return self._map(number).camera_of(own)
 
     def calibration(self) -> CalibrationRecord | None:
@@ -143,7 +142,7 @@ class MapSet:
 
     def locate(self, keyframe_id: int) -> tuple[Path, int]:
         """The file of a keyframe's map, and its id there."""
-        number, own = divmod(keyframe_id, _SPAN)
+        number, own = divmod(keyframe_id, MAP_SPAN)
         return self._map(number).locate(own)
 
     def _map(self, number: int) -> PlaceMap:
@@ -157,10 +156,10 @@ class MapSet:
         path, _ = self._maps[number].locate(record.keyframe_id)
         return replace(
             record,
-            keyframe_id=number * _SPAN + record.keyframe_id,
+            keyframe_id=number * MAP_SPAN + record.keyframe_id,
             session=f"{path.stem}/{record.session}",
         )
 
     def _own(self, number: int, ids: Collection[int]) -> list[int]:
         """Those of some ids that are of one map, as it numbers them."""
-        return [each % _SPAN for each in ids if each // _SPAN == number]
+        return [each % MAP_SPAN for each in ids if each // MAP_SPAN == number]

@@ -3,16 +3,19 @@
 
 Drives need not share an origin, so their places cannot be told apart or taken for one. They get
 the benefit of the doubt that ``recognizer.same_place`` gives them: the likeliest place is the sum
-of what each drive thinks likeliest, and rivals are looked for within one drive.
+of what each drive thinks likeliest, and rivals are looked for within one drive. Of maps that do not
+overlap, the others' likeliest places are rivals.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 
 from vpr_ros.config import DecisionConfig
+from vpr_ros.datatypes import is_one_map
 from vpr_ros.sequence.base import Belief
 from vpr_ros.sequence.keyframe_table import Flags, KeyframeTable, Reals
 
@@ -41,7 +44,12 @@ def summarized(
         for rows, place in zip(drives, places, strict=True)
         if masses[rows].sum() - place.mass >= _MATTERS
     ]
+    joined = [
+        config.maps_overlap or is_one_map(best.keyframe_id, place.keyframe_id) for place in places
+    ]
+    rivals += [place for place, is_joined in zip(places, joined, strict=True) if not is_joined]
     rival = max(rivals, key=lambda place: place.mass, default=None)
+    drives, places = list(compress(drives, joined)), list(compress(places, joined))
     every = [table.ids[rows][each.near] for rows, each in zip(drives, places, strict=True)]
     return Belief(
         masses,

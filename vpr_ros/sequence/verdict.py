@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from vpr_ros.config import DecisionConfig, SequenceConfig
-from vpr_ros.datatypes import Cause, Judgment, Verdict
+from vpr_ros.datatypes import Cause, Judgment, Verdict, number_in_map
 from vpr_ros.sequence.base import Belief
 
 
@@ -18,10 +18,10 @@ def judge(belief: Belief, decision: DecisionConfig, sequence: SequenceConfig) ->
     if belief.best is None:
         reason = f"off the map ({belief.off_map:.2f})"
         return Judgment(Verdict.UNKNOWN, reason, 0.0, Cause.OFF_MAP)
-    name, mass = f"keyframe {belief.best}", belief.mass
+    name, mass = _name(belief.best), belief.mass
     needed = decision.target_precision
     if mass >= needed and belief.contrary is not None:
-        this = f"this image by itself agrees with keyframe {belief.contrary}"
+        this = f"this image by itself agrees with {_name(belief.contrary)}"
         reason = f"{name} follows from the images before ({mass:.2f}), but {this}"
         return Judgment(Verdict.AMBIGUOUS, reason, mass, Cause.CONTRARY)
     if mass >= needed and belief.unsupported < sequence.patience:
@@ -32,7 +32,7 @@ def judge(belief: Belief, decision: DecisionConfig, sequence: SequenceConfig) ->
         return Judgment(Verdict.UNKNOWN, reason, mass, Cause.STALE)
     # Surely one of two, and the other is likelier than neither.
     if mass + belief.rival_mass >= needed and belief.rival_mass >= belief.off_map:
-        rival = f"keyframe {belief.rival} ({belief.rival_mass:.2f})"
+        rival = f"{_name(belief.rival)} ({belief.rival_mass:.2f})"
         reason = f"either {name} ({mass:.2f}) or {rival}"
         return Judgment(Verdict.AMBIGUOUS, reason, mass, Cause.LOOK_ALIKE)
     if belief.off_map >= mass:
@@ -43,8 +43,12 @@ def judge(belief: Belief, decision: DecisionConfig, sequence: SequenceConfig) ->
 
 
 def _accepted(belief: Belief) -> str:
-    name = f"keyframe {belief.best}"
+    name = _name(belief.best)
     if belief.unsupported == 0.0:
         return f"{name} agrees with this image and those before ({belief.mass:.2f})"
     since = f"{belief.unsupported:.1f} looks after the last match"
     return f"{name} follows from the images before ({belief.mass:.2f}), {since}"
+
+
+def _name(keyframe_id: int | None) -> str:
+    return "no keyframe" if keyframe_id is None else f"keyframe {number_in_map(keyframe_id)}"
