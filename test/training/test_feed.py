@@ -17,9 +17,19 @@ SPEC = network_of("r2former_tiny").spec
 
 
 def test_every_photo_once_before_any_again():
-    seen = [index for step in range(3) for index in in_order(6, 4, step, seed=1)]
+    seen = [index for step in range(3) for index in in_order(np.arange(6), 4, step, seed=1)]
     assert Counter(seen[:6]) == Counter(seen[6:]) == Counter(range(6))
     assert seen[:6] != seen[6:]
+
+
+def test_photos_of_a_drive_come_together_in_another_order_each_time():
+    together = np.array([0, 1, 0, 2, 0, 1])
+    epochs = [in_order(together, 6, step, seed=1) for step in range(8)]
+    for order in epochs:
+        assert sorted(order) == list(range(6))
+        numbers = together[order]
+        assert np.count_nonzero(np.diff(numbers)) == 2
+    assert len(set(map(tuple, epochs))) > 4
 
 
 def test_batches_depend_on_their_number_alone(photos, change):
@@ -47,7 +57,7 @@ def test_neighbors_of_a_drive(folder, change):
     batch = Feed(walk, plain, SPEC, 0).batch(0)
     assert torch.isnan(batch.second_T_first).all()
     assert (batch.first - batch.second).abs().mean() > 0.3
-    numbers = np.array(in_order(len(walk), plain.batch, 0, 0))
+    numbers = np.array(in_order(np.arange(len(walk)), plain.batch, 0, 0))
     expected = np.abs(numbers[:, None] - numbers) <= 2
     np.testing.assert_array_equal(batch.related, expected)
 

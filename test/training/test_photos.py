@@ -28,6 +28,7 @@ def test_frames_of_drives(folder):
     train, _ = read_photos(folder, {"walk*": 2.0}, ["*_002.png"], 320)
     assert [moment.number for moment in train.moments] == [0.0, 0.5, 1.5, 2.0, 2.5]
     assert train.near(0, 1.5) == [1, 2]
+    assert len(set(train.drives.tolist())) == 1
     related = train.related([0, 2, 4], 1.5)
     expected = [[True, True, False], [True, True, True], [False, True, True]]
     np.testing.assert_array_equal(related, expected)
@@ -36,6 +37,7 @@ def test_frames_of_drives(folder):
 def test_photos_that_belong_to_no_drive_are_not_related(folder):
     train, _ = read_photos(folder, {}, [], 320)
     assert not train.related([0, 1, 1], 9.0).any()
+    assert sorted(train.drives.tolist()) == list(range(len(train)))
 
 
 def test_a_manifest_says_which(folder, tmp_path):

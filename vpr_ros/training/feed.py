@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vpr_ros.datatypes import ImageArray, ModelSpec
@@ -62,7 +63,8 @@ class PhotoFeed:
         self, step: int, make: Callable[[int, Random], Made]
     ) -> tuple[list[int], list[Made]]:
         """The photos of a step, and what is made of each by its own random numbers."""
-        indices = in_order(len(self.photos), self.stage.batch, step, self.seed)
+        together = self.photos.drives if self.stage.by_drive else np.arange(len(self.photos))
+        indices = in_order(together, self.stage.batch, step, self.seed)
 
         def made(row: int) -> Made:
             return make(indices[row], np.random.default_rng([self.seed, 1, step, row]))
@@ -118,14 +120,27 @@ class Feed(PhotoFeed):
         return int(random.choice(chosen))
 
 
-def in_order(count: int, batch: int, step: int, seed: int) -> list[int]:
-    """Which of so many photos a step sees: every one once before any comes again."""
+def in_order(together: NDArray[np.intp], batch: int, step: int, seed: int) -> list[int]:
+    """Which photos a step sees: every one once before any comes again.
+
+    Args:
+        together: the number of each photo's group, [N]; those of a group follow each other.
+        batch: photos in a step.
+        step: its number.
+        seed: of the order.
+    """
+    count = len(together)
     places = range(step * batch, (step + 1) * batch)
-    orders = {
-        epoch: np.random.default_rng([seed, 0, epoch]).permutation(count)
-        for epoch in {place // count for place in places}
-    }
+    orders = {epoch: _shuffled(together, seed, epoch) for epoch in {p // count for p in places}}
     return [int(orders[place // count][place % count]) for place in places]
+
+
+def _shuffled(together: NDArray[np.intp], seed: int, epoch: int) -> NDArray[np.intp]:
+    """The numbers of all photos in the order of one epoch, [N]."""
+    random = np.random.default_rng([seed, 0, epoch])
+    order = random.permutation(len(together))
+    groups = random.permutation(int(together.max()) + 1)
+    return order[np.argsort(groups[together[order]], kind="stable")]
 
 
 def as_input(images: tuple[ImageArray, ...] | list[ImageArray], spec: ModelSpec) -> Tensor:

@@ -38,6 +38,8 @@ class Photos:
         self._files = files
         self._max_side = max_side
         self._cache: dict[int, ImageArray] = {}
+        names = [m.drive or name for m, name in zip(self.moments, self.names, strict=True)]
+        self.drives = np.unique(names, return_inverse=True)[1]  # [N] number of each photo's drive
         self._numbers: dict[str, list[int]] = {}
         for index, moment in enumerate(self.moments):
             if moment.drive:

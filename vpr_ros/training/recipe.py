@@ -54,6 +54,9 @@ class Stage:
     )
     neighbor_reach: float = setting(1.0, "Farthest neighbor, frames", minimum=0.0)
     related_reach: float = setting(8.0, "Frames so close are never negatives", minimum=0.0)
+    by_drive: bool = setting(
+        False, "Whether photos of one drive come in one batch: negatives that look alike"
+    )
     augment: bool = setting(
         False, "Whether places of data sets are shown in another light, as photos are"
     )
