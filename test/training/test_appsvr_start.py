@@ -7,6 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from small_photos import photo
+from small_recipes import RECIPES, negative, recalls, small_data
+from torch import nn
 
 from vpr_ros.cli.main import main
 from vpr_ros.errors import ConfigError, WeightsError
@@ -22,10 +24,14 @@ from vpr_ros.training.recipe import Recipe
 
 @pytest.fixture(scope="module")
 def vgg(tmp_path_factory):
-    """A VGG-16 under torchvision's keys, not trained."""
+    """A VGG-16 under torchvision's keys, not trained, begun so that images leave a trace."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("vgg") / "vgg16.pth"
-    state = {f"features.{key}": value for key, value in vgg16_conv5().state_dict().items()}
+    network = vgg16_conv5()
+    for layer in network:
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight)
+    state = {f"features.{key}": value for key, value in network.state_dict().items()}
     torch.save({**state, "classifier.0.weight": torch.zeros(2, 2)}, path)
     return path
 
@@ -81,6 +87,18 @@ def test_from_a_vgg_to_a_whitened_descriptor(vgg, folder, places, change, tmp_pa
     assert main(["weights", "whiten", trained, *pictures, "-o", str(output)]) == 0
     loaded = load(output, "appsvr")
     assert loaded.spec.global_dim == 4
+
+
+def test_a_tiny_data_set_is_learned_by_heart(vgg, folder, tmp_path):
+    """As ``test_recipes_learn`` has it for the other recipes."""
+    path = tmp_path / "start.safetensors"
+    write_new(path, clustered(vgg, pictures_in(folder), Sizes(8, 0)), {})
+    (recipe,) = (each for each in RECIPES if each.stem == "appsvr")
+    (tmp_path / "photos").mkdir()
+    before, after = recalls(
+        recipe, small_data(tmp_path / "photos", negative), tmp_path / "run", path
+    )
+    assert before < 1.0 == after
 
 
 def test_whitened_descriptors_vary_alike(vgg, folder, tmp_path):

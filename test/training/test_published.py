@@ -103,15 +103,3 @@ def test_what_cannot_be_taught(places, photos, stages, change, tmp_path):
     stage = stages("triplets", 1, teaches=("extractor.nose",))
     with pytest.raises(TrainingError, match=r"nothing is called extractor\.nose"):
         run(Recipe("r2former_tiny", (stage,)), places, tmp_path / "other")
-
-
-def test_sup_vpr_learns_places(places, stages, tmp_path):
-    """InfoNCE on a small DINOv2 of random weights, in another light each time."""
-    stage = stages(
-        "info_nce", 25, learning_rate=3e-4, optimizer="adam", schedule="sup_vpr", augment=True,
-        mining="random", height=56, width=56, temperature=0.1,
-    )  # fmt: skip
-    run(Recipe("sup_vpr_small", (stage,), seed=2), places, tmp_path)
-    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [line["places"] for line in lines if line["kind"] == "validation"][-1] == 1.0
-    assert load(tmp_path / "weights.pth", "sup_vpr_small").spec.global_dim == 384

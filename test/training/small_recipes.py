@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recipes of ``config/train`` made small, and a handful of images for them."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from small_photos import COUNT, photo
+
+from vpr_ros.datatypes import Pose
+from vpr_ros.evaluation.retrieval_set import RetrievalSet
+from vpr_ros.training.appearance import AppearanceRecipe
+from vpr_ros.training.data import TrainingData
+from vpr_ros.training.labels import LabelRecipe
+from vpr_ros.training.loop import SCORES, Run, RunOptions
+from vpr_ros.training.photos import read_photos
+from vpr_ros.training.recipe import PHOTO_TASKS, read_recipe
+from vpr_ros.training.start import start
+from vpr_ros.training.tasks import TASKS
+from vpr_ros.training.trainee import Trainee
+from vpr_ros.training.views import ViewRecipe
+
+RECIPES = sorted((Path(__file__).parents[2] / "config" / "train").glob("*.yaml"))
+METHOD = {"sup_vpr": "sup_vpr_small"}  # the large one takes minutes
+SIZE = {"sup_vpr": 56}  # pixels; whole patches
+RATE = {"appsvr": 1e-2, "sup_vpr": 1e-4, "r2former_tiny": 2e-3}
+STEPS = 40  # of stages in which everything learns; the others have two
+GENTLE = AppearanceRecipe(0.3, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+
+
+class Pictures:
+    """The photos, changed in a way."""
+
+    def __init__(self, change):
+        self.names = [f"{number}.png" for number in range(COUNT)]
+        self._change = change
+
+    def read(self, index):
+        return np.ascontiguousarray(self._change(photo(index)))
+
+
+def plain(image):
+    return image[:, :-12]
+
+
+def recolored(image):
+    """From a little aside, red and blue exchanged: most networks do not know it again untaught."""
+    return image[:, 12:, ::-1]
+
+
+def negative(image):
+    """No network knows it again untaught."""
+    return 255 - image[:, 12:]
+
+
+def small_data(folder, changed=recolored):
+    """A place for each photo; and photos in two folders, those in one of them tinted."""
+    for number in range(COUNT):
+        name, tint = (("red", (1.0, 0.4, 0.4)), ("blue", (0.4, 0.4, 1.0)))[number % 2]
+        (folder / name).mkdir(exist_ok=True)
+        cv2.imwrite(str(folder / name / f"{number}.png"), (photo(number) * tint).astype(np.uint8))
+    poses = tuple(Pose((50.0 * n, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), "map") for n in range(COUNT))
+    places = RetrievalSet(
+        "town", Pictures(plain), Pictures(changed), {}, database_poses=poses, query_poses=poses
+    )
+    photos = read_photos(folder, {}, [], 320)[0]
+    return TrainingData((photos, photos), places, places)
+
+
+def small(stage, name):
+    """The same stage of the recipe of this name, on few small images."""
+    size = SIZE.get(name, 64)
+    steps = 2 if name != "appsvr" and (stage.teaches or TASKS[stage.task].teaches) else STEPS
+    return replace(
+        stage,
+        steps=steps,
+        epoch=steps,
+        warmup=0,
+        patience=0,
+        batch=COUNT if stage.task in PHOTO_TASKS else 3,
+        negatives=min(stage.negatives, 2),
+        refresh=2 * COUNT,
+        height=size,
+        width=size,
+        learning_rate=RATE.get(name, 3e-4),
+        labels=LabelRecipe(),
+        views=ViewRecipe(0.8, 0.05, 0.05, 0.05, 0.0),
+        appearance=GENTLE,
+    )
+
+
+def recalls(path, data, folder, weights=None):
+    """Recall of the data by the network that a recipe begins with, and by that it ends with."""
+    recipe = read_recipe(path)
+    stages = tuple(small(each, path.stem) for each in recipe.stages)
+    method = METHOD.get(recipe.method, recipe.method)
+    torch.manual_seed(recipe.seed)
+    untaught = Trainee(method)
+    if weights is not None:
+        start(untaught, weights)
+    material = TASKS[stages[-1].task].material
+    material.feed(data, stages[-1], untaught, 0)
+    before = material.judge(data, stages[-1], untaught)
+    made = replace(recipe, method=method, stages=stages, drives={}, validation=(), validate_every=0)
+    Run(made, data, RunOptions(folder), lambda line: None, weights).go()
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    after = [line for line in lines if line["kind"] == "validation"][-1]
+    score = next(each for each in SCORES if each in after)
+    return before[score], after[score]
