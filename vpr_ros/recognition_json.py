@@ -33,7 +33,7 @@ def as_json(image: str, recognition: Recognition, locate: Locate | None = None) 
         "probability": _number(recognition.probability),
         **({"maps": maps.probabilities, "no_map": maps.none} if maps else {}),
         "candidates": [
-            {**_candidate(each), **where(each.keyframe.keyframe_id)}
+            {**where(each.keyframe.keyframe_id), **_candidate(each)}
             for each in recognition.candidates
         ],
         "believed": [

@@ -11,7 +11,7 @@ from vpr_ros.map_builder import MapBuilder
 from vpr_ros.place_map import PlaceMap
 
 KEYS = ["stamp_ns", "image", "verdict", "reason", "cause", "probability", "candidates"]
-KEYS += ["timings_ms"]
+KEYS += ["believed", "timings_ms"]
 CANDIDATE_KEYS = ["keyframe_id", "stamp_ns", "similarity", "rerank_score", "inliers", "position"]
 
 

@@ -127,7 +127,7 @@ class RerankedConfig:
         default_factory=partial(CalibrationConfig, half_score=0.7, score_slope=1.0)
     )
     inliers: CalibrationConfig = field(
-        default_factory=partial(CalibrationConfig, half_score=50.0, score_slope=0.3)
+        default_factory=partial(CalibrationConfig, half_score=55.0, score_slope=0.3)
     )
 
 

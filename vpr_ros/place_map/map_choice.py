@@ -14,6 +14,7 @@ Shapes: M maps, N keyframes of one map, P prototypes of one map, D values of a d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -142,13 +143,13 @@ def search_in_order(
     found: list[tuple[int, Found, float]] = []
     searched: list[int] = []
     for number in belief.order:
-        full = len(found) >= k
-        if full and belief.bounds[number] + _ROUNDING < found[k - 1][2]:
+        least = found[k - 1][2] if len(found) >= k else -math.inf
+        if belief.bounds[number] + _ROUNDING < least:
             continue
         searched.append(number)
-        found += [(number, each, similarity) for each, similarity in search(number)]
-        found.sort(key=lambda each: (-each[2], each[0]))
-        del found[k:]
+        better = [(number, each, s) for each, s in search(number) if s >= least]
+        if better:
+            found = sorted([*found, *better], key=lambda each: (-each[2], each[0]))[:k]
     return Searched(found, searched)
 
 
