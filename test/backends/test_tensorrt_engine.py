@@ -30,7 +30,7 @@ def edited(onnx_file, tmp_path, edit):
 
 @pytest.mark.parametrize(
     ("precision", "capabilities"),
-    [("fp32", ("8.6",)), ("fp32", ("8.9",)), ("fp16", ("8.6", "8.9"))],
+    [("fp32", ("8.6",)), ("fp16", ("8.6", "8.9"))],
 )
 @pytest.mark.parametrize("name", GRAPHS)
 def test_every_graph_becomes_an_engine(rtx, graph, name, precision, capabilities):

@@ -27,7 +27,8 @@ RECIPES = sorted((Path(__file__).parents[2] / "config" / "train").glob("*.yaml")
 METHOD = {"sup_vpr": "sup_vpr_small"}  # the large one takes minutes
 SIZE = {"sup_vpr": 56}  # pixels; whole patches
 RATE = {"appsvr": 1e-2, "sup_vpr": 1e-4, "r2former_tiny": 2e-3}
-STEPS = 40  # of stages in which everything learns; the others have two
+STEPS = {"sup_vpr": 40}  # of stages in which everything learns; the others have two
+USUAL_STEPS = 25
 GENTLE = AppearanceRecipe(0.3, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
@@ -73,7 +74,8 @@ def small_data(folder, changed=recolored):
 def small(stage, name):
     """The same stage of the recipe of this name, on few small images."""
     size = SIZE.get(name, 64)
-    steps = 2 if name != "appsvr" and (stage.teaches or TASKS[stage.task].teaches) else STEPS
+    is_partial = name != "appsvr" and (stage.teaches or TASKS[stage.task].teaches)
+    steps = 2 if is_partial else STEPS.get(name, USUAL_STEPS)
     return replace(
         stage,
         steps=steps,
