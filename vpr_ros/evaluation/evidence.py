@@ -24,11 +24,8 @@ SIDE = 360  # longer side in pixels of the pictures
 EACH = 6  # of a kind
 _QUALITY = 78
 _PIXELS = 480  # of the similarity matrix along either side, at most
-_ATTENTIVE = (
-    "transvpr",
-    "r2former",
-    "appsvr",
-)  # methods whose scores of local features are attention
+# Methods whose scores of local features are attention, by how their names begin.
+_ATTENTIVE = ("transvpr", "r2former", "appsvr")
 
 BEST, WRONG, MISSED = "best", "wrong", "missed"
 

@@ -113,12 +113,12 @@ class MapChoice:
         total = float(weights.sum())
         weights = weights * ((1.0 - prior_none) / total) if total > 0.0 else weights
         found = self._table.compare(descriptor)
-        prior_of = np.array([*weights, prior_none])
+        priors = np.array([*weights, prior_none])
         if self._stage is None:
-            shares = self._by_likeness(found.likeness, prior_of)
+            shares = self._by_likeness(found.likeness, priors)
         else:
             shares = self._stage.posterior(
-                descriptor, self._table.centers, self._table.is_of(), prior_of
+                descriptor, self._table.centers, self._table.is_of(), priors
             )
         return MapBelief(shares[:-1], float(shares[-1]), found.bounds)
 
