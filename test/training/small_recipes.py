@@ -27,11 +27,8 @@ RECIPES = sorted((Path(__file__).parents[2] / "config" / "train").glob("*.yaml")
 METHOD = {"sup_vpr": "sup_vpr_small"}  # the large one takes minutes
 SIZE = {"sup_vpr": 56}  # pixels; whole patches
 RATE = {"appsvr": 1e-2, "sup_vpr": 1e-4, "r2former_tiny": 1e-3}
-STEPS = {
-    "sup_vpr": 40,
-    "r2former_tiny": 40,
-}  # of stages in which everything learns; the others have two
-USUAL_STEPS = 25
+# Of stages in which everything learns; the others have two.
+STEPS, USUAL_STEPS = {"sup_vpr": 40, "r2former_tiny": 40}, 25
 GENTLE = AppearanceRecipe(0.3, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
