@@ -24,6 +24,8 @@ assert place.told_by_first(3 + place.rank) == 3
 assert weight.grad.tolist() == [1.5, 1.5], weight.grad
 assert weight.tolist() == [0.0, 0.0], weight
 assert place.is_first == (os.environ["RANK"] == "0")
+place.leave()
+assert not torch.distributed.is_initialized()
 """
 
 
@@ -43,6 +45,7 @@ def test_one_process():
     weight.sum().backward()
     place.average_gradients([weight])
     assert place.told_by_first(7) == 7
+    place.leave()
     assert float(weight.grad) == 1.0
 
 

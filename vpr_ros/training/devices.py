@@ -62,6 +62,12 @@ class Place:
         distributed.broadcast(told, src=0)
         return int(told)
 
+    def leave(self) -> None:
+        """Part from the other processes once all are done: one that ends too early aborts them."""
+        if self.world > 1:
+            distributed.barrier()
+            distributed.destroy_process_group()
+
 
 def take_place(name: str) -> Place:
     """Find this process's device, and meet the others if torchrun has started several.

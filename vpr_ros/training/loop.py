@@ -122,6 +122,7 @@ class Run:
                 self.save()
         finally:
             journal.close()
+        self._place.leave()
 
     def stop(self) -> None:
         """End after this step: in the middle of one, weights and optimizer may not fit."""
