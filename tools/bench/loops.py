@@ -17,9 +17,9 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from sequence_drives import PHOTO_SETTINGS, PHOTOS_PER_SECOND
+from sequence_drives import BASELINE, PHOTO_SETTINGS, PHOTOS_PER_SECOND
 
-from vpr_ros.config import PipelineConfig, with_settings
+from vpr_ros.config import with_settings
 from vpr_ros.evaluation.datasets import ImageFolder
 from vpr_ros.evaluation.judge import Truth
 from vpr_ros.evaluation.rosbag import BagReader
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def kitti(map_bag: Path, query_bag: Path, scratch: Path) -> Iterator[tuple[str, ...]]:
-    line = build(PipelineConfig(method="hog_sift"))
+    line = build(BASELINE)
     with line.continue_map(scratch / "kitti.vprmap") as place_map:
         tracks = {}
         for bag in (map_bag, query_bag):
@@ -60,7 +60,7 @@ def kitti(map_bag: Path, query_bag: Path, scratch: Path) -> Iterator[tuple[str, 
 
 
 def corridor(folder: Path, scratch: Path) -> tuple[str, ...]:
-    line = build(with_settings(PipelineConfig(method="hog_sift"), PHOTO_SETTINGS))
+    line = build(with_settings(BASELINE, PHOTO_SETTINGS))
     truth = json.loads((folder / "positives.json").read_text())
     positives = {int(frame): set(others) for frame, others in truth.items()}
 

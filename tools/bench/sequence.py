@@ -19,9 +19,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from sequence_drives import Drive, corridor, kitti, kitti_halves, picture, walk
+from sequence_drives import BASELINE, Drive, corridor, kitti, kitti_halves, picture, walk
 
-from vpr_ros.config import PipelineConfig, with_settings
+from vpr_ros.config import with_settings
 from vpr_ros.datatypes import (
     Calibration,
     Candidate,
@@ -207,7 +207,7 @@ def measure(mode: str, use_odometry: bool) -> None:
     """Milliseconds of one update, robot driving, ten candidates."""
     long = LongMap(KEYFRAMES)
     records = long.records()
-    config = with_settings(PipelineConfig(method="hog_sift"), {"sequence.mode": mode})
+    config = with_settings(BASELINE, {"sequence.mode": mode})
     started = time.perf_counter()
     tracker = open_tracker(long, config, Calibration((Tail(20.0, 1.0, 3.0),), 1.0))
     opened = time.perf_counter() - started

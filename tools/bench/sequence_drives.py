@@ -22,6 +22,7 @@ from vpr_ros.place_map import PlaceMap
 from vpr_ros.recognizer import PlaceRecognizer
 from vpr_ros.sequence import SequenceTracker
 
+BASELINE = PipelineConfig(method="hog_sift")  # what these benches measure
 PHOTOS_PER_SECOND = 1.0  # folders: nobody knows, so one photo a second and two of them one place
 PHOTO_SETTINGS = {"decision.place_seconds": 2.5, "keyframes.view_change": 0.0}
 
@@ -45,7 +46,7 @@ class Drive:
 
     def config(self, **settings: object) -> PipelineConfig:
         """The defaults, changed for this drive and then as told."""
-        return with_settings(PipelineConfig(method="hog_sift"), {**self.settings, **settings})
+        return with_settings(BASELINE, {**self.settings, **settings})
 
     def recognizer(
         self, place_map: PlaceMap, pipeline: Pipeline, tracker: SequenceTracker | None
@@ -171,7 +172,7 @@ def walk(folder: Path, cache: Path, mapped: int, tolerance: int) -> Drive:
 
 def _mapped(path: Path, frames: Iterable[Frame], settings: dict[str, float]) -> Path:
     if not path.exists():
-        pipeline = build(with_settings(PipelineConfig(method="hog_sift"), settings))
+        pipeline = build(with_settings(BASELINE, settings))
         half_done = path.with_suffix(".part")
         half_done.unlink(missing_ok=True)
         with pipeline.continue_map(half_done) as place_map:
@@ -188,10 +189,7 @@ def _described(
 ) -> tuple[list[int], list[Pose | None], list[Features]]:
     """Stamps, odometry and features of a drive."""
     if not path.exists():
-        extractor, random = (
-            build(PipelineConfig(method="hog_sift")).extractor,
-            np.random.default_rng(0),
-        )
+        extractor, random = build(BASELINE).extractor, np.random.default_rng(0)
         rows = []
         for frame in frames:
             image = dimmed(frame.image, random) if dim else frame.image
