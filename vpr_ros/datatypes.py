@@ -111,9 +111,9 @@ def is_one_map(left: int, right: int) -> bool:
     return left // MAP_SPAN == right // MAP_SPAN
 
 
-def number_in_map(keyframe_id: int) -> int:
-    """The id of a keyframe in its own map."""
-    return keyframe_id % MAP_SPAN
+def keyframe_name(keyframe_id: int) -> str:
+    """A keyframe for people, by its id in its own map."""
+    return f"keyframe {keyframe_id % MAP_SPAN}"
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,8 @@ class KeyframeRecord:
 
     @property
     def name(self) -> str:
-        """For people."""
-        return f"keyframe {number_in_map(self.keyframe_id)} of {self.session}"
+        """For people, with its drive."""
+        return f"{keyframe_name(self.keyframe_id)} of {self.session}"
 
 
 class Verdict(IntEnum):

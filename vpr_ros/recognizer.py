@@ -24,7 +24,7 @@ from vpr_ros.datatypes import (
     RerankScore,
     Verdict,
     is_one_map,
-    number_in_map,
+    keyframe_name,
 )
 from vpr_ros.extractor import FeatureExtractor
 from vpr_ros.place_map import MapSet, PlaceMap
@@ -248,7 +248,7 @@ def decide(
     rival = _rival(candidates, config)
     if rival is not None and rival.rerank is not None:
         other, is_same = rival.keyframe, rival.keyframe.session == best.keyframe.session
-        named = f"keyframe {number_in_map(other.keyframe_id)}" if is_same else other.name
+        named = keyframe_name(other.keyframe_id) if is_same else other.name
         named += f" ({_in_words(rival.rerank)})"
         reason = f"{name} ({_in_words(rerank)}) and {named} are different places that look alike"
         return Judgment(Verdict.AMBIGUOUS, reason, probability, Cause.LOOK_ALIKE)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from vpr_ros.config import DecisionConfig, SequenceConfig
-from vpr_ros.datatypes import Cause, Judgment, Verdict, number_in_map
+from vpr_ros.datatypes import Cause, Judgment, Verdict, keyframe_name
 from vpr_ros.sequence.base import Belief
 
 
@@ -51,4 +51,4 @@ def _accepted(belief: Belief) -> str:
 
 
 def _name(keyframe_id: int | None) -> str:
-    return "no keyframe" if keyframe_id is None else f"keyframe {number_in_map(keyframe_id)}"
+    return "no keyframe" if keyframe_id is None else keyframe_name(keyframe_id)
