@@ -39,7 +39,7 @@ setup-networks:
 	@tools/setup.sh networks
 
 demo: setup
-	@$(RUN_ALONE) python -m vpr_ros.nodes.demo $(DEMO_ARGS) $(DEMO_OPTIONS)
+	@$(RUN_ALONE) python -m vpr_ros.demo $(DEMO_ARGS) $(DEMO_OPTIONS)
 
 test: setup-networks
 	@$(RUN) python test/nodes/slam/stack_interfaces.py
@@ -52,7 +52,7 @@ lint: setup-networks
 	@$(RUN) python tools/check_package_xml.py package.xml vpr_msgs/package.xml
 
 bench: setup-networks
-	@$(RUN_ALONE) python -m vpr_ros.nodes.benchmark $(BENCH_ARGS)
+	@$(RUN_ALONE) python -m vpr_ros.benchmark $(BENCH_ARGS)
 	@$(RUN) python tools/bench/networks.py $(if $(R2FORMER),--r2former "$(R2FORMER)") \
 		$(if $(R2FORMER_PACKAGES),--r2former-packages "$(R2FORMER_PACKAGES)")
 

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from vpr_ros.extractor import FeatureExtractor
+    from vpr_ros.extractors.base import FeatureExtractor
 
 if not hasattr(sys, "argv"):  # RTAB-Map's Python has none, and libraries read it
     sys.argv = [""]

@@ -66,7 +66,7 @@ def generated_weights(tmp_path_factory):
 @pytest.fixture(scope="session")
 def rendered_drive(tmp_path_factory):
     """A small simulated drive and its return, as bags in small pictures."""
-    from vpr_ros.evaluation.simulation import small_drive, write_drive
+    from vpr_ros.simulation import small_drive, write_drive
 
     config = dataclasses.replace(small_drive(), image_width=200, image_height=150, rate_hz=1.5)
     return write_drive(tmp_path_factory.mktemp("rendered") / "drive", config)
@@ -94,7 +94,7 @@ def exported(generated_weights, tmp_path_factory):
     for library in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(library, reason="exporting needs onnx, onnxscript and onnxruntime")
     from vpr_ros.backends import export
-    from vpr_ros.extractor import prepared
+    from vpr_ros.extractors.network import prepared
     from vpr_ros.models import NETWORKS
 
     load, trace, made = export.load, export._traced, {}

@@ -13,24 +13,29 @@ PACKAGE = Path(__file__).parents[1] / "vpr_ros"
 
 # A module imports only from layers above its own line, or from its own folder.
 LAYERS = (
-    {"errors"},
-    {"datatypes", "config"},
-    {"images", "poses", "transforms", "models", "backends", "place_map", "recognition_json"},
-    {"extractor", "hog_sift", "rerankers", "sequence", "pose_correction", "mounts"},
-    {"calibration"},
-    {"recognizer", "map_builder", "loop_closer", "pictures", "records"},
+    {"errors", "atomic_file"},
+    {"datatypes", "calibration_curve", "config"},
+    {"geometry", "images"},
+    {"drives", "models", "backends", "place_map", "records"},
+    {"extractors", "rerankers", "sequence", "decision", "simulation"},
+    {"calibration", "pictures", "recognizer"},
+    {"route"},
     {"pipeline"},
     {"evaluation"},
     {"training"},
-    {"cli", "nodes"},
+    {"nodes"},
+    {"benchmark", "cli", "demo"},
 )
 LAYER_OF = {station: number for number, layer in enumerate(LAYERS) for station in layer}
-SIDEWAYS = {("backends", "models")}
+SIDEWAYS = {("backends", "models"), ("benchmark", "demo")}
+# Stations that stand beside one another, whatever their layers say.
+APART = {("cli", "nodes"), ("nodes", "evaluation"), ("nodes", "simulation"), ("nodes", "training")}
 
 # Library -> the places that may import it: a folder (with slash) or a file below vpr_ros/.
 TORCH = ("models/", "training/", "backends/torch_backend.py", "backends/export.py")
+ROS = ("nodes/", "demo/", "benchmark/")
 RESERVED = {
-    "rclpy": ("nodes/",),
+    "rclpy": ROS,
     "torch": TORCH,
     "torchvision": TORCH,
     "timm": TORCH,
@@ -38,10 +43,10 @@ RESERVED = {
     "onnxruntime": ("backends/onnx_backend.py", "backends/onnx_precision.py"),
     "openvino": ("backends/openvino_backend.py",),
     "faiss": ("place_map/",),
-    "rosbags": ("evaluation/", "nodes/replay_node.py"),
-    "rosbags.image": ("evaluation/", "nodes/replay_node.py", "images.py"),
+    "rosbags": ("drives/", "simulation/", "nodes/replay/"),
+    "rosbags.image": ("drives/", "images.py"),
     "cv_bridge": ("nodes/conversions.py",),
-    "tf2_ros": ("nodes/tf2_library.py",),
+    "tf2_ros": ("nodes/tf/tf2_library.py",),
     "tensorrt": ("backends/tensorrt_library.py",),
     "tensorrt_rtx": ("backends/tensorrt_library.py",),
     "tensorrt_rtx_bindings": ("backends/tensorrt_library.py",),
@@ -92,6 +97,8 @@ def may_import(importer: str, imported: str) -> bool:
     """Tell whether one station may import another."""
     if importer == imported or (importer, imported) in SIDEWAYS:
         return True
+    if (importer, imported) in APART:
+        return False
     return LAYER_OF[imported] < LAYER_OF.get(importer, -1)
 
 
@@ -101,7 +108,7 @@ def places_for(module: str) -> tuple[str, ...] | None:
     for library in (".".join(module.split(".")[:2]), root):
         if library in RESERVED:
             return RESERVED[library]
-    return ("nodes/",) if root in ROS_ONLY or root.endswith("_msgs") else None
+    return ROS if root in ROS_ONLY or root.endswith("_msgs") else None
 
 
 def own_modules(module: str, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -163,10 +170,10 @@ def test_imports_go_one_way(path):
         ("place_map/store.py", "from ..recognizer import PlaceRecognizer"),
         ("place_map/store.py", "def f():\n    from vpr_ros.nodes import worker"),
         ("models/layers.py", "from vpr_ros.backends.base import Backend"),
-        ("rerankers/base.py", "from vpr_ros.extractor import FeatureExtractor"),
-        ("cli/main.py", "from vpr_ros.nodes.replay_node import main"),
-        ("nodes/demo.py", "from vpr_ros.cli import main"),
-        ("__main__.py", "from vpr_ros.nodes.demo import main"),
+        ("rerankers/base.py", "from vpr_ros.extractors.network import FeatureExtractor"),
+        ("cli/main.py", "from vpr_ros.nodes.replay.replay_node import main"),
+        ("nodes/place_node.py", "from vpr_ros.cli import main"),
+        ("__main__.py", "from vpr_ros.demo import main"),
         ("__init__.py", "from vpr_ros.errors import VprError"),
         ("recognizer.py", "import vpr_ros.gadgets"),
         ("gadgets.py", ""),
@@ -183,12 +190,12 @@ def test_imports_go_one_way(path):
         ("nodes/conversions.py", "from rosbags.image import message_to_cvimage"),
         ("nodes/mapper_node.py", "from cv_bridge import CvBridge"),
         ("images.py", "__import__('cv_bridge')"),
-        ("nodes/tf_poses.py", "from tf2_ros import Buffer"),
+        ("nodes/tf/tf_poses.py", "from tf2_ros import Buffer"),
         ("backends/torch_backend.py", "import tensorrt"),
         ("backends/tensorrt_backend.py", "import tensorrt_rtx_bindings"),
         ("backends/torch_backend.py", "from cuda.bindings import runtime"),
         ("cli/main.py", "import rclpy"),
-        ("evaluation/rosbag.py", "from sensor_msgs.msg import Image"),
+        ("drives/bag_reader.py", "from sensor_msgs.msg import Image"),
         ("pipeline.py", "from builtin_interfaces.msg import Time"),
     ],
 )
@@ -207,8 +214,8 @@ def test_checker_refuses(path, source):
         ),
         ("images.py", "from rosbags.image import message_to_cvimage\nimport cv2"),
         ("images.py", "from rosbags import image"),
-        ("evaluation/rosbag.py", "from rosbags.highlevel import AnyReader"),
-        ("nodes/replay_node.py", "import rclpy\nfrom rosbags.rosbag2 import Reader"),
+        ("drives/bag_reader.py", "from rosbags.highlevel import AnyReader"),
+        ("nodes/replay/replay_node.py", "import rclpy\nfrom rosbags.rosbag2 import Reader"),
         (
             "nodes/conversions.py",
             "from cv_bridge import CvBridge\nfrom vpr_msgs.msg import PlaceMatch",

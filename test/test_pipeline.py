@@ -13,9 +13,8 @@ from vpr_ros.config import (
     MapperConfig,
     PipelineConfig,
 )
-from vpr_ros.datatypes import Pose, Verdict
+from vpr_ros.datatypes import Frame, Pose, Verdict
 from vpr_ros.errors import MapError
-from vpr_ros.map_builder import Frame
 
 S = 10**9
 

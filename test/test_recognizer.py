@@ -12,20 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vpr_ros import pipeline
+from vpr_ros.calibration_curve import Calibration, Tail
 from vpr_ros.config import DecisionConfig, PipelineConfig, with_settings
 from vpr_ros.datatypes import (
     MAP_SPAN,
-    Calibration,
     Candidate,
     Cause,
     Keyframe,
     KeyframeRecord,
     Pose,
     RerankScore,
-    Tail,
     Verdict,
 )
-from vpr_ros.recognizer import decide, same_place
+from vpr_ros.decision import decide, same_place
 
 S = 10**9
 CONFIG = DecisionConfig()

@@ -18,10 +18,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vpr_ros.evaluation.simulation.laps import DriveConfig, Film, map_lap
-from vpr_ros.evaluation.simulation.light import DAYLIGHT, DUSK
-from vpr_ros.evaluation.simulation.sensor import DIM, SHARP
-from vpr_ros.evaluation.simulation.street import build_town
+from vpr_ros.simulation.laps import DriveConfig, Film, map_lap
+from vpr_ros.simulation.light import DAYLIGHT, DUSK
+from vpr_ros.simulation.sensor import DIM, SHARP
+from vpr_ros.simulation.street import build_town
 
 _FIRST_SEED = 1000
 _RATE_HZ = 2.0  # at 5.5 m/s: photos 2.75 m apart

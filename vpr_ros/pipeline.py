@@ -16,12 +16,12 @@ from vpr_ros.backends.choice import choose
 from vpr_ros.backends.exported import is_exported, reranker_path
 from vpr_ros.backends.options import CPU, NO_HOOKS, Hooks, Stop
 from vpr_ros.calibration import Calibrator
+from vpr_ros.calibration_curve import CalibrationRecord
 from vpr_ros.config import CalibrationConfig, NetworkConfig, PipelineConfig
-from vpr_ros.datatypes import CalibrationRecord
 from vpr_ros.errors import ConfigError, WeightsError
-from vpr_ros.extractor import MIN_SCORE, FeatureExtractor, NetworkExtractor
-from vpr_ros.hog_sift import HogSiftExtractor
-from vpr_ros.map_builder import MapBuilder
+from vpr_ros.extractors.base import FeatureExtractor
+from vpr_ros.extractors.hog_sift import HogSiftExtractor
+from vpr_ros.extractors.network import MIN_SCORE, NetworkExtractor
 from vpr_ros.models import network_of
 from vpr_ros.models.shipped import shipped_file
 from vpr_ros.place_map import MapSet, MapStage, PlaceMap, maps_in
@@ -29,6 +29,7 @@ from vpr_ros.recognizer import PlaceRecognizer
 from vpr_ros.rerankers.base import Reranker
 from vpr_ros.rerankers.homography import HomographyReranker, PatchGrid
 from vpr_ros.rerankers.r2former import R2FormerReranker
+from vpr_ros.route.map_builder import MapBuilder
 from vpr_ros.sequence import open_tracker
 
 # Pixels from one local feature to the next: of published networks, of DINOv2, of our own.

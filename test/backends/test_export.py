@@ -185,7 +185,7 @@ def test_a_full_disk_leaves_nothing_behind(exported, generated_weights, tmp_path
         path.write_bytes(content[:100])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vpr_ros.backends.atomic_file._write", full)
+    monkeypatch.setattr("vpr_ros.atomic_file._write", full)
     request = ExportRequest(generated_weights("transvpr"), "transvpr", (224, 160))
     with pytest.raises(OSError, match="No space left"):
         export(request, IMAGES, tmp_path, lambda line: None)

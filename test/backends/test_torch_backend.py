@@ -10,7 +10,7 @@ from transvpr_samples import SHAPES, golden, noise, weight
 from vpr_ros.backends import BackendOptions, open_backend
 from vpr_ros.backends.base import GLOBAL_DESCRIPTOR, LOCAL_FEATURES
 from vpr_ros.errors import BackendError, ConfigError, WeightsError
-from vpr_ros.extractor import NetworkExtractor
+from vpr_ros.extractors.network import NetworkExtractor
 
 torch = pytest.importorskip("torch", reason="this backend is PyTorch")
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from vpr_ros.evaluation.bag_set import BagOptions, read_bag_set
-from vpr_ros.evaluation.feature_files import RECORD_BYTES
+from vpr_ros.evaluation.features.feature_files import RECORD_BYTES
 
 ROOT = Path(__file__).parents[2]
 LIMITS = ("--distance", "5", "--heading", "45")

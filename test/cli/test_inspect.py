@@ -7,9 +7,9 @@ import sqlite3
 from contextlib import closing
 
 from vpr_ros.backends import choice
+from vpr_ros.calibration_curve import Calibration, CalibrationRecord, Tail
 from vpr_ros.config import HogSiftConfig
-from vpr_ros.datatypes import Calibration, CalibrationRecord, Tail
-from vpr_ros.hog_sift import HogSiftExtractor
+from vpr_ros.extractors.hog_sift import HogSiftExtractor
 from vpr_ros.place_map import PlaceMap
 
 RECORD = CalibrationRecord(

@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from vpr_ros.cli import map_verb
-from vpr_ros.map_builder import MapBuilder
 from vpr_ros.place_map import PlaceMap
+from vpr_ros.route.map_builder import MapBuilder
 
 KEYS = ["stamp_ns", "image", "verdict", "reason", "cause", "probability", "candidates"]
 KEYS += ["believed", "timings_ms"]

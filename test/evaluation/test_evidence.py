@@ -8,7 +8,7 @@ import pytest
 from retrieval_samples import NumberedImages, NumberExtractor
 
 from vpr_ros.evaluation.evidence import BEST, MISSED, WRONG, chosen, most_telling, similarity_matrix
-from vpr_ros.evaluation.feature_store import FeatureStore
+from vpr_ros.evaluation.features.feature_store import FeatureStore
 from vpr_ros.rerankers.base import Matches
 
 

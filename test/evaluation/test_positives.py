@@ -13,7 +13,7 @@ from vpr_ros.datatypes import Pose
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation import positives
 from vpr_ros.evaluation.positives import Places, orientations_of, positives_within
-from vpr_ros.poses import angle
+from vpr_ros.geometry.poses import angle
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([None, 0.7]), st.sampled_from([7, 2_000_000]))

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from vpr_ros.datatypes import Features, LocalFeatures, RerankScore
-from vpr_ros.evaluation import feature_list
-from vpr_ros.evaluation.feature_list import block_count
+from vpr_ros.evaluation.features import feature_list
+from vpr_ros.evaluation.features.feature_list import block_count
 from vpr_ros.evaluation.ranking import compare, reranked, retrieve
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from vpr_ros.config import PipelineConfig
+from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.bag_set import BagOptions, read_bag_set
 from vpr_ros.evaluation.map_set import read_map_set
 from vpr_ros.evaluation.outcomes import RIGHT
-from vpr_ros.evaluation.rosbag import BagReader
 from vpr_ros.evaluation.runner import Task, Variant, described, run_all
 from vpr_ros.evaluation.scoring import RERANKED, judge
 from vpr_ros.evaluation.verdicts import Drive, answer_drive

@@ -38,6 +38,6 @@ def observer(ros):
 @pytest.fixture(scope="session")
 def drive(tmp_path_factory):
     """A short simulated drive: two bags, of some 40 and 70 frames."""
-    from vpr_ros.evaluation.simulation import small_drive, write_drive
+    from vpr_ros.simulation import small_drive, write_drive
 
     return write_drive(tmp_path_factory.mktemp("drive") / "small", small_drive())

@@ -17,9 +17,9 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 
+from vpr_ros.demo.lifecycle_process import LifecycleProcess, NodeCommand
 from vpr_ros.nodes.conversions import ns_to_stamp, stamp_to_ns
 from vpr_ros.nodes.interfaces import PlaceMatch
-from vpr_ros.nodes.lifecycle_process import LifecycleProcess, NodeCommand
 
 LIMIT = 60.0  # seconds after which whatever a test waits for will not come any more
 START_NS = 1_700_000_000 * 10**9
@@ -126,7 +126,7 @@ class Observer:
 
     def replay(self, bag, rate, *topics):
         """Play a bag with the real replay; returns when it ended."""
-        words = [sys.executable, "-m", "vpr_ros.nodes.replay_node", str(bag)]
+        words = [sys.executable, "-m", "vpr_ros.nodes.replay.replay_node", str(bag)]
         words += ["--rate", str(rate), "--wait-for-subscribers", "30", "--topics", *topics]
         with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
             try:

@@ -27,7 +27,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from vpr_ros import pipeline
 from vpr_ros.config import PipelineConfig
-from vpr_ros.map_builder import Frame
+from vpr_ros.datatypes import Frame
 from vpr_ros.nodes.interfaces import GetMapInfo, PlaceMatch
 from vpr_ros.place_map import PlaceMap
 

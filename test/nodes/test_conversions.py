@@ -29,6 +29,7 @@ from vpr_ros.datatypes import (
     Verdict,
 )
 from vpr_ros.errors import ImageError
+from vpr_ros.geometry.poses import PoseError
 from vpr_ros.nodes import conversions
 from vpr_ros.nodes.conversions import (
     camera_from_message,
@@ -42,7 +43,6 @@ from vpr_ros.nodes.conversions import (
     stamp_to_ns,
 )
 from vpr_ros.nodes.interfaces import PlaceMatch
-from vpr_ros.poses import PoseError
 
 LATEST_NS = 2**31 * 10**9 - 1  # the last nanosecond that fits builtin_interfaces/Time
 ANY = st.floats(allow_nan=True, allow_infinity=True)

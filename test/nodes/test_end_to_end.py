@@ -14,13 +14,13 @@ pytest.importorskip("rclpy", reason="the nodes need ROS 2")
 from node_harness import Observer, node_process, raw_message, set_parameter
 
 from vpr_ros.datatypes import Verdict
+from vpr_ros.demo.lifecycle_process import NodeProcessError
+from vpr_ros.demo.session import sighting_from_message
+from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.evaluation.judge import Truth, tally
-from vpr_ros.evaluation.rosbag import BagReader
 from vpr_ros.images import decode_compressed
 from vpr_ros.nodes.conversions import stamp_to_ns
-from vpr_ros.nodes.demo.session import sighting_from_message
 from vpr_ros.nodes.interfaces import GetMapInfo, LoadMap, QueryPlace, SaveMap
-from vpr_ros.nodes.lifecycle_process import NodeProcessError
 from vpr_ros.place_map import PlaceMap
 
 IMAGES, ODOMETRY = "/camera/image_raw/compressed", "/odom"

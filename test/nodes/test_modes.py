@@ -23,7 +23,7 @@ from std_srvs.srv import Trigger
 
 from vpr_ros import pipeline
 from vpr_ros.config import PipelineConfig
-from vpr_ros.map_builder import Frame
+from vpr_ros.datatypes import Frame
 from vpr_ros.nodes.conversions import stamp_to_ns
 from vpr_ros.nodes.interfaces import LoadMap, LoopClosure, PlaceMatch
 from vpr_ros.place_map import PlaceMap

@@ -8,7 +8,7 @@ pytest.importorskip("rclpy", reason="the nodes need ROS 2")
 from node_harness import START_NS, STEP_NS, Observer, node_process, pattern, raw_message
 from sensor_msgs.msg import Image
 
-from vpr_ros.nodes.lifecycle_process import NodeProcessError
+from vpr_ros.demo.lifecycle_process import NodeProcessError
 
 INPUT = {"network__width": 224, "network__height": 160}
 PLACES = 3

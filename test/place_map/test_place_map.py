@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from map_samples import CAMERA, REAL_SPEC, SPEC, assert_same, make_keyframe, number_of
 
-from vpr_ros.datatypes import Calibration, CalibrationRecord, Camera, Pose, Tail
+from vpr_ros.calibration_curve import Calibration, CalibrationRecord, Tail
+from vpr_ros.datatypes import Camera, Pose
 from vpr_ros.errors import MapError
 from vpr_ros.place_map import PlaceMap, SessionInfo
 from vpr_ros.place_map import place_map as place_map_module

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from vpr_ros.config import HogSiftConfig, HomographyConfig
 from vpr_ros.datatypes import Features, LocalFeatures
-from vpr_ros.hog_sift import HogSiftExtractor
+from vpr_ros.extractors.hog_sift import HogSiftExtractor
 from vpr_ros.rerankers.homography import HomographyReranker, mutual_nearest
 
 

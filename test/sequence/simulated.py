@@ -6,15 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vpr_ros.calibration_curve import Calibration, Tail
 from vpr_ros.config import DecisionConfig, KeyframeConfig, SequenceConfig
-from vpr_ros.datatypes import (
-    Calibration,
-    Candidate,
-    KeyframeRecord,
-    Pose,
-    RerankScore,
-    Tail,
-)
+from vpr_ros.datatypes import Candidate, KeyframeRecord, Pose, RerankScore
 from vpr_ros.sequence import BayesFilter, Look, OdometryStep
 
 S = 10**9

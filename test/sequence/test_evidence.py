@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated import DECISION, INLIERS, SEQUENCE, STEPS, seen, straight, view
 
-from vpr_ros.datatypes import Calibration, Tail
+from vpr_ros.calibration_curve import Calibration, Tail
 from vpr_ros.sequence import OdometryStep
 from vpr_ros.sequence.evidence import Evidence
 from vpr_ros.sequence.freshness import Freshness

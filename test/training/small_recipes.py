@@ -14,8 +14,8 @@ from vpr_ros.datatypes import Pose
 from vpr_ros.evaluation.retrieval_set import RetrievalSet
 from vpr_ros.training.appearance import AppearanceRecipe
 from vpr_ros.training.data import TrainingData
-from vpr_ros.training.labels import LabelRecipe
 from vpr_ros.training.loop import SCORES, Run, RunOptions
+from vpr_ros.training.papers.labels import LabelRecipe
 from vpr_ros.training.photos import read_photos
 from vpr_ros.training.recipe import PHOTO_TASKS, read_recipe
 from vpr_ros.training.start import start

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from vpr_ros.errors import ConfigError
-from vpr_ros.training.labels import LabeledSet
 from vpr_ros.training.mining import TABLE, Miner, hardest_negatives
+from vpr_ros.training.papers.labels import LabeledSet
 
 Q, N = 12, 400
 RANDOM = np.random.default_rng(0)

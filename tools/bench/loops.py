@@ -20,13 +20,13 @@ from pathlib import Path
 from sequence_drives import BASELINE, PHOTO_SETTINGS, PHOTOS_PER_SECOND
 
 from vpr_ros.config import with_settings
-from vpr_ros.evaluation.datasets import ImageFolder
+from vpr_ros.datatypes import Frame
+from vpr_ros.drives.bag_reader import BagReader
+from vpr_ros.drives.image_folder import ImageFolder
 from vpr_ros.evaluation.judge import Truth
-from vpr_ros.evaluation.rosbag import BagReader
-from vpr_ros.loop_closer import LoopCloser, loop_closure
-from vpr_ros.map_builder import Frame
 from vpr_ros.pipeline import Pipeline, build
 from vpr_ros.place_map import PlaceMap
+from vpr_ros.route.loop_closer import LoopCloser, loop_closure
 
 Pair = tuple[int, int]  # stamps of two keyframes in nanoseconds, the later one first
 

@@ -22,7 +22,7 @@ import runtimes
 import torch
 import transvpr
 
-from vpr_ros.nodes.benchmark.results import Result, median, milliseconds, table, write_json
+from vpr_ros.benchmark.results import Result, median, milliseconds, table, write_json
 
 FOLDER = Path(__file__).parent
 RESULTS = Path("build/bench.json")

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from vpr_ros.backends import Backend, BackendOptions, open_backend
+from vpr_ros.benchmark.results import Result, median, milliseconds
 from vpr_ros.cli.main import main as vpr
-from vpr_ros.nodes.benchmark.results import Result, median, milliseconds
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "test" / "models"))
 from generated import write_weights

@@ -21,17 +21,9 @@ from pathlib import Path
 import numpy as np
 from sequence_drives import BASELINE, Drive, corridor, kitti, kitti_halves, picture, walk
 
+from vpr_ros.calibration_curve import Calibration, Tail
 from vpr_ros.config import with_settings
-from vpr_ros.datatypes import (
-    Calibration,
-    Candidate,
-    KeyframeRecord,
-    Pose,
-    Recognition,
-    RerankScore,
-    Tail,
-    Verdict,
-)
+from vpr_ros.datatypes import Candidate, KeyframeRecord, Pose, Recognition, RerankScore, Verdict
 from vpr_ros.pipeline import build
 from vpr_ros.sequence import Belief, Look, SequenceTracker, open_tracker
 

@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from vpr_ros.config import PipelineConfig, with_settings
-from vpr_ros.datatypes import Features, Pose, RerankScore
-from vpr_ros.evaluation.datasets import ImageFolder
+from vpr_ros.datatypes import Features, Frame, Pose, RerankScore
+from vpr_ros.drives.bag_reader import BagReader
+from vpr_ros.drives.image_folder import ImageFolder
 from vpr_ros.evaluation.judge import Truth
-from vpr_ros.evaluation.rosbag import BagReader
-from vpr_ros.map_builder import Frame
 from vpr_ros.pipeline import Pipeline, build
 from vpr_ros.place_map import PlaceMap
 from vpr_ros.recognizer import PlaceRecognizer

@@ -29,11 +29,11 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
+from vpr_ros.benchmark.process_usage import Usage
 from vpr_ros.cli.main import main as vpr
 from vpr_ros.config import PipelineConfig
-from vpr_ros.nodes.benchmark.process_usage import Usage
+from vpr_ros.demo.lifecycle_process import LifecycleProcess, NodeCommand
 from vpr_ros.nodes.interfaces import PlaceMatch, SaveMap
-from vpr_ros.nodes.lifecycle_process import LifecycleProcess, NodeCommand
 from vpr_ros.pipeline import build
 from vpr_ros.place_map import PlaceMap
 
@@ -114,7 +114,7 @@ def started(name: str, path: Path, scratch: Path) -> LifecycleProcess:
 
 
 def playing(bag: Path) -> subprocess.Popen:
-    words = [sys.executable, "-m", "vpr_ros.nodes.replay_node", str(bag), "--loop"]
+    words = [sys.executable, "-m", "vpr_ros.nodes.replay.replay_node", str(bag), "--loop"]
     words += ["--wait-for-subscribers", "60", "--topics", *TOPICS.values()]
     return subprocess.Popen(words, start_new_session=True)
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vpr_ros.backends.atomic_file import PART
+from vpr_ros.atomic_file import PART
 from vpr_ros.backends.engine_file import (
     ENGINE,
     Engine,

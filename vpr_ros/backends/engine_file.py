@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from vpr_ros.backends.atomic_file import write_files
+from vpr_ros.atomic_file import write_files
 from vpr_ros.backends.sidecar import sidecar_path, spec_from_json, spec_to_json
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import BackendError

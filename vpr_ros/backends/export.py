@@ -18,7 +18,7 @@ import torch
 from onnx import ModelProto, helper
 from torch import Tensor, nn
 
-from vpr_ros.backends.atomic_file import write_files
+from vpr_ros.atomic_file import write_files
 from vpr_ros.backends.base import (
     CANDIDATES,
     GLOBAL_DESCRIPTOR,

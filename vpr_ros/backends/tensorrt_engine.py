@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vpr_ros.backends.atomic_file import write_files
+from vpr_ros.atomic_file import write_files
 from vpr_ros.backends.options import NO_HOOKS, Hooks
 from vpr_ros.backends.tensorrt_library import TensorRt, cause_of, make_logger
 from vpr_ros.backends.tensorrt_progress import BuildWatch, make_monitor

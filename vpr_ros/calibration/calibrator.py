@@ -12,8 +12,8 @@ from dataclasses import asdict
 
 from vpr_ros.calibration.fit import FEWEST, fitted
 from vpr_ros.calibration.survey import Survey, surveyed
+from vpr_ros.calibration_curve import CalibrationRecord
 from vpr_ros.config import CalibrationConfig, DecisionConfig
-from vpr_ros.datatypes import CalibrationRecord
 from vpr_ros.place_map import MapSet, PlaceMap
 from vpr_ros.rerankers.base import Reranker
 

@@ -29,8 +29,8 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 from vpr_ros.calibration.survey import Survey
+from vpr_ros.calibration_curve import Calibration, Tail
 from vpr_ros.config import CalibrationConfig
-from vpr_ros.datatypes import Calibration, Tail
 
 FEWEST = 20  # wrong answers; with fewer, the hand-set calibration is better than a fitted one
 

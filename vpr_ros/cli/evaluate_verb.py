@@ -24,7 +24,7 @@ from vpr_ros.cli.terminal import PROGRAM, Skipped, progress, say
 from vpr_ros.cli.variants import HELP, variants_of
 from vpr_ros.errors import ConfigError
 from vpr_ros.evaluation.evidence import cases, similarity_matrix
-from vpr_ros.evaluation.feature_store import default_cache
+from vpr_ros.evaluation.features.feature_store import default_cache
 from vpr_ros.evaluation.findings import Findings
 from vpr_ros.evaluation.protocols import write_poses, write_predictions
 from vpr_ros.evaluation.report.as_json import as_json

@@ -16,13 +16,13 @@ from vpr_ros.cli.options import add_set, configured
 from vpr_ros.cli.terminal import say
 from vpr_ros.config import METHODS
 from vpr_ros.datatypes import ImageArray
+from vpr_ros.drives.image_folder import ImageFolder
 from vpr_ros.errors import BackendError, ConfigError, DatasetError
-from vpr_ros.evaluation.datasets import ImageFolder
-from vpr_ros.evaluation.simulation.laps import Film, map_lap, small_drive
-from vpr_ros.evaluation.simulation.street import build_town
-from vpr_ros.extractor import prepared
+from vpr_ros.extractors.network import prepared
 from vpr_ros.images import read_image
 from vpr_ros.models import network_of
+from vpr_ros.simulation.laps import Film, map_lap, small_drive
+from vpr_ros.simulation.street import build_town
 
 SUMMARY = "write a method's networks as ONNX files and TensorRT engines, checked against PyTorch"
 

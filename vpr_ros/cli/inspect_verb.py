@@ -14,9 +14,10 @@ import numpy as np
 
 from vpr_ros.backends import SUFFIXES, BackendOptions, open_backend
 from vpr_ros.backends.sidecar import spec_to_json
+from vpr_ros.calibration_curve import CalibrationRecord
 from vpr_ros.cli.terminal import say
 from vpr_ros.config import RUNTIMES
-from vpr_ros.datatypes import CalibrationRecord, ModelSpec
+from vpr_ros.datatypes import ModelSpec
 from vpr_ros.place_map import MapInfo, PlaceMap, SessionInfo
 
 SUMMARY = "show what a map holds, or a model and what runs it here"

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from vpr_ros.datatypes import Recognition
-from vpr_ros.map_builder import Frame
-from vpr_ros.recognition_json import Locate, as_json
+from vpr_ros.datatypes import Frame, Recognition
+from vpr_ros.records.as_json import Locate, as_json
 
 
 @contextmanager

@@ -11,16 +11,15 @@ from pathlib import Path
 
 from vpr_ros.cli.json_lines import json_lines
 from vpr_ros.cli.options import add_settings, add_source, configured
-from vpr_ros.cli.source import Source, open_source
 from vpr_ros.cli.terminal import Skipped, complain, progress, say
-from vpr_ros.datatypes import Recognition, Verdict
+from vpr_ros.datatypes import Frame, Recognition, Verdict
+from vpr_ros.drives.flaws import located
+from vpr_ros.drives.source import Source, open_source
 from vpr_ros.errors import ConfigError, ImageError
-from vpr_ros.evaluation.frames import located
 from vpr_ros.evaluation.judge import latencies
-from vpr_ros.map_builder import Frame
 from vpr_ros.pipeline import build
-from vpr_ros.recognition_json import Locate
 from vpr_ros.recognizer import PlaceRecognizer
+from vpr_ros.records.as_json import Locate
 
 SUMMARY = "find the frames of a drive, or one image, in a map"
 
@@ -72,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         recognizer = pipeline.recognizer(place_map)
         answers = _answer_all(recognizer, source, skipped, write)
         if not answers:
-            raise source.nothing_read(skipped)
+            raise source.nothing_read(skipped.first)
     for line in (*_summary(answers, skipped), pipeline.description):
         if args.json == "-":
             complain(line)

@@ -9,13 +9,14 @@ from itertools import chain
 from pathlib import Path
 
 from vpr_ros.cli.options import add_settings, add_source, configured
-from vpr_ros.cli.source import Source, open_source
 from vpr_ros.cli.terminal import Skipped, progress, say
+from vpr_ros.datatypes import Frame
+from vpr_ros.drives.flaws import located
+from vpr_ros.drives.source import Source, open_source
 from vpr_ros.errors import ImageError
-from vpr_ros.evaluation.frames import located
-from vpr_ros.map_builder import Frame, MapBuilder
 from vpr_ros.pipeline import build
 from vpr_ros.place_map import PlaceMap
+from vpr_ros.route.map_builder import MapBuilder
 
 SUMMARY = "build a map from a drive, or add a drive to a map"
 
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         frames = source.frames(skipped)
         first = next(frames, None)
         if first is None:  # before a map is made that would hold nothing
-            raise source.nothing_read(skipped)
+            raise source.nothing_read(skipped.first)
         with pipeline.continue_map(args.output) as place_map:
             builder = pipeline.map_builder(place_map, args.session)
             kept = _offer_all(builder, chain([first], frames), source.count, skipped)

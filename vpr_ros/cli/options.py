@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from vpr_ros.config import PipelineConfig, Setting, settings_of, with_settings
+from vpr_ros.drives.image_folder import DEFAULT_RATE
 from vpr_ros.errors import ConfigError
-from vpr_ros.evaluation.datasets import DEFAULT_RATE
 
 _TRUTHS = {"true": True, "false": False}
 _SHORT_FORMS = (

@@ -46,7 +46,11 @@ def run(args: argparse.Namespace) -> int:
         OSError: the file cannot be written.
     """
     try:
-        from vpr_ros.training.map_stage import MapStageRecipe, train_map_stage, write_map_stage
+        from vpr_ros.training.papers.map_stage import (
+            MapStageRecipe,
+            train_map_stage,
+            write_map_stage,
+        )
     except ImportError as error:
         raise BackendError(
             f"training needs {error.name}: pip install -r requirements/train.txt"

@@ -103,7 +103,7 @@ def _cluster(args: argparse.Namespace) -> Iterator[str]:
     _require_torch()
     from vpr_ros.models.appsvr import Sizes
     from vpr_ros.models.weights import write_new
-    from vpr_ros.training.appsvr_start import clustered, pictures_in
+    from vpr_ros.training.papers.appsvr_start import clustered, pictures_in
 
     sizes = Sizes(args.clusters, args.shadows if args.labels else 0)
     pictures = pictures_in(args.images, args.labels)
@@ -114,7 +114,7 @@ def _cluster(args: argparse.Namespace) -> Iterator[str]:
 def _whiten(args: argparse.Namespace) -> Iterator[str]:
     _require_torch()
     from vpr_ros.models.weights import write_new
-    from vpr_ros.training.appsvr_start import pictures_in, whitened
+    from vpr_ros.training.papers.appsvr_start import pictures_in, whitened
 
     paths = pictures_in(args.images).paths
     write_new(args.output, whitened(args.file, paths, args.size), {"method": "appsvr"})

@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 
 from vpr_ros.datatypes import Pose
+from vpr_ros.drives.bag_file import BagFile
+from vpr_ros.drives.bag_images import BagImages, ImageEntry, image_entries
+from vpr_ros.drives.bag_topics import Topic, find_image_topic
+from vpr_ros.drives.flaws import located
+from vpr_ros.drives.tracks import stretches
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.bag_file import BagFile
-from vpr_ros.evaluation.bag_images import BagImages, ImageEntry, image_entries
-from vpr_ros.evaluation.bag_topics import Topic, find_image_topic
-from vpr_ros.evaluation.frames import located
 from vpr_ros.evaluation.ground_truth import TruthReader, poses_at
 from vpr_ros.evaluation.positives import MAX_ANGLE, MAX_DISTANCE, Places, positives_within
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
-from vpr_ros.evaluation.tracks import stretches
-from vpr_ros.poses import distance
+from vpr_ros.geometry.poses import distance
 
 _LOGGER = logging.getLogger(__name__)
 

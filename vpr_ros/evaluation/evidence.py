@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vpr_ros.datatypes import Features, FloatArray, ImageArray
 from vpr_ros.errors import ImageError
-from vpr_ros.evaluation.feature_list import FeatureList
+from vpr_ros.evaluation.features.feature_list import FeatureList
 from vpr_ros.evaluation.ranking import Ranking
 from vpr_ros.evaluation.retrieval_set import ImageSource, Indices, RetrievalSet
 from vpr_ros.evaluation.runner import Described, Run

@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from vpr_ros.datatypes import Pose, Recognition, Verdict
+from vpr_ros.drives.tracks import MAX_GAP_S, Track, pose_buffer
 from vpr_ros.evaluation.metrics import latency_percentiles
-from vpr_ros.evaluation.tracks import MAX_GAP_S, Track, pose_buffer
-from vpr_ros.poses import angle, distance
+from vpr_ros.geometry.poses import angle, distance
 
 
 class Truth:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vpr_ros.datatypes import ImageArray, Pose
+from vpr_ros.drives.bag_file import BagFile
 from vpr_ros.errors import DatasetError, ImageError
-from vpr_ros.evaluation.bag_file import BagFile
 from vpr_ros.evaluation.bag_set import BagOptions, read_bag_set
 from vpr_ros.evaluation.ground_truth import TruthReader, poses_at
 from vpr_ros.evaluation.positives import Places, positives_within

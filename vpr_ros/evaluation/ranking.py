@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpr_ros.datatypes import FloatArray
-from vpr_ros.evaluation.feature_list import FeatureList, blocks
+from vpr_ros.evaluation.features.feature_list import FeatureList, blocks
 from vpr_ros.evaluation.retrieval_set import Indices
 from vpr_ros.place_map.feature_cache import FeatureCache
 from vpr_ros.place_map.index import DescriptorIndex

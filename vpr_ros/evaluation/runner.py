@@ -13,10 +13,10 @@ import numpy as np
 from vpr_ros.backends.options import NO_HOOKS, Hooks
 from vpr_ros.config import PipelineConfig, with_settings
 from vpr_ros.datatypes import ModelSpec
+from vpr_ros.drives.flaws import OnError, log_error
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.feature_list import FeatureList, MapFeatures, block_count
-from vpr_ros.evaluation.feature_store import FeatureStore, folder_of
-from vpr_ros.evaluation.frames import OnError, log_error
+from vpr_ros.evaluation.features.feature_list import FeatureList, MapFeatures, block_count
+from vpr_ros.evaluation.features.feature_store import FeatureStore, folder_of
 from vpr_ros.evaluation.ranking import (
     Compared,
     Ranking,

@@ -10,7 +10,7 @@ from typing import Any
 
 from vpr_ros.config import with_settings
 from vpr_ros.errors import ConfigError
-from vpr_ros.evaluation.filtered import FilteredFeatures, Keep, above, strongest
+from vpr_ros.evaluation.features.filtered import FilteredFeatures, Keep, above, strongest
 from vpr_ros.evaluation.ranking import Retrieved
 from vpr_ros.evaluation.runner import (
     Described,

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_ros.datatypes import Pose, Recognition, Verdict
+from vpr_ros.datatypes import Frame, Pose, Recognition, Verdict
+from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.judge import Answer, Tally, Truth, tally
 from vpr_ros.evaluation.metrics import (
@@ -28,9 +29,7 @@ from vpr_ros.evaluation.metrics import (
 )
 from vpr_ros.evaluation.outcomes import of_flags
 from vpr_ros.evaluation.retrieval_set import ImageSource, Indices
-from vpr_ros.evaluation.rosbag import BagReader
 from vpr_ros.evaluation.runner import Described, Task
-from vpr_ros.map_builder import Frame
 from vpr_ros.place_map import PlaceMap
 
 POSITIVE_DISTANCE = 5.0  # meters within which a keyframe shows a place, unless told

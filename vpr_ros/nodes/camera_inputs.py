@@ -10,8 +10,8 @@ from sensor_msgs.msg import CameraInfo
 from vpr_ros.config import NodeConfig
 from vpr_ros.datatypes import Camera, Pose
 from vpr_ros.errors import ConfigError
-from vpr_ros.mounts import parse_mount
 from vpr_ros.nodes.conversions import camera_from_message
+from vpr_ros.route.mounts import parse_mount
 
 _ONLY = "image"  # the topic of a robot's only camera
 

@@ -28,6 +28,7 @@ from vpr_ros.datatypes import (
     Recognition,
 )
 from vpr_ros.errors import ImageError
+from vpr_ros.geometry.poses import checked_pose
 from vpr_ros.images import (
     PackedImage,
     check_image,
@@ -37,8 +38,7 @@ from vpr_ros.images import (
 )
 from vpr_ros.nodes.interfaces import LoopClosure as LoopClosureMessage
 from vpr_ros.nodes.interfaces import PlaceCandidate, PlaceMatch
-from vpr_ros.poses import checked_pose
-from vpr_ros.recognition_json import Locate
+from vpr_ros.records.as_json import Locate
 
 _NS_PER_S = 1_000_000_000
 

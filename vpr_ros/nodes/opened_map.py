@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from vpr_ros.config import NodeConfig
-from vpr_ros.datatypes import Features, Pose
-from vpr_ros.loop_closer import LoopCloser
-from vpr_ros.map_builder import Frame, Kept, MapBuilder
+from vpr_ros.datatypes import Features, Frame, Pose
 from vpr_ros.nodes.pose_feed import PoseFeed
 from vpr_ros.pipeline import Pipeline
 from vpr_ros.place_map import MapSet, PlaceMap, maps_in
-from vpr_ros.pose_correction import corrections
+from vpr_ros.route.loop_closer import LoopCloser
+from vpr_ros.route.map_builder import Kept, MapBuilder
+from vpr_ros.route.pose_correction import corrections
 
 LOCALIZE, SLAM = "localize", "slam"
 # Launch files give a process five seconds from being asked to end until it is killed.

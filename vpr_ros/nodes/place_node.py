@@ -32,7 +32,7 @@ from vpr_ros.nodes.opened_map import OpenedMap
 from vpr_ros.nodes.parameters import changed_parameters, declare_parameters, read_parameters
 from vpr_ros.nodes.slam import SlamAdapters, connect
 from vpr_ros.nodes.statistics import FrameStatistics
-from vpr_ros.nodes.tf_link import check_tf
+from vpr_ros.nodes.tf.tf_link import check_tf
 from vpr_ros.nodes.worker import FrameWorker
 from vpr_ros.pipeline import Pipeline, build
 

@@ -10,8 +10,8 @@ from nav_msgs.msg import Odometry
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import VprError
+from vpr_ros.geometry.poses import PoseBuffer
 from vpr_ros.nodes.conversions import pose_from_message
-from vpr_ros.poses import PoseBuffer
 
 # pose_type -> (topic, message type)
 POSE_SOURCES = {

@@ -13,25 +13,25 @@ from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
 
 from vpr_ros.config import NodeConfig
-from vpr_ros.datatypes import Cause, Features, ImageArray, Pose, Recognition
+from vpr_ros.datatypes import Cause, Features, Frame, ImageArray, Pose, Recognition
 from vpr_ros.errors import VprError
-from vpr_ros.loop_closer import loop_closure
-from vpr_ros.map_builder import Frame, Kept
-from vpr_ros.mounts import seen_from
-from vpr_ros.nodes.answered import Answered
 from vpr_ros.nodes.conversions import (
     loop_closure_to_message,
     path_from_message,
     place_match_to_message,
 )
-from vpr_ros.nodes.display import Display
+from vpr_ros.nodes.display.answered import Answered
+from vpr_ros.nodes.display.display import Display
 from vpr_ros.nodes.interfaces import LoopClosure, PlaceMatch
 from vpr_ros.nodes.map_services import MapServices
 from vpr_ros.nodes.opened_map import LOCALIZE, SLAM, OpenedMap
 from vpr_ros.nodes.place_node import ImageFrame, PlaceNode
 from vpr_ros.nodes.pose_feed import POSE_SOURCES, PoseFeed
-from vpr_ros.nodes.tf_link import TfLink
-from vpr_ros.nodes.tf_poses import TfPoses
+from vpr_ros.nodes.tf.tf_link import TfLink
+from vpr_ros.nodes.tf.tf_poses import TfPoses
+from vpr_ros.route.loop_closer import loop_closure
+from vpr_ros.route.map_builder import Kept
+from vpr_ros.route.mounts import seen_from
 
 
 class RouteNode(PlaceNode):

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vpr_ros.datatypes import CalibrationRecord, KeyframeRecord, ModelSpec
+from vpr_ros.calibration_curve import CalibrationRecord
+from vpr_ros.datatypes import KeyframeRecord, ModelSpec
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_ros.datatypes import (
-    MAP_SPAN,
-    CalibrationRecord,
-    Camera,
-    Features,
-    FloatArray,
-    KeyframeRecord,
-    MapShares,
-)
+from vpr_ros.calibration_curve import CalibrationRecord
+from vpr_ros.datatypes import MAP_SPAN, Camera, Features, FloatArray, KeyframeRecord, MapShares
 from vpr_ros.errors import MapError
 from vpr_ros.place_map.map_choice import MapChoice, search_in_order
 from vpr_ros.place_map.map_stage import MapStage

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
+from vpr_ros.calibration_curve import CalibrationRecord
 from vpr_ros.datatypes import (
-    CalibrationRecord,
     Camera,
     Features,
     FloatArray,

@@ -10,17 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from vpr_ros.datatypes import (
-    Calibration,
-    CalibrationRecord,
-    Camera,
-    FloatArray,
-    Keyframe,
-    LocalFeatures,
-    ModelSpec,
-    Pose,
-    Tail,
-)
+from vpr_ros.calibration_curve import Calibration, CalibrationRecord, Tail
+from vpr_ros.datatypes import Camera, FloatArray, Keyframe, LocalFeatures, ModelSpec, Pose
 from vpr_ros.errors import MapError
 from vpr_ros.place_map.codec import encode_global, encode_local
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from vpr_ros.datatypes import CalibrationRecord, Camera, Features, FloatArray, KeyframeRecord
+from vpr_ros.calibration_curve import CalibrationRecord
+from vpr_ros.datatypes import Camera, Features, FloatArray, KeyframeRecord
 from vpr_ros.errors import MapError
 from vpr_ros.place_map.codec import (
     codec_of,

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from vpr_ros.calibration_curve import Calibration
 from vpr_ros.config import PipelineConfig
-from vpr_ros.datatypes import Calibration
 from vpr_ros.sequence.base import Belief, Keyframes, Look, SequenceFilter
 from vpr_ros.sequence.bayes import BayesFilter
 from vpr_ros.sequence.motion import Odometer, OdometryStep

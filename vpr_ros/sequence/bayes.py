@@ -13,8 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from vpr_ros.calibration_curve import Calibration
 from vpr_ros.config import DecisionConfig, KeyframeConfig, SequenceConfig
-from vpr_ros.datatypes import RESTART_NS, Calibration
+from vpr_ros.datatypes import RESTART_NS
 from vpr_ros.sequence.base import Belief, Keyframes, Look
 from vpr_ros.sequence.crossings import find_crossings
 from vpr_ros.sequence.evidence import Evidence

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vpr_ros.calibration_curve import Calibration
 from vpr_ros.config import DecisionConfig, SequenceConfig
-from vpr_ros.datatypes import Calibration, Candidate, RerankScore
+from vpr_ros.datatypes import Candidate, RerankScore
 from vpr_ros.sequence.keyframe_table import Numbers, Reals
 from vpr_ros.sequence.route import Leg, Route
 

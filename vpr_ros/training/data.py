@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vpr_ros.errors import TrainingError
 from vpr_ros.evaluation.retrieval_set import RetrievalSet
-from vpr_ros.training.labels import LabeledSet, LabelRecipe, label
+from vpr_ros.training.papers.labels import LabeledSet, LabelRecipe, label
 from vpr_ros.training.photos import Photos
 from vpr_ros.training.recipe import PHOTO_TASKS, Recipe
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from vpr_ros.training.classes import ClassFeed, class_names, validate_classes
 from vpr_ros.training.data import TrainingData
 from vpr_ros.training.feed import Feed
+from vpr_ros.training.papers.classes import ClassFeed, class_names, validate_classes
 from vpr_ros.training.recipe import Stage
 from vpr_ros.training.trainee import Trainee
 from vpr_ros.training.triplets import TripletFeed

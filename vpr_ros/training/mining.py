@@ -18,7 +18,7 @@ import numpy as np
 from vpr_ros.datatypes import FloatArray
 from vpr_ros.errors import ConfigError
 from vpr_ros.evaluation.retrieval_set import Indices
-from vpr_ros.training.labels import LabeledSet
+from vpr_ros.training.papers.labels import LabeledSet
 from vpr_ros.training.recipe import MINING
 
 POOL = 1000  # database images that are looked through for the hardest

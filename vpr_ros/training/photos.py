@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from vpr_ros.datatypes import ImageArray
+from vpr_ros.drives.image_files import ImageFiles, images_below
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.image_files import ImageFiles, images_below
 from vpr_ros.images import shrink
 
 MANIFEST = "manifest.csv"

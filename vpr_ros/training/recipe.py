@@ -14,7 +14,7 @@ from vpr_ros.config import check_all, with_settings
 from vpr_ros.config.setting import setting
 from vpr_ros.errors import ConfigError
 from vpr_ros.training.appearance import AppearanceRecipe
-from vpr_ros.training.labels import LabelRecipe
+from vpr_ros.training.papers.labels import LabelRecipe
 from vpr_ros.training.views import ViewRecipe
 
 PHOTO_TASKS = ("contrast", "rerank", "joint", "classify")

@@ -24,8 +24,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from vpr_ros.models.r2former_backbones import Dense
-from vpr_ros.training import published
-from vpr_ros.training.classes import classification
 from vpr_ros.training.feed import Batch
 from vpr_ros.training.journal import Figures, figures_of
 from vpr_ros.training.losses import (
@@ -34,6 +32,8 @@ from vpr_ros.training.losses import (
     rerank_cross_entropy,
 )
 from vpr_ros.training.material import Material, Places, Scenes, Views
+from vpr_ros.training.papers import published
+from vpr_ros.training.papers.classes import classification
 from vpr_ros.training.recipe import Stage
 from vpr_ros.training.trainee import Trainee
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from vpr_ros.backends.atomic_file import write_files
+from vpr_ros.atomic_file import write_files
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import TrainingError
 from vpr_ros.models import network_of

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from vpr_ros.datatypes import FloatArray
 from vpr_ros.evaluation.retrieval_set import ImageSource, Indices
-from vpr_ros.extractor import prepared
+from vpr_ros.extractors.network import prepared
 from vpr_ros.training.appearance import changed
-from vpr_ros.training.labels import LabeledSet
 from vpr_ros.training.mining import Miner, hardest_negatives
+from vpr_ros.training.papers.labels import LabeledSet
 from vpr_ros.training.recipe import Stage
 from vpr_ros.training.trainee import Trainee
 

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vpr_ros.extractor import prepared
+from vpr_ros.extractors.network import prepared
 from vpr_ros.training.feed import Feed
-from vpr_ros.training.labels import LabeledSet
+from vpr_ros.training.papers.labels import LabeledSet
 from vpr_ros.training.photos import Photos
 from vpr_ros.training.recipe import Stage
 from vpr_ros.training.trainee import Trainee

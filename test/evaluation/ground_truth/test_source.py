@@ -5,8 +5,8 @@ import math
 
 import pytest
 
+from vpr_ros.drives.bag_file import BagFile
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.bag_file import BagFile
 from vpr_ros.evaluation.ground_truth import TruthReader
 
 START_NS = 1_700_000_000 * 10**9

@@ -10,8 +10,8 @@ import pytest
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.ground_truth.matrices import transform_of
 from vpr_ros.evaluation.ground_truth.transforms import TransformTree
-from vpr_ros.poses import PoseError
-from vpr_ros.transforms import RigidTransform
+from vpr_ros.geometry.poses import PoseError
+from vpr_ros.geometry.transforms import RigidTransform
 
 SECOND = 10**9
 LEFT = (0.0, 0.0, math.sqrt(0.5), math.sqrt(0.5))  # a quarter turn

@@ -13,14 +13,14 @@ pytest.importorskip("rclpy", reason="the adapters need ROS 2")
 from geometry_msgs.msg import Transform
 from slam_harness import loop_closure
 
+from vpr_ros.geometry.poses import PoseError
+from vpr_ros.geometry.transforms import RigidTransform, cross, quaternion
 from vpr_ros.nodes.slam.relative_pose import (
     RelativePose,
     measured_pose,
     rigid_transform,
     transform_message,
 )
-from vpr_ros.poses import PoseError
-from vpr_ros.transforms import RigidTransform, cross, quaternion
 
 SMALL = 1e-6
 

@@ -15,10 +15,9 @@ from std_srvs.srv import Empty
 
 from vpr_ros import pipeline
 from vpr_ros.config import PipelineConfig
-from vpr_ros.datatypes import Pose
-from vpr_ros.map_builder import Frame
+from vpr_ros.datatypes import Frame, Pose
+from vpr_ros.demo.lifecycle_process import NodeProcessError
 from vpr_ros.nodes.conversions import stamp_to_ns
-from vpr_ros.nodes.lifecycle_process import NodeProcessError
 
 HALF = math.sqrt(0.5)
 

@@ -18,8 +18,8 @@ from vpr_ros.config import (
     with_settings,
 )
 from vpr_ros.errors import ConfigError
+from vpr_ros.geometry.poses import PoseError
 from vpr_ros.nodes.slam import ADAPTERS, SlamAdapters, connect
-from vpr_ros.poses import PoseError
 
 OWN_MESSAGES = {
     "rtabmap": ("rtabmap_msgs", "ros-$ROS_DISTRO-rtabmap-msgs"),

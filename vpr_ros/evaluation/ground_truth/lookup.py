@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vpr_ros.datatypes import Pose
+from vpr_ros.drives.tracks import MAX_GAP_S, Track, pose_buffer
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.tracks import MAX_GAP_S, Track, pose_buffer
 
 
 def poses_at(

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vpr_ros.poses import PoseError
-from vpr_ros.transforms import RigidTransform
+from vpr_ros.geometry.poses import PoseError
+from vpr_ros.geometry.transforms import RigidTransform
 
 _LARGEST_FLAW = 1e-3  # of a rotation in a text file of few digits
 

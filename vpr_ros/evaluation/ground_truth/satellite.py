@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpr_ros.datatypes import Pose
+from vpr_ros.drives.tracks import Track
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.ground_truth.geodesy import Geodetic, east_north_up
-from vpr_ros.evaluation.tracks import Track
-from vpr_ros.poses import checked_pose
+from vpr_ros.geometry.poses import checked_pose
 
 NAVSATFIX_TYPE = "sensor_msgs/msg/NavSatFix"
 FRAME = "east_north"

@@ -19,11 +19,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from vpr_ros.drives.bag_file import BagFile
+from vpr_ros.drives.bag_messages import pose_of, stamp_of
+from vpr_ros.drives.bag_topics import POSE_TYPES, Topic, listed, named_topic
+from vpr_ros.drives.flaws import OnError, located, log_error
+from vpr_ros.drives.tracks import MAX_GAP_S, Track
 from vpr_ros.errors import DatasetError, VprError
-from vpr_ros.evaluation.bag_file import BagFile
-from vpr_ros.evaluation.bag_messages import pose_of, stamp_of
-from vpr_ros.evaluation.bag_topics import POSE_TYPES, Topic, listed, named_topic
-from vpr_ros.evaluation.frames import OnError, located, log_error
 from vpr_ros.evaluation.ground_truth.geodesy import Geodetic
 from vpr_ros.evaluation.ground_truth.satellite import (
     NAVSATFIX_TYPE,
@@ -33,8 +34,7 @@ from vpr_ros.evaluation.ground_truth.satellite import (
 )
 from vpr_ros.evaluation.ground_truth.trajectory_files import read_kitti, read_kitti_times, read_tum
 from vpr_ros.evaluation.ground_truth.transforms import STATIC_TOPIC, TF_TYPE, TransformTree
-from vpr_ros.evaluation.tracks import MAX_GAP_S, Track
-from vpr_ros.poses import PoseError
+from vpr_ros.geometry.poses import PoseError
 
 GROUND_TRUTH = "ground_truth"
 _TYPES = (*POSE_TYPES, NAVSATFIX_TYPE)

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from vpr_ros.datatypes import Pose
+from vpr_ros.drives.tracks import Track
 from vpr_ros.errors import DatasetError, VprError
 from vpr_ros.evaluation.ground_truth.matrices import transform_of
 from vpr_ros.evaluation.tables import read_lines
-from vpr_ros.evaluation.tracks import Track
-from vpr_ros.poses import checked_pose
-from vpr_ros.transforms import RigidTransform
+from vpr_ros.geometry.poses import checked_pose
+from vpr_ros.geometry.transforms import RigidTransform
 
 FRAME = "map"
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from vpr_ros.datatypes import Pose
+from vpr_ros.drives.bag_messages import pose_from_parts, stamp_ns_of
+from vpr_ros.drives.tracks import MAX_GAP_S, Track, pose_buffer
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.bag_messages import pose_from_parts, stamp_ns_of
-from vpr_ros.evaluation.tracks import MAX_GAP_S, Track, pose_buffer
-from vpr_ros.poses import PoseBuffer
-from vpr_ros.transforms import RigidTransform, below_shared, to_root
+from vpr_ros.geometry.poses import PoseBuffer
+from vpr_ros.geometry.transforms import RigidTransform, below_shared, to_root
 
 TF_TYPE = "tf2_msgs/msg/TFMessage"
 STATIC_TOPIC = "tf_static"

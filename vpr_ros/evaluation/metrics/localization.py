@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import DatasetError
-from vpr_ros.poses import angle, distance
+from vpr_ros.geometry.poses import angle, distance
 
 Reals = NDArray[np.float64]
 

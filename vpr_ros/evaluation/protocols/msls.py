@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from vpr_ros.datatypes import Pose
+from vpr_ros.drives.image_files import ImageFiles
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.image_files import ImageFiles
 from vpr_ros.evaluation.positives import (
     MAX_ANGLE,
     MAX_DISTANCE,

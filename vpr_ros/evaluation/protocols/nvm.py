@@ -9,7 +9,7 @@ from typing import TextIO
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import DatasetError, VprError
-from vpr_ros.poses import checked_pose
+from vpr_ros.geometry.poses import checked_pose
 
 _HEADER = "NVM_V3"
 

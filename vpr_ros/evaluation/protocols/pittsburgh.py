@@ -10,8 +10,8 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from vpr_ros.drives.image_files import ImageFiles
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.image_files import ImageFiles
 from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.protocols.mat_struct import (
     find_mat,

@@ -28,14 +28,14 @@ from typing import Any
 import numpy as np
 
 from vpr_ros.datatypes import Pose
+from vpr_ros.drives.image_files import ImageFiles
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.image_files import ImageFiles
 from vpr_ros.evaluation.positives import MAX_DISTANCE, Places, positives_within
 from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.protocols.planar import grouped, numbered, plane_pose
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
 from vpr_ros.evaluation.tables import Row, number, read_table
-from vpr_ros.poses import PoseError, checked_pose
+from vpr_ros.geometry.poses import PoseError, checked_pose
 
 FILE = "manifest.csv"
 SEQUENCE_IMAGES = 10  # neighbors of one walk are right or wrong together

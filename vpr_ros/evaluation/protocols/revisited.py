@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from vpr_ros.datatypes import ImageArray
+from vpr_ros.drives.image_files import ImageFiles
 from vpr_ros.errors import DatasetError, ImageError
-from vpr_ros.evaluation.image_files import ImageFiles
 from vpr_ros.evaluation.protocols.base import Protocol
 from vpr_ros.evaluation.protocols.plain_pickle import read_pickle
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet

@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from vpr_ros.drives.image_files import ImageFiles, images_below
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.image_files import ImageFiles, images_below
 from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
 from vpr_ros.evaluation.tables import read_lines

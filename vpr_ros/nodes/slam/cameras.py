@@ -8,10 +8,10 @@ from typing import Any
 
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 
+from vpr_ros.geometry.poses import PoseError
+from vpr_ros.geometry.transforms import RigidTransform, below_shared
 from vpr_ros.nodes.slam.base import StackAdapter, interface
 from vpr_ros.nodes.slam.relative_pose import rigid_transform
-from vpr_ros.poses import PoseError
-from vpr_ros.transforms import RigidTransform, below_shared
 
 
 class CameraMounts:

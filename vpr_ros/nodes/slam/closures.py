@@ -11,12 +11,12 @@ from rclpy.node import Node
 
 from vpr_ros.config import NodeConfig
 from vpr_ros.errors import VprError
+from vpr_ros.geometry.poses import PoseError
 from vpr_ros.nodes.conversions import stamp_to_ns
 from vpr_ros.nodes.interfaces import LoopClosure
 from vpr_ros.nodes.slam.base import StackAdapter
 from vpr_ros.nodes.slam.cameras import CameraMounts
 from vpr_ros.nodes.slam.relative_pose import RelativePose, measured_pose
-from vpr_ros.poses import PoseError
 
 _PERIOD = 0.1  # seconds between two looks at what is held
 _MOST = 1000  # closures held at once: beyond, something is wrong that waiting does not mend

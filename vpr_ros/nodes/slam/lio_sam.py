@@ -13,9 +13,9 @@ from rclpy.node import Node
 from std_msgs.msg import Float64MultiArray
 
 from vpr_ros.config import NodeConfig
+from vpr_ros.geometry.poses import PoseError
 from vpr_ros.nodes.conversions import stamp_to_ns
 from vpr_ros.nodes.slam.closures import ClosureAdapter, HeldClosure
-from vpr_ros.poses import PoseError
 
 _NS_PER_S = 10**9  # whole: Python rounds the quotient of whole numbers once
 _INTERVAL = 1.0  # seconds: LIO-SAM's loop takes one pair a second, and keeps five

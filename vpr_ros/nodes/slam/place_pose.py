@@ -7,9 +7,9 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 
 from vpr_ros.config import SlamConfig
 from vpr_ros.datatypes import Pose
+from vpr_ros.geometry.poses import PoseError, checked_pose
 from vpr_ros.nodes.conversions import pose_to_message
 from vpr_ros.nodes.interfaces import PlaceMatch
-from vpr_ros.poses import PoseError, checked_pose
 
 
 def place_pose(match: PlaceMatch, settings: SlamConfig) -> PoseWithCovarianceStamped:

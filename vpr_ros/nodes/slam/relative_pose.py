@@ -14,10 +14,10 @@ import numpy as np
 from geometry_msgs.msg import Pose as PoseMessage
 from geometry_msgs.msg import Transform
 
+from vpr_ros.geometry.poses import PoseError
+from vpr_ros.geometry.transforms import Matrix, RigidTransform, cross
 from vpr_ros.nodes.conversions import pose_from_transform, pose_to_message
 from vpr_ros.nodes.interfaces import LoopClosure
-from vpr_ros.poses import PoseError
-from vpr_ros.transforms import Matrix, RigidTransform, cross
 
 _LEAST_VARIANCE = 1e-12  # m^2 or rad^2; below, it was not measured, and has no finite inverse
 

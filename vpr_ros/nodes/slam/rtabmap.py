@@ -18,12 +18,12 @@ from typing import Any
 from rclpy.node import Node
 
 from vpr_ros.config import NodeConfig
+from vpr_ros.geometry.poses import PoseError
 from vpr_ros.nodes.slam.base import interface
 from vpr_ros.nodes.slam.closures import HeldClosure, MetricClosureAdapter
 from vpr_ros.nodes.slam.place_pose import diagonal
 from vpr_ros.nodes.slam.relative_pose import RelativePose, transform_message
 from vpr_ros.nodes.slam.stamp_table import StampTable
-from vpr_ros.poses import PoseError
 
 _REMEDY = "sudo apt install ros-$ROS_DISTRO-rtabmap-msgs"
 _USER_CLOSURE = 4  # rtabmap::Link::kUserClosure

@@ -12,11 +12,11 @@ from typing import Any
 from rclpy.node import Node
 
 from vpr_ros.config import NodeConfig
+from vpr_ros.geometry.poses import PoseError
 from vpr_ros.nodes.conversions import stamp_to_ns
 from vpr_ros.nodes.slam.base import interface
 from vpr_ros.nodes.slam.closures import ClosureAdapter, HeldClosure
 from vpr_ros.nodes.slam.stamp_table import StampTable
-from vpr_ros.poses import PoseError
 
 _REMEDY = "build cslam_common_interfaces (github.com/lajoiepy/cslam_interfaces) in your workspace"
 _DEPTH = 100  # as Swarm-SLAM's

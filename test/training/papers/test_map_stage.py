@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SUP-VPR's map stage: taught by maps, and the same on numpy as in torch."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from vpr_ros.cli.main import main
+from vpr_ros.datatypes import Features, Keyframe, LocalFeatures
+from vpr_ros.errors import MapError, TrainingError
+from vpr_ros.models import network_of
+from vpr_ros.models.sup_vpr_maps import MapStage as TorchStage
+from vpr_ros.place_map import MapSet, MapStage, PlaceMap
+from vpr_ros.place_map.map_choice import MapChoice
+from vpr_ros.training.papers.map_stage import MapStageRecipe, train_map_stage, write_map_stage
+
+DIM = 32
+SPEC = replace(network_of("r2former_tiny").spec, global_dim=DIM, local_dim=4, weights_sha256="0")
+NOTHING = LocalFeatures(
+    np.zeros((0, 2), np.float32), np.zeros(0, np.float32), np.zeros((0, 4), np.float32), (8, 8)
+)
+
+
+def unit(rows):
+    return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def floors(seed=0, maps=4, places=60):
+    """Descriptors of maps, [M, 2 P, D], and of the same places at another time, [M, P, D].
+
+    All maps share their looks but for little; the light differs from image to image. Every place is
+    mapped twice, one view after the other.
+    """
+    random = np.random.default_rng(0)
+    kinds, lights = random.standard_normal((6, DIM)), random.standard_normal((4, DIM))
+    shape = (maps, places, DIM)
+    views = kinds[random.integers(6, size=shape[:2])] + 0.5 * random.standard_normal(shape)
+    views = views + 0.4 * random.standard_normal((maps, 1, DIM))
+    random = np.random.default_rng(seed)
+
+    def seen():
+        light = 0.6 * random.standard_normal((maps, places, 4)) @ lights
+        return unit(views + light + 0.1 * random.standard_normal(shape))
+
+    mapped = np.stack([seen(), seen()], axis=2)
+    return mapped.reshape(maps, 2 * places, DIM), seen()
+
+
+@pytest.fixture
+def maps(tmp_path):
+    """The floors as files."""
+    with ExitStack() as opened:
+        found = []
+        for number, rows in enumerate(floors()[0]):
+            place_map = PlaceMap.create(tmp_path / f"floor{number}.vprmap", SPEC)
+            opened.enter_context(place_map)
+            for stamp, row in enumerate(rows):
+                place_map.append(Keyframe(stamp + 1, Features(row, NOTHING)))
+            place_map.commit()
+            found.append(place_map)
+        yield found
+
+
+def test_numpy_computes_what_torch_does(tmp_path):
+    torch.manual_seed(0)
+    recipe = MapStageRecipe(blocks=3, heads=4, tau=0.2)
+    stage = TorchStage(DIM, recipe.blocks, recipe.heads, recipe.tau)
+    for parameter in stage.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    path = tmp_path / "stage.npz"
+    write_map_stage(path, stage, recipe, "model")
+    prototypes, queries = floors()[0].reshape(-1, DIM)[::7], floors(1)[1][0]
+    owners = np.repeat(np.eye(3, dtype=bool), len(prototypes) // 3 + 1, axis=1)
+    owners = owners[:, : len(prototypes)]
+    prior = np.array([0.2, 0.5, 0.2, 0.1])
+    tensors = (torch.from_numpy(each) for each in (prototypes, owners.astype(np.float32)))
+    expected = stage(torch.from_numpy(queries), *tensors, torch.from_numpy(prior).float())
+    read = MapStage.read(path, "model")
+    found = [read.posterior(each, prototypes, owners, prior) for each in queries]
+    np.testing.assert_allclose(found, expected["probabilities"].detach(), atol=2e-5)
+
+
+def test_maps_teach_which_is_which(maps, tmp_path):
+    recipe, told = MapStageRecipe(blocks=1, heads=4, steps=300, learning_rate=1e-3), []
+    path = tmp_path / "stage.npz"
+    write_map_stage(path, train_map_stage(maps, recipe, told.append), recipe, SPEC.fingerprint)
+    assert told[-1].startswith("maps 300/300  loss ")
+    prototypes = [each.prototypes() for each in maps]
+    stage = MapStage.read(path, SPEC.fingerprint)
+    again = floors()[1]
+    plain, taught = (
+        np.mean(
+            [
+                [MapChoice(prototypes, stage=each).belief(row).order[0] == number for row in rows]
+                for number, rows in enumerate(again)
+            ]
+        )
+        for each in (None, stage)
+    )
+    assert taught > 0.85
+    assert plain < 0.65
+    joined = MapSet(maps[0], maps[1:], stage)
+    record, similarity = joined.search(floors()[0][2, 7], 3)[0]
+    assert joined.locate(record.keyframe_id) == (maps[2].path, 8)
+    assert similarity == pytest.approx(1.0)
+    shares = joined.shares()
+    assert max(shares.probabilities, key=shares.probabilities.get) == str(maps[2].path)
+
+
+def test_what_teaches_nothing(maps, tmp_path):
+    with pytest.raises(TrainingError, match="give two at least"):
+        train_map_stage(maps[:1], MapStageRecipe(), print)
+    with pytest.raises(TrainingError, match="heads = 5: 32 values"):
+        train_map_stage(maps, MapStageRecipe(heads=5), print)
+    with ExitStack() as opened:
+        lonely = [PlaceMap.create(tmp_path / f"{n}.vprmap", SPEC) for n in "ab"]
+        for each in lonely:
+            opened.enter_context(each)
+            each.append(Keyframe(1, Features(floors()[0][0, 0], NOTHING)))
+        with pytest.raises(TrainingError, match="map every route twice"):
+            train_map_stage(lonely, MapStageRecipe(heads=4), print)
+
+
+def test_files_that_are_no_stage_of_this_model(maps, tmp_path):
+    path = tmp_path / "stage.npz"
+    path.write_bytes(b"nothing")
+    with pytest.raises(MapError, match=r"stage\.npz: no map stage"):
+        MapStage.read(path, "model")
+    write_map_stage(path, TorchStage(DIM, 1, 4), MapStageRecipe(blocks=1, heads=4), "other")
+    with pytest.raises(MapError, match="trained with another model's descriptors"):
+        MapStage.read(path, "model")
+
+
+def test_from_the_command_line(tmp_path, capsys):
+    for name, code in (("stage.txt", 2), ("stage.npz", 2)):
+        assert main(["train-maps", str(tmp_path), "-o", str(tmp_path / name)]) == code
+    said = capsys.readouterr().err
+    assert "stage.txt: name it *.npz" in said
+    assert "no map (*.vprmap) in this folder" in said

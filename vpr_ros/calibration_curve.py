@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a rerank score is worth: how the odds of a right answer grow with it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tail:
+    """How the wrong answers of one kind get rarer as their score grows: exponentially."""
+
+    start: float  # a rerank score
+    share: float  # part of the images that are answered so, with a score of ``start`` or more
+    scale: float  # by how much those exceed it, on average; in units of the score
+
+    def log_share(self, score: float) -> float:
+        """Logarithm of the part of the images that are answered so with this score or more."""
+        return math.log(self.share) - (score - self.start) / self.scale
+
+    def score_at(self, log_share: float) -> float:
+        """The score that has this ``log_share``."""
+        return self.start + self.scale * (math.log(self.share) - log_share)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a rerank score is worth: the odds of a right answer grow as wrong ones get rarer."""
+
+    tails: tuple[Tail, ...]  # one for each kind of wrong answers, at least one
+    found: float  # part of the images that are answered right with scores that matter
+    of_map: bool = False  # fitted to a map, rather than set by hand for all maps
+
+    def log_odds(self, score: float) -> float:
+        """Of being right, for an answer with this score.
+
+        Densities compare: shares divided by scales. Right answers are supposed to spread as widely
+        as the widest kind of wrong ones; they spread wider.
+        """
+        parts = [each.log_share(score) + self._narrowness(each) for each in self.tails]
+        most = max(parts)
+        return math.log(self.found) - most - math.log(sum(math.exp(p - most) for p in parts))
+
+    def _narrowness(self, tail: Tail) -> float:
+        """Logarithm of how many times narrower a tail is than the widest."""
+        return math.log(max(each.scale for each in self.tails) / tail.scale)
+
+    def probability(self, score: float) -> float:
+        """That an answer with this score is right; it never falls as scores grow."""
+        return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, self.log_odds(score)))))
+
+    def needed_score(self, precision: float) -> float:
+        """The least rerank score at which an answer is right with this probability.
+
+        All answers that score more are right more often: their precision is at least this.
+        """
+        wanted = min(max(precision, 1e-9), 1.0 - 1e-9)
+        allowed = math.log(self.found) - math.log(wanted / (1.0 - wanted))
+        limits = [(each, allowed - self._narrowness(each)) for each in self.tails]
+        # Each kind alone must stay below what is allowed, and need not stay below an equal part.
+        low = max(tail.score_at(limit) for tail, limit in limits)
+        high = max(tail.score_at(limit - math.log(len(limits))) for tail, limit in limits)
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            enough = self.log_odds(middle) >= math.log(wanted / (1.0 - wanted))
+            low, high = (low, middle) if enough else (middle, high)
+        return high
+
+
+@dataclass(frozen=True)
+class CalibrationRecord:
+    """A calibration, and what it was made of: scores of a map's answers to its own keyframes."""
+
+    calibration: Calibration
+    keyframes: int  # in the map when this was made
+    settings: str  # of the comparison and of the decision: with others, scores are worth another
+    made_ns: int  # when, nanoseconds since 1970
+    right: tuple[float, ...]  # of right answers, ascending
+    beyond: tuple[float, ...]  # of wrong ones from just beyond the place's border, ascending
+    elsewhere: tuple[float, ...]  # of wrong ones from farther away, ascending
+    look_alikes: int  # answers left out: as good as the neighbors, yet said to be elsewhere

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two drives of a demonstration: which bags, which of their topics, and what is true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vpr_ros.demo.options import Options
+from vpr_ros.drives.bag_reader import BagReader
+from vpr_ros.drives.bag_topics import POSE_TYPES, Topic, find_camera_topic
+from vpr_ros.drives.tracks import Track
+from vpr_ros.errors import DatasetError
+from vpr_ros.evaluation.judge import Truth
+from vpr_ros.simulation import write_drive
+
+# Message type -> (the mapper's pose_type, the topic it listens to)
+_POSE_INPUTS = {
+    "nav_msgs/msg/Odometry": ("odometry", "odom"),
+    "geometry_msgs/msg/PoseStamped": ("pose", "pose"),
+    "geometry_msgs/msg/PoseWithCovarianceStamped": ("pose_with_covariance", "pose"),
+}
+_TRUTH_NAMES = ("ground_truth", "groundtruth")
+
+
+@dataclass(frozen=True)
+class Drive:
+    """One bag and the topics of it that matter."""
+
+    bag: Path
+    image: Topic
+    camera: Topic | None
+    pose: Topic | None
+    truth: Topic | None
+
+    @property
+    def replayed(self) -> list[str]:
+        """The topics that a robot would have; never the truth."""
+        return [topic.name for topic in (self.image, self.camera, self.pose) if topic]
+
+    def parameters(self) -> dict[str, str]:
+        """How a node has to be set up to hear this drive's images, all of them."""
+        compressed = self.image.type.endswith("/CompressedImage")
+        transport = "compressed" if compressed else "raw"
+        return {"image_transport": transport, "reliability": "reliable"}
+
+    def pose_parameters(self) -> dict[str, str]:
+        """How the mapper has to be set up to hear this drive's poses."""
+        return {"pose_type": _POSE_INPUTS[self.pose.type][0] if self.pose else "none"}
+
+    def remappings(self) -> dict[str, str]:
+        """From the topics of a node to those of the bag."""
+        names = {"image": self.image.name}
+        if self.camera:
+            names["camera_info"] = self.camera.name
+        if self.pose:
+            names[_POSE_INPUTS[self.pose.type][1]] = self.pose.name
+        return names
+
+
+def choose_drives(options: Options, progress: Callable[[int, int], None]) -> tuple[Drive, Drive]:
+    """The drive to learn and the drive to localize, rendered first if they are to be simulated.
+
+    Args:
+        options: Name the bags, or none.
+        progress: Told of the rendering, (frames done, frames in all).
+
+    Raises:
+        DatasetError: a bag cannot be read, or a topic cannot be told.
+    """
+    if options.map_bag is not None and options.query_bag is not None:
+        bags = options.map_bag, options.query_bag
+    else:
+        simulated = write_drive(options.scratch / "drive", progress=progress)
+        bags = simulated.map_bag, simulated.query_bag
+    return _drive(bags[0], options), _drive(bags[1], options)
+
+
+def read_truth(map_drive: Drive, query_drive: Drive) -> Truth | None:
+    """The true trajectories, None where a bag holds none.
+
+    Raises:
+        DatasetError: a bag is damaged.
+    """
+    if map_drive.truth is None or query_drive.truth is None:
+        return None
+    map_track = _track(map_drive, map_drive.truth)
+    return Truth(map_track, _track(query_drive, query_drive.truth))
+
+
+def _track(drive: Drive, topic: Topic) -> Track:
+    with BagReader(drive.bag) as reader:
+        return reader.trajectory(topic.name)
+
+
+def _drive(bag: Path, options: Options) -> Drive:
+    with BagReader(bag) as reader:
+        image = reader.image_topic(options.image_topic)
+        camera = find_camera_topic(reader.topics, image.name)
+        pose = reader.pose_topic(options.pose_topic)
+        truth = _truth_topic(reader.topics, options.truth_topic)
+    return Drive(bag, image, camera, pose, truth)
+
+
+def _truth_topic(topics: dict[str, Topic], name: str) -> Topic | None:
+    poses = [topic for topic in topics.values() if topic.type in POSE_TYPES and topic.count]
+    if name:
+        found = [topic for topic in poses if topic.name == "/" + name.lstrip("/")]
+        if not found:
+            raise DatasetError(
+                f"no true poses on {name}: choose one of --truth-topic "
+                f"{', '.join(topic.name for topic in poses) or '(no pose topics)'}"
+            )
+        return found[0]
+    found = [topic for topic in poses if any(word in topic.name for word in _TRUTH_NAMES)]
+    return found[0] if found else None

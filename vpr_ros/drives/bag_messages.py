@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the messages of a bag mean: stamps, images, poses and cameras."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from vpr_ros.datatypes import Camera, ImageArray, Pose
+from vpr_ros.geometry.poses import checked_pose
+from vpr_ros.images import decode_compressed, decode_ros_image
+
+
+def stamp_of(message: Any, log_ns: int) -> int:
+    """The header's stamp in nanoseconds, or the time of recording where it is not filled in."""
+    return stamp_ns_of(message.header) or log_ns
+
+
+def stamp_ns_of(header: Any) -> int:
+    """A header's stamp in nanoseconds; 0 where it is not filled in."""
+    return int(header.stamp.sec) * 10**9 + int(header.stamp.nanosec)
+
+
+def image_of(message: Any) -> ImageArray:
+    """A raw or compressed image message as RGB, uint8 [H, W, 3].
+
+    Raises:
+        ImageError: it cannot be decoded.
+    """
+    if hasattr(message, "encoding"):  # CompressedImage has a format instead
+        return decode_ros_image(message)
+    return decode_compressed(message.data)
+
+
+def pose_of(message: Any) -> Pose:
+    """The pose of an Odometry, PoseStamped or PoseWithCovarianceStamped message.
+
+    Raises:
+        PoseError: it is not finite, or its quaternion is zero.
+    """
+    pose = message.pose.pose if hasattr(message.pose, "covariance") else message.pose
+    return pose_from_parts(pose.position, pose.orientation, str(message.header.frame_id))
+
+
+def pose_from_parts(position: Any, turn: Any, frame_id: str) -> Pose:
+    """The pose of a point or vector and a quaternion, as messages hold them.
+
+    Raises:
+        PoseError: it is not finite, or its quaternion is zero.
+    """
+    return checked_pose(
+        (float(position.x), float(position.y), float(position.z)),
+        (float(turn.x), float(turn.y), float(turn.z), float(turn.w)),
+        frame_id,
+    )
+
+
+def camera_of(message: Any) -> Camera | None:
+    """The camera of a CameraInfo message, None where it is not calibrated."""
+    numbers = [float(value) for value in (*message.k, *message.d)]
+    # A focal length of zero is how sensor_msgs/CameraInfo says "not calibrated".
+    if not (numbers[0] > 0.0 and all(map(math.isfinite, numbers))):
+        return None
+    return Camera(
+        width=int(message.width),
+        height=int(message.height),
+        intrinsics=tuple(numbers[:9]),
+        distortion_model=str(message.distortion_model),
+        distortion=tuple(numbers[9:]),
+    )

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tells one list of features from another: the images, the model, and how it is run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from vpr_ros.errors import ImageError
+from vpr_ros.evaluation.retrieval_set import ImageSource
+from vpr_ros.extractors.base import FeatureExtractor
+
+FORMAT = 1  # counts up whenever the files of a feature store mean something else
+_SAMPLES = 8  # images that are looked at where no file tells whether they changed
+
+
+def about(
+    source: ImageSource,
+    extractor: FeatureExtractor,
+    codec: str,
+    settings: Mapping[str, object],
+) -> dict[str, object]:
+    """What the features depend on, and the time that they took."""
+    return {
+        "format": FORMAT,
+        "method": extractor.spec.method,
+        "model": extractor.spec.fingerprint,
+        "runs_on": extractor.description,
+        "settings": dict(settings),
+        "codec": codec,
+        "images": len(source.names),
+        "content": _identity(source),
+    }
+
+
+def _identity(source: ImageSource) -> str:
+    """Changes with the name, size or time of change of any image."""
+    digest = hashlib.sha256()
+    for line in _versions(source):
+        digest.update(line.encode(errors="surrogateescape") + b"\0")
+    return digest.hexdigest()
+
+
+def _versions(source: ImageSource) -> Iterator[str]:
+    path = getattr(source, "path", None)
+    if isinstance(path, Path):  # one file that holds all of them
+        yield from (_state(path), *source.names)
+    elif path is None:  # no files: names alone would take two drives for one
+        yield from (*_samples(source), *source.names)
+    else:
+        for index, name in enumerate(source.names):
+            yield f"{name} {_state(path(index))}"
+
+
+def _samples(source: ImageSource) -> Iterator[str]:
+    """What some of the images show."""
+    for index in np.unique(np.linspace(0, len(source.names) - 1, _SAMPLES).astype(int)):
+        try:
+            yield hashlib.sha256(source.read(int(index)).tobytes()).hexdigest()
+        except ImageError as error:
+            yield str(error)
+
+
+def _state(path: Path) -> str:
+    try:
+        state = path.stat()
+    except OSError:  # a missing image is reported when it is its turn
+        return "missing"
+    return f"{state.st_size} {state.st_mtime_ns}"
+
+
+def digest(known: dict[str, object]) -> str:
+    """A short name for that."""
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A map and what is believed of the robot's place in it, as RViz shows them.
+
+Keyframes lie where their poses say, in the frame of these poses; those without a pose are left out.
+Drives whose poses have one frame but not one origin lie on top of each other, as their poses do.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import groupby, pairwise
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Point, Vector3
+from std_msgs.msg import ColorRGBA
+from visualization_msgs.msg import Marker
+
+from vpr_ros.datatypes import KeyframeRecord, Pose, Recognition, Verdict
+from vpr_ros.geometry.poses import distance
+from vpr_ros.nodes.conversions import pose_to_message
+from vpr_ros.pictures.match_picture import COLORS
+
+BELIEFS = 20  # spheres at most: the keyframes that an answer names, and no more candidates
+_SPACINGS = (0.1, 5.0)  # meters between keyframes that sizes are taken from, at least and at most
+_GOLDEN = 0.618  # steps of hue that keep neighbors apart however many there are
+
+
+class MapMarkers:
+    """The markers of one map; made when they are first asked for."""
+
+    def __init__(self, records: Sequence[KeyframeRecord]) -> None:
+        """Take the keyframes of a map, in its order."""
+        self._records = records
+
+    @cached_property
+    def without_pose(self) -> int:
+        """Keyframes that cannot be shown."""
+        return sum(record.pose is None for record in self._records)
+
+    def of_map(self) -> list[Marker]:
+        """Everything that stays while the map does: the keyframes, and the path of each drive."""
+        markers = []
+        for number, drive in enumerate(self._drives):
+            markers.append(self._stroke("keyframes", number, Marker.POINTS, drive, 0.4))
+            if len(drive) > 1:  # RViz complains of a strip of one point
+                markers.append(self._stroke("path", number, Marker.LINE_STRIP, drive, 0.15))
+        return markers
+
+    def of_answer(self, recognition: Recognition, stamp: Time) -> list[Marker]:
+        """What an answer says; all of the last answer that this one does not say is deleted.
+
+        Args:
+            recognition: the answer.
+            stamp: of its image.
+        """
+        spheres = [
+            self._sphere(number, pose, weight, stamp)
+            for number, (pose, weight) in enumerate(self._believed(recognition))
+        ]
+        gone = [_deleted("belief", number) for number in range(len(spheres), BELIEFS)]
+        return [*spheres, *gone, self._match(recognition, stamp)]
+
+    def _believed(self, recognition: Recognition) -> list[tuple[Pose, float]]:
+        """Poses with weights from 0 to 1: probabilities, or without a filter similarities."""
+        weights = recognition.believed or tuple(
+            (each.keyframe.keyframe_id, each.similarity) for each in recognition.candidates
+        )
+        found = [(self._poses.get(number), weight) for number, weight in weights]
+        shown = [(pose, min(max(weight, 0.0), 1.0)) for pose, weight in found if pose is not None]
+        return sorted(shown, key=lambda each: -each[1])[:BELIEFS]
+
+    def _match(self, recognition: Recognition, stamp: Time) -> Marker:
+        """An arrow at the accepted keyframe that points where the robot looked from it."""
+        first = recognition.candidates[0].keyframe if recognition.candidates else None
+        if first is None or first.pose is None or recognition.verdict is not Verdict.ACCEPTED:
+            return _deleted("match", 0)
+        marker = _marker("match", 0, Marker.ARROW, first.pose.frame_id, stamp)
+        marker.pose = pose_to_message(first.pose)
+        length = 4.0 * self._spacing
+        marker.scale = Vector3(x=length, y=0.25 * length, z=0.25 * length)
+        marker.color = _color(COLORS[Verdict.ACCEPTED])
+        return marker
+
+    def _sphere(self, number: int, pose: Pose, weight: float, stamp: Time) -> Marker:
+        marker = _marker("belief", number, Marker.SPHERE, pose.frame_id, stamp)
+        marker.pose.position = _point(pose)
+        # The volume grows with the weight, and the color turns from blue to red.
+        size = 3.0 * self._spacing * max(weight, 1e-3) ** (1.0 / 3.0)
+        marker.scale = Vector3(x=size, y=size, z=size)
+        marker.color = _color(_rgb(0.62 * (1.0 - weight), 0.85, 1.0), 0.2 + 0.5 * weight)
+        return marker
+
+    def _stroke(
+        self, namespace: str, number: int, kind: int, drive: Sequence[Pose], width: float
+    ) -> Marker:
+        """All poses of a drive in one marker; ``width`` as a part of what lies between them."""
+        marker = _marker(namespace, number, kind, drive[0].frame_id, Time())
+        marker.scale = Vector3(x=width * self._spacing, y=width * self._spacing)
+        marker.color = _color(_rgb((0.55 + number * _GOLDEN) % 1.0, 0.5, 0.95))
+        marker.points = [_point(pose) for pose in drive]
+        return marker
+
+    @cached_property
+    def _poses(self) -> dict[int, Pose]:
+        return {each.keyframe_id: each.pose for each in self._records if each.pose is not None}
+
+    @cached_property
+    def _drives(self) -> list[list[Pose]]:
+        """The poses of each session, one list for each of their frames."""
+        posed = [(each.session, each.pose) for each in self._records if each.pose is not None]
+        runs = groupby(posed, key=lambda each: (each[0], each[1].frame_id))
+        return [[pose for _, pose in run] for _, run in runs]
+
+    @cached_property
+    def _spacing(self) -> float:
+        """Meters from one keyframe to the next, as a rule: what can be told apart."""
+        steps = list(_steps(self._drives))
+        low, high = _SPACINGS
+        return min(max(float(np.median(steps)), low), high) if steps else 1.0
+
+
+def _steps(drives: Sequence[Sequence[Pose]]) -> Iterator[float]:
+    for drive in drives:
+        for before, after in pairwise(drive):
+            yield distance(before, after)
+
+
+def _marker(namespace: str, number: int, kind: int, frame: str, stamp: Time) -> Marker:
+    """A marker to add or replace; one without a stamp holds at all times."""
+    marker = Marker(ns=namespace, id=number, type=kind, action=Marker.ADD)
+    marker.header.frame_id, marker.header.stamp = frame, stamp
+    marker.pose.orientation.w = 1.0
+    return marker
+
+
+def everything_deleted() -> Marker:
+    """What clears the view of a map that is no longer in use."""
+    return Marker(action=Marker.DELETEALL)
+
+
+def _deleted(namespace: str, number: int) -> Marker:
+    return Marker(ns=namespace, id=number, action=Marker.DELETE)
+
+
+def _point(pose: Pose) -> Point:
+    x, y, z = pose.position
+    return Point(x=x, y=y, z=z)
+
+
+def _rgb(hue: float, saturation: float, value: float) -> tuple[int, int, int]:
+    red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
+    return round(255 * red), round(255 * green), round(255 * blue)
+
+
+def _color(rgb: tuple[int, int, int], alpha: float = 1.0) -> ColorRGBA:
+    red, green, blue = (part / 255.0 for part in rgb)
+    return ColorRGBA(r=red, g=green, b=blue, a=alpha)

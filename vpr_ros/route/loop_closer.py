@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loop closures: which keyframes of a growing map count as seen again."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from math import inf
+
+from vpr_ros.config import LoopConfig
+from vpr_ros.datatypes import RESTART_NS, LoopClosure, Pose, Recognition, Verdict
+from vpr_ros.geometry.poses import distance
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A keyframe of this drive."""
+
+    keyframe_id: int
+    stamp_ns: int
+    travelled: float  # metres since the drive began
+
+    def is_past(self, oldest_ns: float, limit: float) -> bool:
+        return self.stamp_ns <= oldest_ns and self.travelled <= limit
+
+
+class LoopCloser:
+    """Tells the way just driven from places that the drive came back to."""
+
+    def __init__(self, config: LoopConfig) -> None:
+        self.config = config  # may be exchanged at any time
+        self._recent: deque[_Step] = deque()
+        self._travelled = 0.0
+        self._last: Pose | None = None
+
+    def add(self, keyframe_id: int, stamp_ns: int, pose: Pose | None) -> None:
+        """Take note of a new keyframe of this drive; a stamp that jumps back begins another."""
+        if self._recent and stamp_ns < self._recent[-1].stamp_ns - RESTART_NS:
+            self._recent.clear()
+        self._travelled += self._step(pose) or 0.0
+        self._last = pose
+        self._recent.append(_Step(keyframe_id, stamp_ns, self._travelled))
+
+    def recent(self, stamp_ns: int, pose: Pose | None) -> list[int]:
+        """Ids of the keyframes that were passed too lately to be a loop.
+
+        A keyframe leaves this list once both its time and its way are long enough: a robot that
+        stands still closes no loops, nor does one that turns round at once. Without poses, time
+        alone decides.
+
+        Args:
+            stamp_ns: of the image that might close a loop.
+            pose: of the robot then.
+        """
+        step = self._step(pose)
+        oldest_ns = stamp_ns - self.config.min_seconds * 1e9
+        limit = inf if step is None else self._travelled + step - self.config.min_distance
+        while self._recent and self._recent[0].is_past(oldest_ns, limit):
+            self._recent.popleft()
+        return [each.keyframe_id for each in self._recent]
+
+    def _step(self, pose: Pose | None) -> float | None:
+        """Metres from the last keyframe; None where poses cannot tell."""
+        if pose is None or self._last is None or pose.frame_id != self._last.frame_id:
+            return None
+        return distance(pose, self._last)
+
+
+def loop_closure(keyframe_id: int, recognition: Recognition) -> LoopClosure | None:
+    """The loop that a new keyframe closes, if its image was recognized.
+
+    Args:
+        keyframe_id: of the new keyframe.
+        recognition: of its image, in a map without ``LoopCloser.recent``.
+    """
+    if recognition.verdict is not Verdict.ACCEPTED or not recognition.candidates:
+        return None
+    match = recognition.candidates[0]
+    return LoopClosure(keyframe_id, recognition.stamp_ns, match, recognition.probability)

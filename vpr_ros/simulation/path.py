@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the corners of a lap to the poses of a car that drives it at a constant speed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vpr_ros.simulation.camera import CAMERA_T_BODY
+from vpr_ros.simulation.geometry import FloatArray, unit
+from vpr_ros.simulation.plan import Point
+
+STEP_M = 0.05
+RADIUS_M = 4.5
+"""Of the curves."""
+EASING_M = 1.5
+"""Over about this length, the steering wheel turns from straight ahead into a curve."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """Poses of base_link in the plane.
+
+    Attributes:
+        stamps: [N] seconds since the start of the lap.
+        positions: [N, 2] metres in the map frame.
+        headings: [N] radians from the x axis, unwrapped.
+    """
+
+    stamps: FloatArray
+    positions: FloatArray
+    headings: FloatArray
+
+    def __len__(self) -> int:
+        """The number of poses."""
+        return len(self.stamps)
+
+
+def drive_along(
+    corners: Sequence[Point], left: float, speed: float, rate: float
+) -> Trajectory:  # fmt: skip
+    """Drive through right-angled corners, `left` metres beside the line that connects them.
+
+    Args:
+        corners: Of the lap, metres in the map frame.
+        left: Offset to the left; negative keeps right.
+        speed: Metres per second.
+        rate: Poses per second.
+    """
+    line = _eased(_sampled(_rounded(np.asarray(corners, np.float64))))
+    heading = _headings(line)
+    track = line + left * np.stack([-np.sin(heading), np.cos(heading)], axis=1)
+    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(track, axis=0), axis=1))])
+    stamps = np.arange(0.0, float(length[-1]) / speed, 1.0 / rate)
+    driven = stamps * speed
+    x, y = (np.interp(driven, length, track[:, axis]) for axis in (0, 1))
+    return Trajectory(stamps, np.stack([x, y], axis=1), np.interp(driven, length, heading))
+
+
+def camera_pose(position: FloatArray, heading: float, height: float) -> FloatArray:
+    """[4, 4] map_T_camera of an optical frame that looks ahead, `height` metres up."""
+    cos, sin = np.cos(heading), np.sin(heading)
+    map_T_body = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
+    pose = np.eye(4)
+    pose[:3, :3] = map_T_body @ CAMERA_T_BODY.T
+    pose[:3, 3] = [*position, height]
+    return pose
+
+
+def _rounded(corners: FloatArray) -> FloatArray:
+    """The corners between the first and the last one, replaced by points on arcs."""
+    points = [corners[0]]
+    for before, corner, after in zip(corners, corners[1:], corners[2:], strict=False):
+        into, out = unit(corner - before), unit(after - corner)
+        turn = np.linspace(0.0, np.pi / 2, 24)[:, None]
+        center = corner + RADIUS_M * (out - into)
+        points.extend(center - RADIUS_M * (out * np.cos(turn) - into * np.sin(turn)))
+    return np.array([*points, corners[-1]])
+
+
+def _sampled(corners: FloatArray) -> FloatArray:
+    """[M, 2] points every 5 cm along the straight lines between given ones."""
+    steps = np.linalg.norm(np.diff(corners, axis=0), axis=1)
+    length = np.concatenate([[0.0], np.cumsum(steps)])
+    along = np.arange(0.0, float(length[-1]), STEP_M)
+    return np.stack([np.interp(along, length, corners[:, axis]) for axis in (0, 1)], axis=1)
+
+
+def _eased(line: FloatArray) -> FloatArray:
+    """The line, averaged twice over a window, so that the turning does not jump."""
+    window = round(EASING_M / STEP_M)
+    kernel = np.convolve(np.ones(window), np.ones(window)) / window**2
+    before = line[:1] - (line[1] - line[0]) * np.arange(window - 1, 0, -1)[:, None]
+    after = line[-1:] + (line[-1] - line[-2]) * np.arange(1, window)[:, None]
+    padded = np.concatenate([before, line, after])
+    columns = [np.convolve(padded[:, axis], kernel, "valid") for axis in (0, 1)]
+    return np.stack(columns, axis=1)
+
+
+def _headings(line: FloatArray) -> FloatArray:
+    steps = np.gradient(line, axis=0)
+    return np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]))
