@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 ImageArray = NDArray[np.uint8]  # [H, W, 3] RGB
 FloatArray = NDArray[np.float32]
+RowNumbers = NDArray[np.int32]  # [M] rows of some table
+NO_ROWS: RowNumbers = np.empty(0, np.int32)
 
 # A stamp so much before the last one begins another drive: a bag that starts over. Images of
 # several cameras overtake each other by less.
@@ -118,6 +120,13 @@ class Keyframe:
     thumbnail_jpeg: bytes = b""
 
 
+class KeyframeKey(NamedTuple):
+    """Names a keyframe among all maps."""
+
+    map: str  # the uuid that its map's file carries
+    id: int  # its number there; never used twice within one map
+
+
 MAP_SPAN = 1 << 40
 """Ids of keyframes where several maps are one: this times the map's number, and the id there."""
 
@@ -192,6 +201,36 @@ class RerankScore:
         if math.isnan(self.zoom):
             return False
         return max(self.zoom, 1.0 / max(self.zoom, 1e-9)) > limit
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a closer look at a query and one candidate found.
+
+    Shapes: M matches; rows count the local features that were compared.
+    """
+
+    score: float  # larger is better; comparable within one reranker only
+    inliers: int = -1  # matches that agree with one geometry; -1 where nobody counts them
+    zoom: float = math.nan  # how many times larger the query shows the scene; NaN if not measured
+    query_rows: RowNumbers = field(default_factory=lambda: NO_ROWS)  # [M] of the query, agreeing
+    candidate_rows: RowNumbers = field(default_factory=lambda: NO_ROWS)  # [M] of the candidate
+
+    def is_zoomed(self, limit: float) -> bool:
+        """Whether the query was taken from nearer or farther than the keyframe by this factor."""
+        if math.isnan(self.zoom):
+            return False
+        return max(self.zoom, 1.0 / max(self.zoom, 1e-9)) > limit
+
+
+@dataclass(frozen=True)
+class PoseEstimate:
+    """Where exactly the robot was, as measured from one image."""
+
+    map_T_base: Pose
+    covariance: FloatArray  # [6, 6] x, y, z (m), then rotations about X, Y, Z (rad), as in ROS
+    inliers: int  # points that agree with the pose
+    keyframes: tuple[KeyframeKey, ...]  # whose points were used
 
 
 @dataclass(frozen=True)
