@@ -15,8 +15,6 @@ from vpr_ros.datatypes import (
     KeyframeRecord,
     RerankScore,
     Verdict,
-    is_one_map,
-    keyframe_name,
 )
 from vpr_ros.geometry.poses import distance
 
@@ -45,8 +43,8 @@ def decide(
         return Judgment(Verdict.AMBIGUOUS, reason, probability, Cause.ZOOM)
     rival = _rival(candidates, config)
     if rival is not None and rival.rerank is not None:
-        other, is_same = rival.keyframe, rival.keyframe.session == best.keyframe.session
-        named = keyframe_name(other.keyframe_id) if is_same else other.name
+        other = rival.keyframe
+        named = other.number if other.is_of_drive(best.keyframe) else other.name
         named += f" ({_in_words(rival.rerank)})"
         reason = f"{name} ({_in_words(rerank)}) and {named} are different places that look alike"
         return Judgment(Verdict.AMBIGUOUS, reason, probability, Cause.LOOK_ALIKE)
@@ -59,9 +57,9 @@ def same_place(left: KeyframeRecord, right: KeyframeRecord, config: DecisionConf
     Poses of two sessions need not share an origin, so keyframes of different sessions are given
     the benefit of the doubt; those of different maps unless maps do not overlap.
     """
-    if not (config.maps_overlap or is_one_map(left.keyframe_id, right.keyframe_id)):
+    if not (config.maps_overlap or left.key.map == right.key.map):
         return False
-    if left.session != right.session:
+    if not left.is_of_drive(right):
         return True
     if left.pose and right.pose and left.pose.frame_id == right.pose.frame_id:
         return distance(left.pose, right.pose) <= config.place_radius

@@ -13,7 +13,7 @@ from vpr_ros.calibration_curve import Calibration, Tail
 from vpr_ros.sequence import OdometryStep
 from vpr_ros.sequence.evidence import Evidence
 from vpr_ros.sequence.freshness import Freshness
-from vpr_ros.sequence.keyframe_table import KeyframeTable
+from vpr_ros.place_map.keyframe_table import KeyframeTable
 from vpr_ros.sequence.route import Route
 
 MAP = straight(100)
