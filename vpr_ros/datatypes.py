@@ -68,6 +68,7 @@ class Camera:
     distortion: tuple[float, ...] = ()
     mount: Pose | None = None  # base_T_camera, the camera's x axis pointing where it looks
     name: str = ""  # tells a robot's cameras apart; empty for the only one
+    frame_id: str = ""  # its optical frame (REP 103), as its images name it; empty if they do not
 
 
 @dataclass(frozen=True)
@@ -210,6 +211,16 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Query:
+    """An image that was described, with what is known of the robot that took it."""
+
+    features: Features
+    stamp_ns: int
+    odometry: Pose | None = None  # odom_T_base at that stamp, the base's x axis pointing ahead
+    camera: Camera | None = None  # which took it
+
+
+@dataclass(frozen=True)
 class PoseEstimate:
     """Where exactly the robot was, as measured from one image."""
 
@@ -229,6 +240,14 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class MeasuredTransform:
+    """The motion between the two images of a loop closure, between cameras' optical frames."""
+
+    match_T_query: Pose  # its frame_id is that of the match's camera
+    covariance: NDArray[np.float64]  # [6, 6] x, y, z (m), rotations about X, Y, Z (rad), as in ROS
+
+
+@dataclass(frozen=True)
 class LoopClosure:
     """A keyframe that shows the place of an earlier one."""
 
@@ -236,6 +255,8 @@ class LoopClosure:
     stamp_ns: int  # of the later one
     match: Candidate  # the earlier one
     probability: float
+    camera_frame: str = ""  # optical frame of the camera that took the later one
+    transform: MeasuredTransform | None = None  # None where it was not measured
 
 
 @dataclass(frozen=True)
@@ -261,3 +282,4 @@ class Recognition:
     # filter. The whole belief would be a number for each keyframe of the map, in every answer.
     believed: tuple[tuple[int, float], ...] = ()
     maps: MapShares | None = None  # where several maps are searched
+    pose: PoseEstimate | None = None  # where exactly, None where that was not measured
