@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
-
-import numpy as np
 
 from vpr_ros.calibration_curve import Calibration
 from vpr_ros.config import DecisionConfig
 from vpr_ros.datatypes import (
     Candidate,
+    Comparison,
     Conclusion,
     Features,
     Found,
@@ -21,11 +19,11 @@ from vpr_ros.datatypes import (
     KeyframeKey,
     Query,
     Recognition,
-    RerankScore,
 )
 from vpr_ros.decision import decide
 from vpr_ros.place_map import Map
-from vpr_ros.rerankers.base import Matches, Reranker
+from vpr_ros.rerankers.base import Reranker
+from vpr_ros.rerankers.matches import Matches, matched_points
 
 
 class Tracker(Protocol):
@@ -102,22 +100,17 @@ class PlaceRecognizer:
         """Take over poses that were corrected in the map."""
         self._tracker.reload()
 
-    def matches(self, query: Features, key: KeyframeKey) -> Matches:
+    def matches(self, query: Features, candidate: Candidate) -> Matches:
         """The matched points of an image and a keyframe, for people to look at.
-
-        Returns:
-            Points as parts of the width and height of their images, [M, 2] each: what people see
-            of a keyframe is a smaller picture than the one its points were found in.
 
         Raises:
             MapError: there is no such keyframe, or it is damaged.
         """
-        (features,) = self._map.features_of([key])
-        points, others = self._reranker.matches(query, features)
-        size, other_size = (
-            np.asarray(each.local.image_size, np.float32) for each in (query, features)
-        )
-        return Matches(points / size, others / other_size)
+        (features,) = self._map.features_of([candidate.keyframe.key])
+        comparison = candidate.comparison
+        if comparison is None:  # believed in, and not retrieved
+            (comparison,) = self._reranker.compare(query, [features])
+        return matched_points(query, features, comparison)
 
     def _answer(
         self, query: Query, exclude: Collection[KeyframeKey], tracker: Tracker
@@ -146,20 +139,16 @@ class PlaceRecognizer:
     def _compared(self, query: Features, found: Found, clock: _StageClock) -> tuple[Candidate, ...]:
         features = self._map.features_of(found.keys)
         clock.lap("load")
-        scores = self._reranker.score(query, features)
+        compared = self._reranker.compare(query, features)
         clock.lap("rerank")
-        return _ranked(found, scores)
+        return _ranked(found, compared)
 
 
-def _ranked(found: Found, scores: Sequence[RerankScore]) -> tuple[Candidate, ...]:
-    candidates = [
-        Candidate(record, similarity, score)
-        for record, similarity, score in zip(
-            found.keyframes, found.similarities, scores, strict=True
-        )
-    ]
-    # Sorting is stable: candidates of equal rerank score stay in the order of their similarity.
-    return tuple(sorted(candidates, key=lambda c: -c.rerank.score if c.rerank else math.inf))
+def _ranked(found: Found, compared: Sequence[Comparison]) -> tuple[Candidate, ...]:
+    candidates = map(Candidate, found.keyframes, found.similarities, compared)
+    # Sorting is stable: candidates of equal score stay in the order of their similarity.
+    pairs = sorted(zip(compared, candidates, strict=True), key=lambda pair: -pair[0].score)
+    return tuple(candidate for _, candidate in pairs)
 
 
 class _StageClock:

@@ -110,10 +110,10 @@ class SequenceTracker:
 
     def _speaks(self, candidate: Candidate) -> bool:
         """Whether the image by itself is more for a candidate than against it."""
-        rerank = candidate.rerank
-        if rerank is None or rerank.is_zoomed(self._decision.max_zoom):
+        comparison = candidate.comparison
+        if comparison is None or comparison.is_zoomed(self._decision.max_zoom):
             return False
-        return self._calibration.log_odds(rerank.score) >= 0.0
+        return self._calibration.log_odds(comparison.score) >= 0.0
 
     def _unseen(self, key: KeyframeKey, query: Query) -> Candidate:
         (features,) = self._map.features_of([key])
