@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from vpr_ros.datatypes import Candidate, KeyframeRecord, Pose, Recognition, Verdict
+from vpr_ros.datatypes import Candidate, KeyframeKey, KeyframeRecord, Pose, Recognition, Verdict
 from vpr_ros.evaluation.judge import Answer, Tally, Truth, latencies, tally
 
 SECOND_NS = 10**9
@@ -124,7 +124,7 @@ def test_latencies():
 
 
 def test_answer_of_a_recognition_and_of_its_json():
-    record = KeyframeRecord(1, "session-1", 5 * SECOND_NS, None)
+    record = KeyframeRecord(KeyframeKey("map", 1), "session-1", 5 * SECOND_NS, None)
     candidates = (Candidate(record, 0.5),)
     given = Recognition(SECOND_NS, Verdict.ACCEPTED, "so", 0.9, candidates, {"extract": 0.25})
     expected = Answer(SECOND_NS, Verdict.ACCEPTED, 5 * SECOND_NS, {"extract": 0.25})
