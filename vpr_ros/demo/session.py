@@ -14,7 +14,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
-from vpr_ros.datatypes import Candidate, KeyframeRecord, Recognition, RerankScore, Verdict
+from vpr_ros.datatypes import Candidate, Comparison, KeyframeRecord, Recognition, Verdict
 from vpr_ros.demo.drives import Drive
 from vpr_ros.demo.lifecycle_process import LifecycleProcess, NodeCommand
 from vpr_ros.demo.sightings import Sighting
@@ -73,8 +73,8 @@ def recognition_from_message(message: PlaceMatch) -> Recognition:
 def _candidate(message: PlaceCandidate) -> Candidate:
     stamp_ns = stamp_to_ns(message.stamp)
     record = KeyframeRecord(int(message.keyframe_id), message.session, stamp_ns, None)
-    rerank = RerankScore(float(message.rerank_score), int(message.inliers))
-    return Candidate(record, float(message.similarity), rerank)
+    comparison = Comparison(float(message.rerank_score), int(message.inliers))
+    return Candidate(record, float(message.similarity), comparison)
 
 
 def learn(drive: Drive, map_path: Path, rate: float, say: Say) -> None:

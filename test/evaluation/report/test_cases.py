@@ -16,7 +16,7 @@ from vpr_ros.evaluation.report.cases import (
     similarity_matrix,
 )
 from vpr_ros.evaluation.scores import RERANKED, BestMatches
-from vpr_ros.rerankers.base import Matches
+from vpr_ros.rerankers.matches import Matches
 
 
 def judged(right, scores, hits, findable=None):
