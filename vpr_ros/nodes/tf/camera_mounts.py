@@ -17,6 +17,8 @@ from vpr_ros.nodes.conversions import transform_from_message
 from vpr_ros.nodes.interfaces import interface
 from vpr_ros.route.mounts import as_mount
 
+_REMEDY = "sudo apt install ros-$ROS_DISTRO-tf2-msgs"
+
 # What a drawing and a calibration of one robot may differ by.
 _NEAR, _ALIGNED = 0.05, 0.05  # metres, radians
 
@@ -49,9 +51,7 @@ class CameraMounts:
         Raises:
             ConfigError: tf2_msgs is not installed.
         """
-        return interface(
-            "tf2_msgs", "msg", "TFMessage", "sudo apt install ros-$ROS_DISTRO-tf2-msgs"
-        )
+        return interface("tf2_msgs", "msg", "TFMessage", _REMEDY)
 
     def base_T_camera(self, camera_frame: str) -> RigidTransform | None:
         """Where a camera sits, None as long as no chain of fixed transforms tells.
