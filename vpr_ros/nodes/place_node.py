@@ -32,6 +32,7 @@ from vpr_ros.nodes.opened_map import OpenedMap
 from vpr_ros.nodes.parameters import changed_parameters, declare_parameters, read_parameters
 from vpr_ros.nodes.slam import SlamAdapters, connect
 from vpr_ros.nodes.statistics import FrameStatistics
+from vpr_ros.nodes.tf.camera_mounts import CameraMounts
 from vpr_ros.nodes.tf.tf_link import check_tf
 from vpr_ros.nodes.worker import FrameWorker
 from vpr_ros.pipeline import Pipeline, build
@@ -75,6 +76,7 @@ class PlaceNode(LifecycleNode):
         self._opened: OpenedMap | None = None
         self.cameras = camera_inputs(defaults)
         self.slam = SlamAdapters()
+        self._mounts: CameraMounts | None = None
         self._worker: FrameWorker[ImageFrame] | None = None
         self._inputs: list[Any] = []
         self._statistics = FrameStatistics()
@@ -140,7 +142,9 @@ class PlaceNode(LifecycleNode):
         check_tf(self.config)
         self.cameras = camera_inputs(self.config)
         with ExitStack() as undo:
-            self.slam = undo.enter_context(closing(connect(self, self.config)))
+            mounts = undo.enter_context(closing(CameraMounts(self, self.config.tf.base_frame)))
+            self.slam = undo.enter_context(closing(connect(self, self.config, mounts)))
+            self._mounts = mounts
             undo.callback(self._forget)
             # Building a TensorRT engine takes minutes on some robots.
             self._pipeline = build(self.config, Hooks(stop=self.ending.is_set))
@@ -175,6 +179,8 @@ class PlaceNode(LifecycleNode):
             self.stop()
         finally:
             self.slam.close()
+            if self._mounts is not None:
+                self._mounts.close()
             if self._opened is not None:
                 self._opened.close()
             self._forget()
@@ -221,6 +227,8 @@ class PlaceNode(LifecycleNode):
         frame = ImageFrame(message, time.monotonic(), camera)
         if not self._statistics.arrive(frame.stamp_ns, frame.arrival, camera.topic):
             return
+        if self._mounts is not None:
+            camera.complete(message.header.frame_id, self._mounts)
         if self._worker is not None and not self._worker.offer(frame, camera.topic):
             self._statistics.drop()
 

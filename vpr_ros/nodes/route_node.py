@@ -177,8 +177,8 @@ class RouteNode(PlaceNode):
         locate = self.in_use().searched.locate
         match = place_match_to_message(recognition, header, self.config.map_path, locate)
         self._matches.publish(match)
-        self.slam.localized(match)
-        self._tf.localized(match)
+        self.slam.localized(recognition)
+        self._tf.localized(recognition)
         self._count(recognition.verdict.name)
         if recognition.cause is not Cause.NONE:
             self._count(f"not localized: {recognition.cause.value}")
@@ -191,7 +191,7 @@ class RouteNode(PlaceNode):
         header = frame.message.header
         message = loop_closure_to_message(closure, header, self.in_use().searched.locate)
         self._closures.publish(message)
-        self.slam.closed(message)
+        self.slam.closed(replace(closure, camera_frame=header.frame_id))
         self._count("loop closures")
 
     def reconfigure(self, config: NodeConfig) -> None:
