@@ -40,6 +40,11 @@ class LocalFeatures:
     def __len__(self) -> int:
         return len(self.keypoints)
 
+    @property
+    def size_bytes(self) -> int:
+        """Memory of the arrays."""
+        return self.keypoints.nbytes + self.scores.nbytes + self.descriptors.nbytes
+
 
 @dataclass(frozen=True)
 class Features:
@@ -48,6 +53,11 @@ class Features:
     global_descriptor: FloatArray  # [D] unit norm
     local: LocalFeatures | None = None  # for comparing looks; None where only the whole is compared
     points: LocalFeatures | None = None  # sub-pixel keypoints for geometry; may be ``local``
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(width, height) of the image in pixels; of methods without local features a square."""
+        return (1, 1) if self.local is None else self.local.image_size
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,7 @@ class Frame:
 
 # Settings that choose among local features, or count them, and change none.
 _CHOOSING = frozenset(
-    ("num_local", "min_score", "local_features", "mask_low", "mask_mid", "mask_high")
+    ("num_local", "min_score", "mask_low", "mask_mid", "mask_high", "mask_epsilon")
 )
 
 
