@@ -183,12 +183,12 @@ class RouteNode(PlaceNode):
         pose: Pose | None,
         exclude: Collection[KeyframeKey],
     ) -> Recognition:
-        opened, camera = self.in_use(), frame.camera
+        opened, camera = self.in_use(), frame.seen_by
         # What a sequence filter may take for motion: poses of other kinds may jump.
         odometry = pose if self.config.has_odometry else None
-        query = Query(features, frame.stamp_ns, odometry, camera.camera)
+        query = Query(features, frame.stamp_ns, odometry, camera)
         found = opened.recognizer.answer(query, exclude)
-        return seen_from(found, camera.mount, opened.searched.camera_of)
+        return seen_from(found, None if camera is None else camera.mount, opened.searched.camera_of)
 
     def answer_alone(self, image: ImageArray, stamp_ns: int) -> Recognition:
         """The answer to an image that need not be one of this drive; nothing is kept."""
@@ -200,8 +200,8 @@ class RouteNode(PlaceNode):
         path_of = self.in_use().searched.path_of
         match = place_match_to_message(recognition, header, self.config.map_path, path_of)
         self._matches.publish(match)
-        self.slam.localized(match)
-        self._tf.localized(match)
+        self.slam.localized(recognition)
+        self._tf.localized(recognition)
         self._count(recognition.verdict.name)
         if recognition.cause is not Cause.NONE:
             self._count(f"not localized: {recognition.cause.value}")
@@ -214,7 +214,7 @@ class RouteNode(PlaceNode):
         header = frame.message.header
         message = loop_closure_to_message(closure, header, self.in_use().searched.path_of)
         self._closures.publish(message)
-        self.slam.closed(message)
+        self.slam.closed(replace(closure, camera_frame=header.frame_id))
         self._count("loop closures")
 
     def reconfigure(self, config: NodeConfig) -> None:
@@ -283,4 +283,4 @@ class RouteNode(PlaceNode):
 
 def _frame(image: ImageArray, frame: ImageFrame, pose: Pose | None) -> Frame:
     """An image as the map takes it."""
-    return Frame(frame.stamp_ns, image, pose, frame.camera.camera)
+    return Frame(frame.stamp_ns, image, pose, frame.seen_by)
