@@ -50,7 +50,7 @@ COMMON = {
     ),
     "image_topic": Argument("The camera's images", "/camera/image_raw", topic="image"),
     "image_transport": Argument("raw or compressed", parameter="image_transport"),
-    "reliability": Argument("best_effort or reliable", parameter="reliability"),
+    "reliability": Argument("auto, best_effort or reliable", parameter="reliability"),
     "method": Argument(
         "r2former_tiny, hog_sift, r2former, transvpr, or another", parameter="method"
     ),
