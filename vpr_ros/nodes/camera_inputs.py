@@ -13,6 +13,7 @@ from vpr_ros.datatypes import Camera, Pose
 from vpr_ros.drives.bag_messages import camera_of
 from vpr_ros.drives.topic_names import camera_info_topics, transport_topic
 from vpr_ros.errors import ConfigError
+from vpr_ros.nodes.tf.camera_mounts import CameraMounts
 from vpr_ros.route.mounts import parse_mount
 
 _ONLY = "image"  # the topic of a robot's only camera
@@ -27,7 +28,7 @@ class CameraInput:
 
     @property
     def mount(self) -> Pose | None:
-        """``base_T_camera``, None where it is not known."""
+        """``base_T_optical`` by the settings, None where they do not tell."""
         return None if self.camera is None else self.camera.mount
 
     def images_name(self, node: Node, transport: str) -> str:
@@ -45,6 +46,13 @@ class CameraInput:
             if node.resolve_topic_name(own) != node.resolve_topic_name(own, only_expand=True):
                 return [own]
         return camera_info_topics(node.resolve_topic_name(self.topic))
+
+    def seen_in(self, frame_id: str, mounts: CameraMounts) -> Camera | None:
+        """The camera as an image's header names it, and in its place, where that is known."""
+        if not frame_id:
+            return self.camera
+        mount = mounts.mount(frame_id, self.mount)
+        return replace(self.camera or Camera(), frame_id=frame_id, mount=mount)
 
     def take_info(self, message: CameraInfo) -> None:
         """Subscription callback; a camera that is not calibrated tells nothing."""
