@@ -46,11 +46,11 @@ demo: setup
 	@$(RUN_ALONE) python -m vpr_ros.demo $(DEMO_ARGS) $(DEMO_OPTIONS)
 
 test: setup-networks
-	@$(RUN) python test/nodes/slam/stack_interfaces.py
+	@$(RUN) python test/nodes/stack_interfaces.py
 	@$(RUN_TESTS) $(PYTEST_ARGS)
 
 coverage: setup-networks
-	@$(RUN) python test/nodes/slam/stack_interfaces.py
+	@$(RUN) python test/nodes/stack_interfaces.py
 	@$(RUN_TESTS) --cov --cov-report=term:skip-covered --cov-report=html:build/coverage $(PYTEST_ARGS)
 
 lint: setup-networks

@@ -66,8 +66,9 @@ class Camera:
     intrinsics: tuple[float, ...] = ()  # row-major 3 x 3, pixels; empty where they are not known
     distortion_model: str = ""
     distortion: tuple[float, ...] = ()
-    mount: Pose | None = None  # base_T_camera, the camera's x axis pointing where it looks
+    mount: Pose | None = None  # base_T_optical (REP 103: z ahead, x right, y down)
     name: str = ""  # tells a robot's cameras apart; empty for the only one
+    frame_id: str = ""  # its optical frame (REP 103), as its images name it; empty if they do not
 
 
 @dataclass(frozen=True)
@@ -189,21 +190,6 @@ class Judgment(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RerankScore:
-    """How well the local features of one candidate agree with the query's."""
-
-    score: float  # larger is better; comparable within one reranker only
-    inliers: int  # -1 where the reranker does not count them
-    zoom: float = math.nan  # how many times larger the query shows the scene; NaN if not measured
-
-    def is_zoomed(self, limit: float) -> bool:
-        """Whether the query was taken from nearer or farther than the keyframe by this factor."""
-        if math.isnan(self.zoom):
-            return False
-        return max(self.zoom, 1.0 / max(self.zoom, 1e-9)) > limit
-
-
-@dataclass(frozen=True)
 class Comparison:
     """What a closer look at a query and one candidate found.
 
@@ -213,14 +199,25 @@ class Comparison:
     score: float  # larger is better; comparable within one reranker only
     inliers: int = -1  # matches that agree with one geometry; -1 where nobody counts them
     zoom: float = math.nan  # how many times larger the query shows the scene; NaN if not measured
-    query_rows: RowNumbers = field(default_factory=lambda: NO_ROWS)  # [M] of the query, agreeing
-    candidate_rows: RowNumbers = field(default_factory=lambda: NO_ROWS)  # [M] of the candidate
+    # [M] each, the agreeing matches; none where nobody tells pairs.
+    query_rows: RowNumbers = field(default_factory=lambda: NO_ROWS, compare=False)
+    candidate_rows: RowNumbers = field(default_factory=lambda: NO_ROWS, compare=False)
 
     def is_zoomed(self, limit: float) -> bool:
         """Whether the query was taken from nearer or farther than the keyframe by this factor."""
         if math.isnan(self.zoom):
             return False
         return max(self.zoom, 1.0 / max(self.zoom, 1e-9)) > limit
+
+
+@dataclass(frozen=True)
+class Query:
+    """An image that was described, with what is known of the robot that took it."""
+
+    features: Features
+    stamp_ns: int
+    odometry: Pose | None = None  # odom_T_base at that stamp, the base's x axis pointing ahead
+    camera: Camera | None = None  # which took it
 
 
 @dataclass(frozen=True)
@@ -239,7 +236,15 @@ class Candidate:
 
     keyframe: KeyframeRecord
     similarity: float  # inner product of the global descriptors
-    rerank: RerankScore | None = None
+    comparison: Comparison | None = None  # None where nobody looked closer
+
+
+@dataclass(frozen=True)
+class MeasuredTransform:
+    """The motion between the two images of a loop closure, between cameras' optical frames."""
+
+    match_T_query: Pose  # its frame_id is that of the match's camera
+    covariance: NDArray[np.float64]  # [6, 6] x, y, z (m), rotations about X, Y, Z (rad), as in ROS
 
 
 @dataclass(frozen=True)
@@ -250,6 +255,8 @@ class LoopClosure:
     stamp_ns: int  # of the later one
     match: Candidate  # the earlier one
     probability: float
+    camera_frame: str = ""  # optical frame of the camera that took the later one
+    transform: MeasuredTransform | None = None  # None where it was not measured
 
 
 @dataclass(frozen=True)
@@ -275,3 +282,4 @@ class Recognition:
     # filter. The whole belief would be a number for each keyframe of the map, in every answer.
     believed: tuple[tuple[int, float], ...] = ()
     maps: MapShares | None = None  # where several maps are searched
+    pose: PoseEstimate | None = None  # where exactly, None where that was not measured

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import rosbags.image
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, Transform
 from hypothesis import given
 from hypothesis import strategies as st
 from nav_msgs.msg import Odometry
@@ -21,15 +21,16 @@ from std_msgs.msg import Header
 
 from vpr_ros.datatypes import (
     Candidate,
+    Comparison,
     KeyframeRecord,
     LoopClosure,
     Pose,
     Recognition,
-    RerankScore,
     Verdict,
 )
 from vpr_ros.errors import ImageError
 from vpr_ros.geometry.poses import PoseError
+from vpr_ros.geometry.transforms import quaternion
 from vpr_ros.nodes import conversions
 from vpr_ros.nodes.conversions import (
     camera_from_message,
@@ -41,6 +42,8 @@ from vpr_ros.nodes.conversions import (
     pose_from_message,
     pose_to_message,
     stamp_to_ns,
+    transform_from_message,
+    transform_to_message,
 )
 from vpr_ros.nodes.interfaces import PlaceMatch
 
@@ -214,9 +217,9 @@ def recognition(*candidates, verdict=Verdict.ACCEPTED):
     return Recognition(5, verdict, "it fits", 0.75, candidates, timings)
 
 
-def candidate(pose=POSE, rerank=None, number=7):
+def candidate(pose=POSE, comparison=None, number=7):
     record = KeyframeRecord(number, "monday", 1_700_000_000_000_000_001, pose)
-    return Candidate(record, 0.5, rerank)
+    return Candidate(record, 0.5, comparison)
 
 
 def sent(answer):
@@ -238,7 +241,9 @@ def test_a_candidate_of_another_map():
 
 
 def test_a_loop_closure_names_both_keyframes_and_invents_no_transform():
-    closure = LoopClosure(9, 70 * 10**9, candidate(number=2007, rerank=RerankScore(80.0, 80)), 0.9)
+    closure = LoopClosure(
+        9, 70 * 10**9, candidate(number=2007, comparison=Comparison(80.0, 80)), 0.9
+    )
     header = Header(stamp=ns_to_stamp(70 * 10**9), frame_id="camera")
     message = over_the_wire(loop_closure_to_message(closure, header, locate))
     assert message.header == header
@@ -260,7 +265,7 @@ def test_a_trajectory_with_its_frame_in_its_own_header():
 
 
 def test_a_place_match_says_what_was_recognized():
-    message = sent(recognition(candidate(rerank=RerankScore(80.0, 80, 1.1))))
+    message = sent(recognition(candidate(comparison=Comparison(80.0, 80, 1.1))))
     assert (stamp_to_ns(message.header.stamp), message.header.frame_id) == (5, "camera")
     assert message.map == "/maps/floor0.vprmap"
     assert (message.verdict, message.reason) == (PlaceMatch.ACCEPTED, "it fits")
@@ -270,7 +275,7 @@ def test_a_place_match_says_what_was_recognized():
 
 
 def test_a_candidate_says_which_keyframe_and_how_well_it_fits():
-    message = sent(recognition(candidate(rerank=RerankScore(80.0, 80, 1.1))))
+    message = sent(recognition(candidate(comparison=Comparison(80.0, 80, 1.1))))
     (first,) = message.candidates
     assert (first.keyframe_id, first.session) == (7, "monday")
     assert stamp_to_ns(first.stamp) == 1_700_000_000_000_000_001
@@ -286,7 +291,7 @@ def test_a_candidate_that_was_not_reranked_says_so():
 
 
 def test_a_reranker_that_counts_no_inliers_says_so():
-    (first,) = sent(recognition(candidate(rerank=RerankScore(0.3, -1)))).candidates
+    (first,) = sent(recognition(candidate(comparison=Comparison(0.3, -1)))).candidates
     assert (first.rerank_score, first.inliers) == (pytest.approx(0.3), -1)
 
 
@@ -309,3 +314,30 @@ def test_an_answer_without_candidates_is_a_message():
 @pytest.mark.parametrize("verdict", Verdict)
 def test_verdicts_have_the_numbers_of_the_message(verdict):
     assert getattr(PlaceMatch, verdict.name) == verdict
+
+
+numbers = st.floats(-1.0, 1.0)
+
+
+@given(st.tuples(numbers, numbers, numbers, numbers).filter(lambda q: math.hypot(*q) > 0.01))
+def test_transforms_there_and_back(values):
+    message = Transform()
+    q = message.rotation
+    q.x, q.y, q.z, q.w = values
+    message.translation.y = 3.0
+    transform = transform_from_message(message)
+    np.testing.assert_allclose(transform.rotation @ transform.rotation.T, np.eye(3), atol=1e-12)
+    back = np.array(quaternion(transform.rotation))
+    unit = np.array(values) / math.hypot(*values)
+    assert abs(float(back @ unit)) == pytest.approx(1.0, abs=1e-12)
+    written = over_the_wire(transform_to_message(transform))
+    assert written.translation == message.translation
+    r = written.rotation
+    assert math.hypot(r.x, r.y, r.z, r.w) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_a_transform_that_cannot_be_is_refused():
+    message = Transform()
+    message.rotation.w = 0.0
+    with pytest.raises(PoseError, match="zero quaternion"):
+        transform_from_message(message)

@@ -125,8 +125,9 @@ def _camera_json(camera: Camera) -> str:
     }
     if camera.mount is not None:
         content["mount"] = pose_columns(camera.mount)
-    if camera.name:
-        content["name"] = camera.name
+    content.update(
+        {name: value for name in ("name", "frame_id") if (value := getattr(camera, name))}
+    )
     return json.dumps(content, sort_keys=True)
 
 
@@ -136,7 +137,7 @@ def camera_from_json(text: str) -> Camera:
     Raises:
         MapError: The text is not what this format writes.
     """
-    known = _fields_from_json(text, Camera, mount=None, name="")
+    known = _fields_from_json(text, Camera, mount=None, name="", frame_id="")
     mount = known.pop("mount")
     if mount is None:
         return Camera(**known)
