@@ -142,7 +142,9 @@ class Ear:
         end = time.monotonic() + limit
         while process.poll() is None and time.monotonic() < end:
             self.executor.spin_once(timeout_sec=0.02)
-        self.spin_for(0.2)
+        before = None
+        while before != (before := [len(each) for each in self.heard.values()]):
+            self.spin_for(0.2)  # what was on its way
 
 
 @pytest.fixture
