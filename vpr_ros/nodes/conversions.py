@@ -166,12 +166,12 @@ def loop_closure_to_message(
         query_map=str(query_map),
         match_map=str(match_map),
         score=closure.probability,
-        inliers=match.rerank.inliers if match.rerank else -1,
+        inliers=match.comparison.inliers if match.comparison else -1,
     )
 
 
 def _candidate_to_message(candidate: Candidate, locate: Locate) -> PlaceCandidate:
-    keyframe, rerank = candidate.keyframe, candidate.rerank
+    keyframe, comparison = candidate.keyframe, candidate.comparison
     map_path, number = locate(keyframe.keyframe_id)
     message = PlaceCandidate(
         map=str(map_path),
@@ -179,8 +179,8 @@ def _candidate_to_message(candidate: Candidate, locate: Locate) -> PlaceCandidat
         session=keyframe.session,
         stamp=ns_to_stamp(keyframe.stamp_ns),
         similarity=candidate.similarity,
-        rerank_score=rerank.score if rerank else math.nan,
-        inliers=rerank.inliers if rerank else -1,
+        rerank_score=comparison.score if comparison else math.nan,
+        inliers=comparison.inliers if comparison else -1,
         has_pose=keyframe.pose is not None,
     )
     if keyframe.pose is not None:
