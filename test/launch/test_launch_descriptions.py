@@ -44,7 +44,7 @@ def test_the_installed_file_alone_decides_unless_told_otherwise(started, kind):
 
 @BOTH
 def test_use_sim_time_is_left_to_others_unless_it_is_given(started, kind):
-    """The user's file may set it, or SetUseSimTime of a launch file around this one."""
+    """The user's file may set it, or SetParameter of a launch file around this one."""
     assert started(kind, params_file="/mine.yaml")[0]["parameters"] == ["/mine.yaml"]
     for text, value in (("true", True), ("False", False)):
         node, _, _ = started(kind, use_sim_time=text)

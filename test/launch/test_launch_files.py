@@ -30,8 +30,8 @@ arguments = [word.split(":=", 1) for word in sys.argv[2:]]
 source = PythonLaunchDescriptionSource(sys.argv[1])
 actions = [IncludeLaunchDescription(source, launch_arguments=arguments)]
 if "PARENT_SIM_TIME" in os.environ:
-    from launch_ros.actions import SetUseSimTime
-    actions.insert(0, SetUseSimTime(True))
+    from launch_ros.actions import SetParameter
+    actions.insert(0, SetParameter("use_sim_time", True))
 service = LaunchService()
 service.include_launch_description(LaunchDescription(actions))
 sys.exit(service.run())
