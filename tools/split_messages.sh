@@ -18,4 +18,4 @@ if [[ $(git rev-parse --is-shallow-repository) == true ]]; then
   exit 1
 fi
 git update-ref -d refs/heads/vpr_msgs
-git subtree split -q --prefix=vpr_msgs --branch=vpr_msgs
+git subtree split --prefix=vpr_msgs --branch=vpr_msgs >/dev/null
