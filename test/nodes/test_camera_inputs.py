@@ -10,8 +10,10 @@ pytest.importorskip("rclpy", reason="the nodes need ROS 2")
 from sensor_msgs.msg import CameraInfo
 
 from vpr_ros.config import NodeConfig
+from vpr_ros.datatypes import Camera
 from vpr_ros.errors import ConfigError
 from vpr_ros.nodes.camera_inputs import camera_inputs
+from vpr_ros.route.mounts import parse_mount
 
 
 def listed(*entries):
@@ -39,6 +41,32 @@ def test_intrinsics_arrive_later_than_the_place():
     camera.take_info(CameraInfo(width=640, height=480, k=[float(n) for n in range(9)]))
     assert (camera.camera.mount, camera.camera.width) == (camera.mount, 640)
     assert camera.camera.intrinsics[8] == 8.0
+
+
+class Mounts:
+    """/tf_static, for a camera 2 m up."""
+
+    def mount(self, frame_id, configured):
+        return configured or {"optical": parse_mount("0 0 2 0 0 0")}.get(frame_id)
+
+
+def test_an_image_tells_the_frame_and_the_frame_the_place():
+    (only,) = listed()
+    assert only.seen_in("", Mounts()) is None
+    assert only.seen_in("elsewhere", Mounts()) == Camera(frame_id="elsewhere")
+    camera = only.seen_in("optical", Mounts())
+    assert (camera.frame_id, camera.mount.position) == ("optical", (0.0, 0.0, 2.0))
+    only.take_info(CameraInfo(width=640, height=480, k=[1.0] * 9))
+    camera = only.seen_in("optical", Mounts())
+    assert (camera.width, camera.mount.position) == (640, (0.0, 0.0, 2.0))
+
+
+def test_numbers_that_are_listed_go_before_those_of_the_frame():
+    inputs = listed("front 0.5 0 1.2 0 0 0", "rear")
+    front, rear = (camera.seen_in("optical", Mounts()) for camera in inputs)
+    assert front.mount.position == (0.5, 0.0, 1.2)
+    assert rear.mount.position == (0.0, 0.0, 2.0)
+    assert (front.name, rear.name) == ("front", "rear")
 
 
 @pytest.mark.parametrize(("entries", "why"), [

@@ -11,6 +11,7 @@ from vpr_ros.config import NodeConfig
 from vpr_ros.datatypes import Camera, Pose
 from vpr_ros.errors import ConfigError
 from vpr_ros.nodes.conversions import camera_from_message
+from vpr_ros.nodes.tf.camera_mounts import CameraMounts
 from vpr_ros.route.mounts import parse_mount
 
 _ONLY = "image"  # the topic of a robot's only camera
@@ -25,7 +26,7 @@ class CameraInput:
 
     @property
     def mount(self) -> Pose | None:
-        """``base_T_camera``, None where it is not known."""
+        """``base_T_optical`` by the settings, None where they do not tell."""
         return None if self.camera is None else self.camera.mount
 
     @property
@@ -33,6 +34,13 @@ class CameraInput:
         """Where the intrinsics are published: beside the images, as image_transport has it."""
         head, slash, _ = self.topic.rpartition("/")
         return f"{head}{slash}camera_info"
+
+    def seen_in(self, frame_id: str, mounts: CameraMounts) -> Camera | None:
+        """The camera as an image's header names it, and in its place, where that is known."""
+        if not frame_id:
+            return self.camera
+        mount = mounts.mount(frame_id, self.mount)
+        return replace(self.camera or Camera(), frame_id=frame_id, mount=mount)
 
     def take_info(self, message: CameraInfo) -> None:
         """Subscription callback."""

@@ -23,7 +23,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from vpr_ros.backends.options import Hooks
 from vpr_ros.config import NodeConfig
-from vpr_ros.datatypes import ImageArray
+from vpr_ros.datatypes import Camera, ImageArray
 from vpr_ros.errors import ConfigError, MapError, VprError
 from vpr_ros.nodes.camera_inputs import CameraInput, camera_inputs
 from vpr_ros.nodes.conversions import image_from_message, stamp_to_ns
@@ -32,6 +32,7 @@ from vpr_ros.nodes.opened_map import OpenedMap
 from vpr_ros.nodes.parameters import changed_parameters, declare_parameters, read_parameters
 from vpr_ros.nodes.slam import SlamAdapters, connect
 from vpr_ros.nodes.statistics import FrameStatistics
+from vpr_ros.nodes.tf.camera_mounts import CameraMounts
 from vpr_ros.nodes.tf.tf_link import check_tf
 from vpr_ros.nodes.worker import FrameWorker
 from vpr_ros.pipeline import Pipeline, build
@@ -53,11 +54,17 @@ class ImageFrame:
     message: Image | CompressedImage
     arrival: float  # seconds, monotonic clock
     camera: CameraInput
+    mounts: CameraMounts
 
     @property
     def stamp_ns(self) -> int:
         """The image's stamp."""
         return stamp_to_ns(self.message.header.stamp)
+
+    @property
+    def seen_by(self) -> Camera | None:
+        """What is known of the camera."""
+        return self.camera.seen_in(self.message.header.frame_id, self.mounts)
 
 
 class PlaceNode(LifecycleNode):
@@ -75,6 +82,7 @@ class PlaceNode(LifecycleNode):
         self._opened: OpenedMap | None = None
         self.cameras = camera_inputs(defaults)
         self.slam = SlamAdapters()
+        self._mounts: CameraMounts | None = None
         self._worker: FrameWorker[ImageFrame] | None = None
         self._inputs: list[Any] = []
         self._statistics = FrameStatistics()
@@ -140,7 +148,9 @@ class PlaceNode(LifecycleNode):
         check_tf(self.config)
         self.cameras = camera_inputs(self.config)
         with ExitStack() as undo:
-            self.slam = undo.enter_context(closing(connect(self, self.config)))
+            mounts = undo.enter_context(closing(CameraMounts(self, self.config.tf.base_frame)))
+            self.slam = undo.enter_context(closing(connect(self, self.config, mounts)))
+            self._mounts = mounts
             undo.callback(self._forget)
             # Building a TensorRT engine takes minutes on some robots.
             self._pipeline = build(self.config, Hooks(stop=self.ending.is_set))
@@ -175,6 +185,8 @@ class PlaceNode(LifecycleNode):
             self.stop()
         finally:
             self.slam.close()
+            if self._mounts is not None:
+                self._mounts.close()
             if self._opened is not None:
                 self._opened.close()
             self._forget()
@@ -218,7 +230,9 @@ class PlaceNode(LifecycleNode):
     def _take(self, camera: CameraInput, message: Image | CompressedImage) -> None:
         if not self.wants():
             return
-        frame = ImageFrame(message, time.monotonic(), camera)
+        if self._mounts is None:
+            return
+        frame = ImageFrame(message, time.monotonic(), camera, self._mounts)
         if not self._statistics.arrive(frame.stamp_ns, frame.arrival, camera.topic):
             return
         if self._worker is not None and not self._worker.offer(frame, camera.topic):

@@ -166,19 +166,20 @@ class RouteNode(PlaceNode):
     def _answer(
         self, features: Features, frame: ImageFrame, pose: Pose | None, exclude: Collection[int]
     ) -> Recognition:
-        opened, camera = self.in_use(), frame.camera
+        opened, camera = self.in_use(), frame.seen_by
         # What a sequence filter may take for motion: poses of other kinds may jump.
         odometry = pose if self.config.has_odometry else None
-        found = opened.recognizer.answer(features, frame.stamp_ns, odometry, exclude, camera.topic)
-        return seen_from(found, camera.mount, opened.searched.camera_of)
+        topic = frame.camera.topic
+        found = opened.recognizer.answer(features, frame.stamp_ns, odometry, exclude, topic)
+        return seen_from(found, None if camera is None else camera.mount, opened.searched.camera_of)
 
     def _tell(self, answered: Answered) -> None:
         recognition, header = answered.recognition, answered.message.header
         locate = self.in_use().searched.locate
         match = place_match_to_message(recognition, header, self.config.map_path, locate)
         self._matches.publish(match)
-        self.slam.localized(match)
-        self._tf.localized(match)
+        self.slam.localized(recognition)
+        self._tf.localized(recognition)
         self._count(recognition.verdict.name)
         if recognition.cause is not Cause.NONE:
             self._count(f"not localized: {recognition.cause.value}")
@@ -191,7 +192,7 @@ class RouteNode(PlaceNode):
         header = frame.message.header
         message = loop_closure_to_message(closure, header, self.in_use().searched.locate)
         self._closures.publish(message)
-        self.slam.closed(message)
+        self.slam.closed(replace(closure, camera_frame=header.frame_id))
         self._count("loop closures")
 
     def reconfigure(self, config: NodeConfig) -> None:
@@ -260,4 +261,4 @@ class RouteNode(PlaceNode):
 
 def _frame(image: ImageArray, frame: ImageFrame, pose: Pose | None) -> Frame:
     """An image as the map takes it."""
-    return Frame(frame.stamp_ns, image, pose, frame.camera.camera)
+    return Frame(frame.stamp_ns, image, pose, frame.seen_by)

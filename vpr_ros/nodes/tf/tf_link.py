@@ -8,9 +8,8 @@ from collections.abc import Callable
 from rclpy.node import Node
 
 from vpr_ros.config import NodeConfig, TfConfig
-from vpr_ros.datatypes import Pose
+from vpr_ros.datatypes import Pose, Recognition
 from vpr_ros.errors import ConfigError
-from vpr_ros.nodes.interfaces import PlaceMatch
 from vpr_ros.nodes.slam import SlamAdapters
 from vpr_ros.nodes.tf.map_to_odom import MapToOdom
 from vpr_ros.nodes.tf.tf2_library import load_tf2
@@ -22,7 +21,7 @@ class TfLink:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._told = SlamAdapters()
+        self._broadcaster = SlamAdapters()
         self.poses: TfPoses | None = None
 
     def listen(self, config: NodeConfig) -> None:
@@ -39,19 +38,19 @@ class TfLink:
         Raises:
             ConfigError: tf2_ros is not installed.
         """
-        self._told = SlamAdapters([MapToOdom(self._node, config, odometry)])
+        self._broadcaster = SlamAdapters([MapToOdom(self._node, config, odometry)])
 
-    def localized(self, match: PlaceMatch) -> None:
+    def localized(self, recognition: Recognition) -> None:
         """Take an answer, of which only accepted ones count."""
-        self._told.localized(match)
+        self._broadcaster.localized(recognition)
 
     def facts(self) -> dict[str, str]:
         """What diagnostics should show."""
-        return self._told.facts()
+        return self._broadcaster.facts()
 
     def stop(self) -> None:
         """Leave nothing of it in the ROS graph."""
-        self._told.close()
+        self._broadcaster.close()
         if self.poses is not None:
             self.poses.close()
         self.poses = None
