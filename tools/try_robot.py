@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a robot's environment is whole: ``vpr`` maps and localizes, every node can be imported.
 
-Usage: ``PYTHON tools/try_robot.py [SETTING=VALUE ...]``, with the settings of ``vpr --set``. A drive is
-views of one picture; the nodes are left out where there is no rclpy. Prints a line for each thing
-that is tried; the exit code is 1 where one fails.
+Usage: ``PYTHON tools/try_robot.py [SETTING=VALUE ...]``, with the settings of ``vpr --set``. The
+drive is views of one picture; the nodes are left out where there is no rclpy. Prints a line for
+each thing that is tried; the exit code is 1 where one fails.
 """
 
 from __future__ import annotations
