@@ -10,6 +10,7 @@ pytest.importorskip("rclpy", reason="the nodes need ROS 2")
 from sensor_msgs.msg import CameraInfo
 
 from vpr_ros.config import NodeConfig
+from vpr_ros.datatypes import Camera
 from vpr_ros.errors import ConfigError
 from vpr_ros.nodes.camera_inputs import camera_inputs
 from vpr_ros.route.mounts import parse_mount
@@ -51,26 +52,21 @@ class Mounts:
 
 def test_an_image_tells_the_frame_and_the_frame_the_place():
     (only,) = listed()
-    only.complete("", Mounts())
-    assert only.camera is None
-    only.complete("elsewhere", Mounts())
-    assert (only.camera.frame_id, only.mount) == ("elsewhere", None)
-    only.complete("optical", Mounts())
-    assert (only.camera.frame_id, only.mount.position) == ("optical", (0.0, 0.0, 2.0))
-    before = only.camera
-    only.complete("optical", Mounts())
-    assert only.camera is before
-    only.take_info(CameraInfo(width=640))
-    assert only.camera == replace(before, width=640, intrinsics=only.camera.intrinsics)
+    assert only.seen_in("", Mounts()) is None
+    assert only.seen_in("elsewhere", Mounts()) == Camera(frame_id="elsewhere")
+    camera = only.seen_in("optical", Mounts())
+    assert (camera.frame_id, camera.mount.position) == ("optical", (0.0, 0.0, 2.0))
+    only.take_info(CameraInfo(width=640, height=480, k=[1.0] * 9))
+    camera = only.seen_in("optical", Mounts())
+    assert (camera.width, camera.mount.position) == (640, (0.0, 0.0, 2.0))
 
 
 def test_numbers_that_are_listed_go_before_those_of_the_frame():
-    front, rear = listed("front 0.5 0 1.2 0 0 0", "rear")
-    for camera in (front, rear):
-        camera.complete("optical", Mounts())
+    inputs = listed("front 0.5 0 1.2 0 0 0", "rear")
+    front, rear = (camera.seen_in("optical", Mounts()) for camera in inputs)
     assert front.mount.position == (0.5, 0.0, 1.2)
     assert rear.mount.position == (0.0, 0.0, 2.0)
-    assert (front.camera.name, rear.camera.name) == ("front", "rear")
+    assert (front.name, rear.name) == ("front", "rear")
 
 
 @pytest.mark.parametrize(("entries", "why"), [

@@ -23,11 +23,10 @@ class CameraInput:
     def __init__(self, topic: str, camera: Camera | None = None) -> None:
         self.topic = topic
         self.camera = camera
-        self._configured = self.mount
 
     @property
     def mount(self) -> Pose | None:
-        """``base_T_optical``, None where it is not known."""
+        """``base_T_optical`` by the settings, None where they do not tell."""
         return None if self.camera is None else self.camera.mount
 
     @property
@@ -36,16 +35,17 @@ class CameraInput:
         head, slash, _ = self.topic.rpartition("/")
         return f"{head}{slash}camera_info"
 
+    def seen_in(self, frame_id: str, mounts: CameraMounts) -> Camera | None:
+        """The camera as an image's header names it, and in its place, where that is known."""
+        if not frame_id:
+            return self.camera
+        mount = mounts.mount(frame_id, self.mount)
+        return replace(self.camera or Camera(), frame_id=frame_id, mount=mount)
+
     def take_info(self, message: CameraInfo) -> None:
         """Subscription callback."""
         before, told = self.camera or Camera(), camera_from_message(message)
-        self.camera = replace(told, name=before.name, mount=before.mount, frame_id=before.frame_id)
-
-    def complete(self, frame_id: str, mounts: CameraMounts) -> None:
-        """Add what an image's header and /tf_static tell of the camera: its frame and its mount."""
-        before, mount = self.camera or Camera(), mounts.mount(frame_id, self._configured)
-        if (frame_id, mount) != (before.frame_id, before.mount):
-            self.camera = replace(before, frame_id=frame_id, mount=mount)
+        self.camera = replace(told, name=before.name, mount=before.mount)
 
 
 def camera_inputs(config: NodeConfig) -> list[CameraInput]:

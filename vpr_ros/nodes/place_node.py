@@ -23,7 +23,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from vpr_ros.backends.options import Hooks
 from vpr_ros.config import NodeConfig
-from vpr_ros.datatypes import ImageArray
+from vpr_ros.datatypes import Camera, ImageArray
 from vpr_ros.errors import ConfigError, MapError, VprError
 from vpr_ros.nodes.camera_inputs import CameraInput, camera_inputs
 from vpr_ros.nodes.conversions import image_from_message, stamp_to_ns
@@ -54,11 +54,17 @@ class ImageFrame:
     message: Image | CompressedImage
     arrival: float  # seconds, monotonic clock
     camera: CameraInput
+    mounts: CameraMounts
 
     @property
     def stamp_ns(self) -> int:
         """The image's stamp."""
         return stamp_to_ns(self.message.header.stamp)
+
+    @property
+    def seen_by(self) -> Camera | None:
+        """What is known of the camera."""
+        return self.camera.seen_in(self.message.header.frame_id, self.mounts)
 
 
 class PlaceNode(LifecycleNode):
@@ -224,11 +230,11 @@ class PlaceNode(LifecycleNode):
     def _take(self, camera: CameraInput, message: Image | CompressedImage) -> None:
         if not self.wants():
             return
-        frame = ImageFrame(message, time.monotonic(), camera)
+        if self._mounts is None:
+            return
+        frame = ImageFrame(message, time.monotonic(), camera, self._mounts)
         if not self._statistics.arrive(frame.stamp_ns, frame.arrival, camera.topic):
             return
-        if self._mounts is not None:
-            camera.complete(message.header.frame_id, self._mounts)
         if self._worker is not None and not self._worker.offer(frame, camera.topic):
             self._statistics.drop()
 

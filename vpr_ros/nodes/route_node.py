@@ -166,11 +166,12 @@ class RouteNode(PlaceNode):
     def _answer(
         self, features: Features, frame: ImageFrame, pose: Pose | None, exclude: Collection[int]
     ) -> Recognition:
-        opened, camera = self.in_use(), frame.camera
+        opened, camera = self.in_use(), frame.seen_by
         # What a sequence filter may take for motion: poses of other kinds may jump.
         odometry = pose if self.config.has_odometry else None
-        found = opened.recognizer.answer(features, frame.stamp_ns, odometry, exclude, camera.topic)
-        return seen_from(found, camera.mount, opened.searched.camera_of)
+        topic = frame.camera.topic
+        found = opened.recognizer.answer(features, frame.stamp_ns, odometry, exclude, topic)
+        return seen_from(found, None if camera is None else camera.mount, opened.searched.camera_of)
 
     def _tell(self, answered: Answered) -> None:
         recognition, header = answered.recognition, answered.message.header
@@ -260,4 +261,4 @@ class RouteNode(PlaceNode):
 
 def _frame(image: ImageArray, frame: ImageFrame, pose: Pose | None) -> Frame:
     """An image as the map takes it."""
-    return Frame(frame.stamp_ns, image, pose, frame.camera.camera)
+    return Frame(frame.stamp_ns, image, pose, frame.seen_by)
