@@ -52,7 +52,6 @@ RESERVED = {
     "cv_bridge": ("nodes/conversions.py",),
     "matplotlib": ("evaluation/report/",),
     "jinja2": ("evaluation/report/",),
-    "markupsafe": ("evaluation/report/",),
     "tf2_ros": ("nodes/tf/tf2_library.py",),
     "tensorrt": ("backends/tensorrt_library.py",),
     "tensorrt_rtx": ("backends/tensorrt_library.py",),

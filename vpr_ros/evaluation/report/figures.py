@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import html
 import io
 import re
 from collections.abc import Sequence
@@ -107,8 +108,6 @@ def as_svg(figure: Any, title: str) -> str:
 
 def _inlined(document: str, title: str) -> str:
     """Without what a page has for itself: names, letters, a style for everything in it."""
-    from markupsafe import escape
-
     box = re.search(r'viewBox="[^"]*"', document)
     svg = document[document.index("<svg") :].partition(">")[2]
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
@@ -120,4 +119,4 @@ def _inlined(document: str, title: str) -> str:
     for name, color in colors().items():
         svg = svg.replace(color, f"var(--{name})")
     head = f'<svg class="chart" role="img" {box.group() if box else ""}>'
-    return f"{head}<title>{escape(title)}</title>{svg.strip()}"
+    return f"{head}<title>{html.escape(title)}</title>{svg.strip()}"
