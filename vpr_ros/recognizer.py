@@ -15,16 +15,15 @@ from vpr_ros.config import DecisionConfig
 from vpr_ros.datatypes import (
     Candidate,
     Features,
-    ImageArray,
     Judgment,
     KeyframeRecord,
     Pose,
+    Query,
     Recognition,
     RerankScore,
     Verdict,
 )
 from vpr_ros.decision import decide
-from vpr_ros.extractors.base import FeatureExtractor
 from vpr_ros.place_map import MapSet, PlaceMap
 from vpr_ros.rerankers.base import Matches, Reranker
 from vpr_ros.sequence import Belief, Look, SequenceTracker
@@ -38,61 +37,36 @@ class PlaceRecognizer:
 
     def __init__(
         self,
-        extractor: FeatureExtractor,
         place_map: PlaceMap | MapSet,
         reranker: Reranker,
         config: DecisionConfig,
         calibration: Calibration,
         tracker: SequenceTracker | None = None,
     ) -> None:
-        self._extractor = extractor
         self._map = place_map
         self._reranker = reranker
         self._config = config
         self._calibration = calibration
         self._tracker = tracker
 
-    def recognize(
-        self, image: ImageArray, stamp_ns: int, odometry: Pose | None = None
-    ) -> Recognition:
-        """Where the map shows this image's place, in the light of the images before it if so set.
-
-        Args:
-            image: RGB, uint8 [H, W, 3].
-            stamp_ns: the image's stamp.
-            odometry: where odometry sees the robot at that stamp, ``odom_T_base`` with the x axis
-                of the base pointing ahead; only a sequence filter asks for it.
-
-        Raises:
-            ImageError: the image cannot be described.
-            MapError: the map's file became unreadable.
-        """
-        clock = _StageClock()
-        query = self._extractor.extract(image)
-        clock.lap("extract")
-        return self._tracked(query, stamp_ns, odometry, (), clock)
-
-    def answer(
-        self,
-        query: Features,
-        stamp_ns: int,
-        odometry: Pose | None = None,
-        exclude: Collection[int] = (),
-        camera: str = "",
-    ) -> Recognition:
-        """As ``recognize``, for an image that was described already.
-
-        Args:
-            query: features of the image.
-            stamp_ns: the image's stamp.
-            odometry: see ``recognize``.
-            exclude: ids of keyframes that are no answer.
-            camera: which of several took the image.
+    def answer(self, query: Query, exclude: Collection[int] = ()) -> Recognition:
+        """Where the map shows an image's place, in the light of those before it if so set.
 
         Raises:
             MapError: the map's file became unreadable.
         """
-        return self._tracked(query, stamp_ns, odometry, exclude, _StageClock(), camera)
+        name = "" if query.camera is None else query.camera.name
+        return self._tracked(
+            query.features, query.stamp_ns, query.odometry, exclude, StageClock(), name
+        )
+
+    def answer_alone(self, query: Query, exclude: Collection[int] = ()) -> Recognition:
+        """Where the map shows an image's place, whatever was seen before; nothing is kept.
+
+        Raises:
+            MapError: the map's file became unreadable.
+        """
+        return self._alone(query.features, query.stamp_ns, exclude, StageClock())
 
     def reload(self) -> None:
         """Take over poses that were corrected in the map."""
@@ -105,7 +79,7 @@ class PlaceRecognizer:
         stamp_ns: int,
         odometry: Pose | None,
         exclude: Collection[int],
-        clock: _StageClock,
+        clock: StageClock,
         camera: str = "",
     ) -> Recognition:
         if self._tracker is None:
@@ -125,20 +99,8 @@ class PlaceRecognizer:
         answer = _answer(stamp_ns, alone or judgment, candidates, clock.laps, believed)
         return replace(answer, maps=self._map.shares())
 
-    def recognize_alone(self, image: ImageArray, stamp_ns: int) -> Recognition:
-        """Where the map shows this image's place, whatever was seen before; nothing is kept.
-
-        Raises:
-            ImageError: the image cannot be described.
-            MapError: the map's file became unreadable.
-        """
-        clock = _StageClock()
-        query = self._extractor.extract(image)
-        clock.lap("extract")
-        return self._alone(query, stamp_ns, (), clock)
-
     def _alone(
-        self, query: Features, stamp_ns: int, exclude: Collection[int], clock: _StageClock
+        self, query: Features, stamp_ns: int, exclude: Collection[int], clock: StageClock
     ) -> Recognition:
         candidates = self._compare(query, exclude, clock)
         judgment = decide(candidates, self._config, self._calibration)
@@ -164,7 +126,7 @@ class PlaceRecognizer:
         return Matches(points / size, others / other_size)
 
     def _compare(
-        self, query: Features, exclude: Collection[int], clock: _StageClock
+        self, query: Features, exclude: Collection[int], clock: StageClock
     ) -> tuple[Candidate, ...]:
         found = self._map.search(query.global_descriptor, self._config.candidates, exclude)
         clock.lap("retrieve")
@@ -251,7 +213,7 @@ def _ranked(
     return tuple(sorted(candidates, key=lambda c: -c.rerank.score if c.rerank else math.inf))
 
 
-class _StageClock:
+class StageClock:
     """Seconds spent in each stage, on a clock that never jumps."""
 
     def __init__(self) -> None:
@@ -259,6 +221,7 @@ class _StageClock:
         self._last = time.monotonic()
 
     def lap(self, stage: str) -> None:
+        """End a stage."""
         now = time.monotonic()
         self.laps[stage] = now - self._last
         self._last = now

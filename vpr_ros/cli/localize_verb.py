@@ -18,8 +18,8 @@ from vpr_ros.drives.source import Source, open_source
 from vpr_ros.errors import ConfigError, ImageError
 from vpr_ros.evaluation.judge import latencies
 from vpr_ros.pipeline import build
-from vpr_ros.recognizer import PlaceRecognizer
-from vpr_ros.records.as_json import Locate
+from vpr_ros.place_map import Map
+from vpr_ros.route.session import Session
 
 SUMMARY = "find the frames of a drive, or one image, in a map"
 
@@ -64,12 +64,11 @@ def run(args: argparse.Namespace) -> int:
     odometry = args.odometry_topic if config.sequence.mode != "off" else None
     skipped = Skipped()
     with (
-        closing(pipeline.open_maps(args.map)) as place_map,
+        closing(pipeline.open_session(args.map)) as session,
         open_source(args.source, args.image_topic, odometry, args.rate) as source,
-        _writer(args.json, place_map.locate) as write,
+        _writer(args.json, session.maps.searched) as write,
     ):
-        recognizer = pipeline.recognizer(place_map)
-        answers = _answer_all(recognizer, source, skipped, write)
+        answers = _answer_all(session, source, skipped, write)
         if not answers:
             raise source.nothing_read(skipped.first)
     for line in (*_summary(answers, skipped), pipeline.description):
@@ -81,16 +80,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _answer_all(
-    recognizer: PlaceRecognizer, source: Source, skipped: Skipped, write: Write
+    session: Session, source: Source, skipped: Skipped, write: Write
 ) -> list[Recognition]:
     answers = []
     with progress(source.count, "localizing") as step:
         for frame in source.frames(skipped):
             try:
-                recognition = recognizer.recognize(frame.image, frame.stamp_ns, frame.pose)
+                recognition = session.step(frame).recognition
             except ImageError as error:
                 skipped(located(error, f"{frame.name} at {frame.stamp_ns} ns"))
             else:
+                assert recognition is not None  # sessions that localize answer every frame
                 write(frame, recognition)
                 answers.append(recognition)
             step()
@@ -98,12 +98,12 @@ def _answer_all(
 
 
 @contextmanager
-def _writer(target: str | None, locate: Locate) -> Iterator[Write]:
+def _writer(target: str | None, searched: Map) -> Iterator[Write]:
     """JSON lines to a file or the standard output, or lines for people."""
     if target is None:
         yield lambda frame, recognition: say(_line(frame, recognition))
     else:
-        with json_lines(target, locate) as write:
+        with json_lines(target, searched) as write:
             yield write
 
 

@@ -34,6 +34,12 @@ class CameraInput:
         head, slash, _ = self.topic.rpartition("/")
         return f"{head}{slash}camera_info"
 
+    def seen_in(self, frame_id: str) -> Camera | None:
+        """The camera, its optical frame as an image names it."""
+        if not frame_id:
+            return self.camera
+        return replace(self.camera or Camera(), frame_id=frame_id)
+
     def take_info(self, message: CameraInfo) -> None:
         """Subscription callback."""
         before, told = self.camera or Camera(), camera_from_message(message)

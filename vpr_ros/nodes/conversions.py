@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,6 @@ from vpr_ros.datatypes import (
     Candidate,
     ImageArray,
     LoopClosure,
-    MapShares,
     Pose,
     Recognition,
 )
@@ -36,9 +35,11 @@ from vpr_ros.images import (
     decode_ros_image,
     pack_ros_image,
 )
+from vpr_ros.nodes.interfaces import FrameTimings
 from vpr_ros.nodes.interfaces import LoopClosure as LoopClosureMessage
 from vpr_ros.nodes.interfaces import PlaceCandidate, PlaceMatch
-from vpr_ros.records.as_json import Locate
+from vpr_ros.place_map import Map
+from vpr_ros.route.session import Maps
 
 _NS_PER_S = 1_000_000_000
 
@@ -122,65 +123,78 @@ def camera_from_message(message: CameraInfo) -> Camera:
     )
 
 
-def place_match_to_message(
-    recognition: Recognition, header: Header, map_path: str, locate: Locate
-) -> PlaceMatch:
+def place_match_to_message(recognition: Recognition, header: Header, maps: Maps) -> PlaceMatch:
     """The answer to the image with the given header.
 
     Args:
         recognition: the answer.
         header: of the image.
-        map_path: the map in use.
-        locate: tells where candidates are kept.
+        maps: where candidates are kept.
     """
-    candidates = [_candidate_to_message(each, locate) for each in recognition.candidates]
-    maps = recognition.maps or MapShares({}, 0.0)
-    return PlaceMatch(
+    candidates = [_candidate_to_message(each, maps.searched) for each in recognition.candidates]
+    first = candidates[0] if candidates else None
+    message = PlaceMatch(
         header=header,
-        map=candidates[0].map if candidates else map_path,
+        map_id=first.map_id if first else maps.place_map.uuid,
+        map=first.map if first else str(maps.place_map.path),
         verdict=int(recognition.verdict),
         reason=recognition.reason,
         probability=recognition.probability,
-        maps=list(maps.probabilities),
-        map_probabilities=list(maps.probabilities.values()),
-        no_map_probability=maps.none,
         candidates=candidates,
-        stages=list(recognition.timings_s),
-        stage_seconds=list(recognition.timings_s.values()),
     )
+    if recognition.pose is not None:
+        measured = recognition.pose
+        message.has_pose, message.pose_frame_id = True, measured.map_T_base.frame_id
+        message.pose.pose = pose_to_message(measured.map_T_base)
+        message.pose.covariance = measured.covariance.ravel().astype(float).tolist()
+    return message
+
+
+def frame_timings_to_message(header: Header, timings_s: Mapping[str, float]) -> FrameTimings:
+    """How long the image with the given header took, stage by stage."""
+    return FrameTimings(header=header, stages=list(timings_s), seconds=list(timings_s.values()))
 
 
 def loop_closure_to_message(
-    closure: LoopClosure, header: Header, locate: Locate
+    closure: LoopClosure, header: Header, maps: Maps
 ) -> LoopClosureMessage:
-    """A loop closure without transform: two images alike say where, not how far apart."""
-    match = closure.match
-    query_map, query_id = locate(closure.keyframe_id)
-    match_map, match_id = locate(match.keyframe.keyframe_id)
-    return LoopClosureMessage(
+    """A loop closure, with the transform between its images where that was measured."""
+    match, searched = closure.match, maps.searched
+    query, key = closure.key, match.keyframe.key
+    message = LoopClosureMessage(
         header=header,
         query_stamp=ns_to_stamp(closure.stamp_ns),
         match_stamp=ns_to_stamp(match.keyframe.stamp_ns),
-        query_keyframe_id=query_id,
-        match_keyframe_id=match_id,
-        query_map=str(query_map),
-        match_map=str(match_map),
+        query_keyframe_id=query.id,
+        match_keyframe_id=key.id,
+        query_map_id=query.map,
+        match_map_id=key.map,
+        query_map=str(searched.path_of(query)),
+        match_map=str(searched.path_of(key)),
         score=closure.probability,
-        inliers=match.rerank.inliers if match.rerank else -1,
+        inliers=match.comparison.inliers if match.comparison else -1,
     )
+    if closure.transform is not None:
+        pose = pose_to_message(closure.transform.match_T_query)
+        message.has_transform = True
+        p, t = pose.position, message.transform.translation
+        t.x, t.y, t.z = p.x, p.y, p.z
+        message.transform.rotation = pose.orientation
+        message.covariance = closure.transform.covariance.ravel().tolist()
+    return message
 
 
-def _candidate_to_message(candidate: Candidate, locate: Locate) -> PlaceCandidate:
-    keyframe, rerank = candidate.keyframe, candidate.rerank
-    map_path, number = locate(keyframe.keyframe_id)
+def _candidate_to_message(candidate: Candidate, searched: Map) -> PlaceCandidate:
+    keyframe, comparison = candidate.keyframe, candidate.comparison
     message = PlaceCandidate(
-        map=str(map_path),
-        keyframe_id=number,
+        map_id=keyframe.key.map,
+        map=str(searched.path_of(keyframe.key)),
+        keyframe_id=keyframe.key.id,
         session=keyframe.session,
         stamp=ns_to_stamp(keyframe.stamp_ns),
         similarity=candidate.similarity,
-        rerank_score=rerank.score if rerank else math.nan,
-        inliers=rerank.inliers if rerank else -1,
+        rerank_score=comparison.score if comparison else math.nan,
+        inliers=comparison.inliers if comparison else -1,
         has_pose=keyframe.pose is not None,
     )
     if keyframe.pose is not None:
