@@ -54,8 +54,8 @@ def test_from_an_image_to_a_verdict(method, weights, scene, tmp_path):
     best = answer.candidates[0]
     assert (best.keyframe.keyframe_id, len(answer.candidates)) == (3, 4)
     assert best.similarity == pytest.approx(1.0, abs=1e-5)
-    assert all(np.isfinite(each.rerank.score) for each in answer.candidates)
-    assert method == "r2former" or best.rerank.inliers > 30
+    assert all(np.isfinite(each.comparison.score) for each in answer.candidates)
+    assert method == "r2former" or best.comparison.inliers > 30
     assert list(answer.timings_s) == ["extract", "retrieve", "load", "rerank", "decide"]
 
 
@@ -69,7 +69,7 @@ def test_the_reference_rule_needs_all_patches(generated_weights, scene):
     )
     features = line.extractor.extract(scene(1))
     assert len(features.local) == 10 * 14
-    assert line.reranker.score(features, [features])[0].inliers > 50
+    assert line.reranker.compare(features, [features])[0].inliers > 50
 
 
 def test_maps_of_other_settings_of_the_network_are_refused(method, weights, scene, tmp_path):
@@ -93,7 +93,7 @@ def test_patches_of_fourteen_pixels(generated_weights, scene, tmp_path):
     with line.open_map(path) as place_map:
         answer = line.recognizer(place_map).recognize(scene(1), 7)
     assert answer.candidates[0].keyframe.keyframe_id == 2
-    assert answer.candidates[0].rerank.inliers > 30
+    assert answer.candidates[0].comparison.inliers > 30
 
 
 @pytest.mark.parametrize("method", ["appsvr", "sup_vpr_small"])

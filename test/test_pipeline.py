@@ -107,4 +107,6 @@ def test_the_map_tells_what_scores_are_worth(tmp_path):
         image = np.ascontiguousarray(wall[:, 1500:1820])
         answer = line.recognizer(place_map).recognize(image, 0)
     assert answer.verdict is Verdict.ACCEPTED
-    assert answer.probability == record.calibration.probability(answer.candidates[0].rerank.score)
+    assert answer.probability == record.calibration.probability(
+        answer.candidates[0].comparison.score
+    )

@@ -18,10 +18,10 @@ from vpr_ros.datatypes import (
     MAP_SPAN,
     Candidate,
     Cause,
+    Comparison,
     Keyframe,
     KeyframeRecord,
     Pose,
-    RerankScore,
     Verdict,
 )
 from vpr_ros.decision import decide, same_place
@@ -47,7 +47,7 @@ def record(number=1, x=None, session="monday", second=0.0, frame="odom"):
 
 
 def candidate(score, zoom=1.0, **place):
-    return Candidate(record(**place), 0.9, RerankScore(float(score), int(score), zoom))
+    return Candidate(record(**place), 0.9, Comparison(float(score), int(score), zoom))
 
 
 def judged(candidates, config=CONFIG, calibration=INLIERS):
@@ -56,7 +56,7 @@ def judged(candidates, config=CONFIG, calibration=INLIERS):
 
 def learned(score, **place):
     """A candidate of a reranker that counts no inliers."""
-    return Candidate(record(**place), 0.9, RerankScore(score, inliers=-1))
+    return Candidate(record(**place), 0.9, Comparison(score, inliers=-1))
 
 
 def test_an_empty_map_is_said_to_be_empty():
@@ -278,7 +278,7 @@ def test_a_black_image_is_unknown(line, town):
 def test_candidates_come_best_first_and_no_more_than_asked_for(line, town, scene):
     few = pipeline.build(PipelineConfig(method="hog_sift", decision=DecisionConfig(candidates=3)))
     answer = few.recognizer(town).recognize(scene(3), 0)
-    scores = [candidate.rerank.score for candidate in answer.candidates]
+    scores = [candidate.comparison.score for candidate in answer.candidates]
     assert len(scores) == 3
     assert scores == sorted(scores, reverse=True)
     assert len(line.recognizer(town).recognize(scene(3), 0).candidates) == 8
@@ -371,8 +371,8 @@ def test_the_matches_of_a_keyframe_are_as_many_as_its_inliers(line, town, scene)
     recognizer, image = line.recognizer(town), seen_again(scene(3), np.random.default_rng(3))
     query = line.extractor.extract(image)
     best = recognizer.answer(query, 0).candidates[0]
-    matches = recognizer.matches(query, best.keyframe.keyframe_id)
-    assert matches.query.shape == matches.candidate.shape == (best.rerank.inliers, 2)
+    matches = recognizer.matches(query, best)
+    assert matches.query.shape == matches.candidate.shape == (best.comparison.inliers, 2)
     moved = np.median(matches.query - matches.candidate, axis=0) * (320, 240)
     np.testing.assert_allclose(moved, [5, -3], atol=0.3)
 
@@ -386,7 +386,7 @@ def test_a_believed_place_leads_though_it_was_not_retrieved(line, town, scene):
     answer = recognizer.recognize(scene(99), 5 * S, pose)
     first, *others = answer.candidates
     assert first.keyframe == town.records()[5]
-    assert first.rerank is None
+    assert first.comparison is None
     assert -1.0 <= first.similarity < 1.0
     assert len(others) == 1
 

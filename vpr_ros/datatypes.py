@@ -190,21 +190,6 @@ class Judgment(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RerankScore:
-    """How well the local features of one candidate agree with the query's."""
-
-    score: float  # larger is better; comparable within one reranker only
-    inliers: int  # -1 where the reranker does not count them
-    zoom: float = math.nan  # how many times larger the query shows the scene; NaN if not measured
-
-    def is_zoomed(self, limit: float) -> bool:
-        """Whether the query was taken from nearer or farther than the keyframe by this factor."""
-        if math.isnan(self.zoom):
-            return False
-        return max(self.zoom, 1.0 / max(self.zoom, 1e-9)) > limit
-
-
-@dataclass(frozen=True)
 class Comparison:
     """What a closer look at a query and one candidate found.
 
@@ -214,8 +199,9 @@ class Comparison:
     score: float  # larger is better; comparable within one reranker only
     inliers: int = -1  # matches that agree with one geometry; -1 where nobody counts them
     zoom: float = math.nan  # how many times larger the query shows the scene; NaN if not measured
-    query_rows: RowNumbers = field(default_factory=lambda: NO_ROWS)  # [M] of the query, agreeing
-    candidate_rows: RowNumbers = field(default_factory=lambda: NO_ROWS)  # [M] of the candidate
+    # [M] each, the agreeing matches; none where nobody tells pairs.
+    query_rows: RowNumbers = field(default_factory=lambda: NO_ROWS, compare=False)
+    candidate_rows: RowNumbers = field(default_factory=lambda: NO_ROWS, compare=False)
 
     def is_zoomed(self, limit: float) -> bool:
         """Whether the query was taken from nearer or farther than the keyframe by this factor."""
@@ -250,7 +236,7 @@ class Candidate:
 
     keyframe: KeyframeRecord
     similarity: float  # inner product of the global descriptors
-    rerank: RerankScore | None = None
+    comparison: Comparison | None = None  # None where nobody looked closer
 
 
 @dataclass(frozen=True)

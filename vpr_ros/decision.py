@@ -11,9 +11,9 @@ from vpr_ros.config import DecisionConfig
 from vpr_ros.datatypes import (
     Candidate,
     Cause,
+    Comparison,
     Judgment,
     KeyframeRecord,
-    RerankScore,
     Verdict,
     is_one_map,
     keyframe_name,
@@ -30,27 +30,28 @@ def decide(
         The verdict, its reason in words, and the probability that the first candidate shows the
         query's place; and what kept it from being accepted.
     """
-    if not candidates or candidates[0].rerank is None:
+    if not candidates or candidates[0].comparison is None:
         return Judgment(Verdict.UNKNOWN, "the map holds no keyframes", 0.0, Cause.EMPTY_MAP)
-    best, rerank = candidates[0], candidates[0].rerank
+    best, comparison = candidates[0], candidates[0].comparison
     name = best.keyframe.name
     # A score that is no number is worth nothing, and must not be compared.
-    probability = calibration.probability(rerank.score) if math.isfinite(rerank.score) else 0.0
+    is_number = math.isfinite(comparison.score)
+    probability = calibration.probability(comparison.score) if is_number else 0.0
     if probability < config.target_precision:
-        shortage = _shortage(rerank, config.target_precision, calibration)
+        shortage = _shortage(comparison, config.target_precision, calibration)
         reason = f"{name} fits best, but {shortage}"
         return Judgment(Verdict.UNKNOWN, reason, probability, Cause.TOO_LITTLE)
-    if rerank.is_zoomed(config.max_zoom):
-        reason = f"near {name}, {_zoom_in_words(rerank.zoom)}"
+    if comparison.is_zoomed(config.max_zoom):
+        reason = f"near {name}, {_zoom_in_words(comparison.zoom)}"
         return Judgment(Verdict.AMBIGUOUS, reason, probability, Cause.ZOOM)
     rival = _rival(candidates, config)
-    if rival is not None and rival.rerank is not None:
+    if rival is not None and rival.comparison is not None:
         other, is_same = rival.keyframe, rival.keyframe.session == best.keyframe.session
         named = keyframe_name(other.keyframe_id) if is_same else other.name
-        named += f" ({_in_words(rival.rerank)})"
-        reason = f"{name} ({_in_words(rerank)}) and {named} are different places that look alike"
+        pair = f"{name} ({_in_words(comparison)}) and {named} ({_in_words(rival.comparison)})"
+        reason = f"{pair} are different places that look alike"
         return Judgment(Verdict.AMBIGUOUS, reason, probability, Cause.LOOK_ALIKE)
-    return Judgment(Verdict.ACCEPTED, f"{name} agrees in {_in_words(rerank)}", probability)
+    return Judgment(Verdict.ACCEPTED, f"{name} agrees in {_in_words(comparison)}", probability)
 
 
 def same_place(left: KeyframeRecord, right: KeyframeRecord, config: DecisionConfig) -> bool:
@@ -68,15 +69,17 @@ def same_place(left: KeyframeRecord, right: KeyframeRecord, config: DecisionConf
     return abs(left.stamp_ns - right.stamp_ns) <= config.place_seconds * 1e9
 
 
-def _in_words(rerank: RerankScore) -> str:
-    return f"score {rerank.score:.2f}" if rerank.inliers < 0 else f"{rerank.inliers} inliers"
+def _in_words(comparison: Comparison) -> str:
+    if comparison.inliers < 0:
+        return f"score {comparison.score:.2f}"
+    return f"{comparison.inliers} inliers"
 
 
-def _shortage(rerank: RerankScore, precision: float, calibration: Calibration) -> str:
+def _shortage(comparison: Comparison, precision: float, calibration: Calibration) -> str:
     needed = calibration.needed_score(precision)
     here = "in this map" if calibration.of_map else "in this uncalibrated map"
-    limit = f"{needed:.2f}" if rerank.inliers < 0 else f"{math.ceil(needed)}"
-    return f"{_in_words(rerank)} < {limit} needed for precision {precision:g} {here}"
+    limit = f"{needed:.2f}" if comparison.inliers < 0 else f"{math.ceil(needed)}"
+    return f"{_in_words(comparison)} < {limit} needed for precision {precision:g} {here}"
 
 
 def _zoom_in_words(zoom: float) -> str:
@@ -90,8 +93,8 @@ def _rival(candidates: Sequence[Candidate], config: DecisionConfig) -> Candidate
     best = candidates[0]
     for other in candidates[1:]:
         if not same_place(best.keyframe, other.keyframe, config):
-            if best.rerank is None or other.rerank is None:
+            if best.comparison is None or other.comparison is None:
                 return None
-            close = other.rerank.score >= config.rival_ratio * best.rerank.score
+            close = other.comparison.score >= config.rival_ratio * best.comparison.score
             return other if close else None
     return None

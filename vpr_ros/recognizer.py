@@ -14,18 +14,19 @@ from vpr_ros.calibration_curve import Calibration
 from vpr_ros.config import DecisionConfig
 from vpr_ros.datatypes import (
     Candidate,
+    Comparison,
     Features,
     Judgment,
     KeyframeRecord,
     Pose,
     Query,
     Recognition,
-    RerankScore,
     Verdict,
 )
 from vpr_ros.decision import decide
 from vpr_ros.place_map import MapSet, PlaceMap
-from vpr_ros.rerankers.base import Matches, Reranker
+from vpr_ros.rerankers.base import Reranker
+from vpr_ros.rerankers.matches import Matches, matched_points
 from vpr_ros.sequence import Belief, Look, SequenceTracker
 
 _BELIEVED = 20  # keyframes that an answer names with their probability
@@ -108,22 +109,17 @@ class PlaceRecognizer:
         answer = _answer(stamp_ns, judgment, candidates, clock.laps)
         return replace(answer, maps=self._map.shares())
 
-    def matches(self, query: Features, keyframe_id: int) -> Matches:
+    def matches(self, query: Features, candidate: Candidate) -> Matches:
         """The matched points of an image and a keyframe, for people to look at.
-
-        Returns:
-            Points as parts of the width and height of their images, [M, 2] each: what people see
-            of a keyframe is a smaller picture than the one its points were found in.
 
         Raises:
             MapError: there is no such keyframe, or it is damaged.
         """
-        (features,) = self._map.features_of([keyframe_id])
-        points, others = self._reranker.matches(query, features)
-        size, other_size = (
-            np.asarray(each.local.image_size, np.float32) for each in (query, features)
-        )
-        return Matches(points / size, others / other_size)
+        (features,) = self._map.features_of([candidate.keyframe.keyframe_id])
+        comparison = candidate.comparison
+        if comparison is None:  # believed in, and not retrieved
+            (comparison,) = self._reranker.compare(query, [features])
+        return matched_points(query, features, comparison)
 
     def _compare(
         self, query: Features, exclude: Collection[int], clock: StageClock
@@ -132,9 +128,9 @@ class PlaceRecognizer:
         clock.lap("retrieve")
         features = self._map.features_of([record.keyframe_id for record, _ in found])
         clock.lap("load")
-        scores = self._reranker.score(query, features)
+        compared = self._reranker.compare(query, features)
         clock.lap("rerank")
-        return _ranked(found, scores)
+        return _ranked(found, compared)
 
     def _enough_alone(
         self, candidates: Sequence[Candidate], judgment: Judgment, belief: Belief
@@ -171,10 +167,10 @@ class PlaceRecognizer:
 
     def _speaks(self, candidate: Candidate) -> bool:
         """Whether the image by itself is more for a candidate than against it."""
-        rerank = candidate.rerank
-        if rerank is None or rerank.is_zoomed(self._config.max_zoom):
+        comparison = candidate.comparison
+        if comparison is None or comparison.is_zoomed(self._config.max_zoom):
             return False
-        return self._calibration.log_odds(rerank.score) >= 0.0
+        return self._calibration.log_odds(comparison.score) >= 0.0
 
     def _unseen(self, keyframe_id: int, query: Features) -> Candidate:
         (features,) = self._map.features_of([keyframe_id])
@@ -203,14 +199,18 @@ def _likeliest(belief: Belief, records: Sequence[KeyframeRecord]) -> tuple[tuple
 
 
 def _ranked(
-    found: Sequence[tuple[KeyframeRecord, float]], scores: Sequence[RerankScore]
+    found: Sequence[tuple[KeyframeRecord, float]], compared: Sequence[Comparison]
 ) -> tuple[Candidate, ...]:
     candidates = [
-        Candidate(record, similarity, score)
-        for (record, similarity), score in zip(found, scores, strict=True)
+        Candidate(record, similarity, comparison)
+        for (record, similarity), comparison in zip(found, compared, strict=True)
     ]
     # Sorting is stable: candidates of equal rerank score stay in the order of their similarity.
-    return tuple(sorted(candidates, key=lambda c: -c.rerank.score if c.rerank else math.inf))
+    return tuple(sorted(candidates, key=_shortfall))
+
+
+def _shortfall(candidate: Candidate) -> float:
+    return math.inf if candidate.comparison is None else -candidate.comparison.score
 
 
 class StageClock:

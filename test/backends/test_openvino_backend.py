@@ -56,7 +56,7 @@ def test_in_the_pipeline(exported, scene):
     }
     line = pipeline.build(with_settings(PipelineConfig(method="hog_sift"), settings))
     features = [line.extractor.extract(scene(number)) for number in (1, 2)]
-    assert len(line.reranker.score(features[0], features)) == 2
+    assert len(line.reranker.compare(features[0], features)) == 2
 
 
 def test_outputs_are_the_caller_s_own(exported):

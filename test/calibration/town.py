@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from vpr_ros.datatypes import Features, KeyframeRecord, Pose, RerankScore
+from vpr_ros.datatypes import Comparison, Features, KeyframeRecord, Pose
 
 S = 10**9
 UPRIGHT = (0.0, 0.0, 0.0, 1.0)
@@ -49,12 +49,12 @@ class Town:
     def worth(self, query, other):
         return self.likeness(self.places[query - 1], self.places[other - 1])
 
-    def score(self, query, candidates):
+    def compare(self, query, candidates):
         """As a reranker."""
         self.compared += len(candidates)
         ids = [int(each.global_descriptor[0]) for each in candidates]
         here = int(query.global_descriptor[0])
-        return [RerankScore(self.worth(here, n), -1, self.zoom(here, n)) for n in ids]
+        return [Comparison(self.worth(here, n), -1, self.zoom(here, n)) for n in ids]
 
     def zoom(self, query, other):
         """Twice as large for what is ahead by more than a place, if that is wanted."""

@@ -9,7 +9,7 @@ from retrieval_samples import NumberedImages, NumberExtractor
 
 from vpr_ros.evaluation.evidence import BEST, MISSED, WRONG, chosen, most_telling, similarity_matrix
 from vpr_ros.evaluation.features.feature_store import FeatureStore
-from vpr_ros.rerankers.base import Matches
+from vpr_ros.rerankers.matches import Matches
 
 
 def judged(right, scores, hits, findable=None):

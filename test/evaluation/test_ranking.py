@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from vpr_ros.datatypes import Features, LocalFeatures, RerankScore
+from vpr_ros.datatypes import Comparison, Features, LocalFeatures
 from vpr_ros.evaluation.features import feature_list
 from vpr_ros.evaluation.features.feature_list import block_count
 from vpr_ros.evaluation.ranking import compare, reranked, retrieve
@@ -83,13 +83,13 @@ def test_broken_queries_have_no_ranking():
 
 def by_first_value(query, candidates):
     scores = [float(each.global_descriptor[0]) for each in candidates]
-    return [RerankScore(score, -1) for score in scores]
+    return [Comparison(score, -1) for score in scores]
 
 
 def test_reranking_sorts_the_candidates_and_leaves_the_rest():
     queries, database = InMemory(random_rows(5, 1)), InMemory(random_rows(60, 2))
     found = retrieve(queries, database, 30)
-    reranker = SimpleNamespace(score=by_first_value)
+    reranker = SimpleNamespace(compare=by_first_value)
     compared = compare(reranker, queries, database, found, (10, 20))
     for count in (10, 20):
         for before, after in zip(found.rankings, reranked(found, compared, count), strict=True):
@@ -103,7 +103,7 @@ def test_reranking_sorts_the_candidates_and_leaves_the_rest():
 def test_ties_keep_the_order_and_nan_comes_last():
     queries, database = InMemory(random_rows(1, 1)), InMemory(random_rows(4, 2))
     found = retrieve(queries, database, 4)
-    scores = [RerankScore(value, -1) for value in (np.nan, 1.0, 2.0, 1.0)]
-    reranker = SimpleNamespace(score=lambda query, candidates: scores)
+    scores = [Comparison(value, -1) for value in (np.nan, 1.0, 2.0, 1.0)]
+    reranker = SimpleNamespace(compare=lambda query, candidates: scores)
     (after,) = reranked(found, compare(reranker, queries, database, found, (4,)), 4)
     assert after.images.tolist() == found.rankings[0].images[[2, 1, 3, 0]].tolist()

@@ -70,7 +70,7 @@ def test_it_knows_a_scene_again(line, scene):
         query = line.extractor.extract((cut * 0.6).astype(np.uint8))
         similarities = [query.global_descriptor @ each.global_descriptor for each in known]
         assert int(np.argmax(similarities)) == number
-        scores = [each.score for each in line.reranker.score(query, known)]
+        scores = [each.score for each in line.reranker.compare(query, known)]
         assert int(np.argmax(scores)) == number
 
 
@@ -78,8 +78,8 @@ def test_its_learned_reranker(line, scene):
     settings = {"network.device": "cpu", "r2former_tiny.reranker": "learned"}
     other = pipeline.build(with_settings(PipelineConfig(), settings))
     known = [other.extractor.extract(scene(number)) for number in range(4)]
-    scores = other.reranker.score(known[2], known)
+    scores = other.reranker.compare(known[2], known)
     assert all(math.isfinite(each.score) and each.score > 0.0 for each in scores)
     assert {each.inliers for each in scores} == {-1}
-    assert line.reranker.score(known[2], known)[2].inliers > 50
+    assert line.reranker.compare(known[2], known)[2].inliers > 50
     assert other.prior.half_score < 1.0 < line.prior.half_score, "evidence, not counts"

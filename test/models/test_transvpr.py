@@ -100,7 +100,7 @@ def test_scores_of_views_equal_the_reference(four_views, tau):
         pairs = np.stack(reference_pairs(query.local, candidate.local, tau), axis=1)
         np.testing.assert_array_equal(pairs, GOLDEN[f"E2E/match_tau{tau}_{number}"])
     config = HomographyConfig(rule="reference")
-    found = HomographyReranker(config, PatchGrid(640, 480, 16, tau)).score(query, candidates)
+    found = HomographyReranker(config, PatchGrid(640, 480, 16, tau)).compare(query, candidates)
     scores = [each.inliers for each in found]
     name = f"CV_{cv2.__version__}/E2E_tau{tau}"
     assert scores[0] == GOLDEN[f"E2E/scores_tau{tau}"][0]

@@ -21,11 +21,11 @@ from std_msgs.msg import Header
 
 from vpr_ros.datatypes import (
     Candidate,
+    Comparison,
     KeyframeRecord,
     LoopClosure,
     Pose,
     Recognition,
-    RerankScore,
     Verdict,
 )
 from vpr_ros.errors import ImageError
@@ -214,9 +214,9 @@ def recognition(*candidates, verdict=Verdict.ACCEPTED):
     return Recognition(5, verdict, "it fits", 0.75, candidates, timings)
 
 
-def candidate(pose=POSE, rerank=None, number=7):
+def candidate(pose=POSE, comparison=None, number=7):
     record = KeyframeRecord(number, "monday", 1_700_000_000_000_000_001, pose)
-    return Candidate(record, 0.5, rerank)
+    return Candidate(record, 0.5, comparison)
 
 
 def sent(answer):
@@ -238,7 +238,9 @@ def test_a_candidate_of_another_map():
 
 
 def test_a_loop_closure_names_both_keyframes_and_invents_no_transform():
-    closure = LoopClosure(9, 70 * 10**9, candidate(number=2007, rerank=RerankScore(80.0, 80)), 0.9)
+    closure = LoopClosure(
+        9, 70 * 10**9, candidate(number=2007, comparison=Comparison(80.0, 80)), 0.9
+    )
     header = Header(stamp=ns_to_stamp(70 * 10**9), frame_id="camera")
     message = over_the_wire(loop_closure_to_message(closure, header, locate))
     assert message.header == header
@@ -260,7 +262,7 @@ def test_a_trajectory_with_its_frame_in_its_own_header():
 
 
 def test_a_place_match_says_what_was_recognized():
-    message = sent(recognition(candidate(rerank=RerankScore(80.0, 80, 1.1))))
+    message = sent(recognition(candidate(comparison=Comparison(80.0, 80, 1.1))))
     assert (stamp_to_ns(message.header.stamp), message.header.frame_id) == (5, "camera")
     assert message.map == "/maps/floor0.vprmap"
     assert (message.verdict, message.reason) == (PlaceMatch.ACCEPTED, "it fits")
@@ -270,7 +272,7 @@ def test_a_place_match_says_what_was_recognized():
 
 
 def test_a_candidate_says_which_keyframe_and_how_well_it_fits():
-    message = sent(recognition(candidate(rerank=RerankScore(80.0, 80, 1.1))))
+    message = sent(recognition(candidate(comparison=Comparison(80.0, 80, 1.1))))
     (first,) = message.candidates
     assert (first.keyframe_id, first.session) == (7, "monday")
     assert stamp_to_ns(first.stamp) == 1_700_000_000_000_000_001
@@ -286,7 +288,7 @@ def test_a_candidate_that_was_not_reranked_says_so():
 
 
 def test_a_reranker_that_counts_no_inliers_says_so():
-    (first,) = sent(recognition(candidate(rerank=RerankScore(0.3, -1)))).candidates
+    (first,) = sent(recognition(candidate(comparison=Comparison(0.3, -1)))).candidates
     assert (first.rerank_score, first.inliers) == (pytest.approx(0.3), -1)
 
 

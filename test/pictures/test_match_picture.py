@@ -7,9 +7,9 @@ import pytest
 from vpr_ros.datatypes import (
     Candidate,
     Cause,
+    Comparison,
     KeyframeRecord,
     Recognition,
-    RerankScore,
     Verdict,
 )
 from vpr_ros.pictures.match_picture import (
@@ -21,7 +21,7 @@ from vpr_ros.pictures.match_picture import (
     Sight,
     draw,
 )
-from vpr_ros.rerankers.base import Matches
+from vpr_ros.rerankers.matches import Matches
 
 BLUE, BROWN = (20, 40, 120), (120, 80, 30)
 
@@ -32,7 +32,7 @@ def flat(color, width=320, height=240):
 
 def answer(verdict=Verdict.ACCEPTED, inliers=80, score=80.0, session="monday"):
     record = KeyframeRecord(7, session, 0, None)
-    candidate = Candidate(record, 0.9, RerankScore(score, inliers))
+    candidate = Candidate(record, 0.9, Comparison(score, inliers))
     cause = Cause.NONE if verdict is Verdict.ACCEPTED else Cause.TOO_LITTLE
     return Recognition(0, verdict, "it fits in every way", 0.75, (candidate,), {}, cause)
 

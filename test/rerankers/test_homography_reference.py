@@ -50,7 +50,7 @@ def test_scores_equal_the_reference(case, threads):
     height, width = int(params[1]), int(params[2])
     query, candidates = matching_pair(params)
     rule = reranker("reference", width, height, params[6], threads=threads)
-    found = rule.score(query, candidates)
+    found = rule.compare(query, candidates)
     assert all(each.inliers == each.score for each in found)
     scores = [each.inliers for each in found]
     if cv2.__version__ in ("4.5.5", "4.14.0") or cv2.__version__.startswith("5.0."):
@@ -82,7 +82,7 @@ def test_edge_cases(name, score):
         mask = np.zeros(192, np.float32)
         mask[list(kept)] = 1.0
         images.append(features(descriptors, mask, 192, 256))
-    assert reranker("reference", 256, 192).score(images[0], images[1:])[0].inliers == score
+    assert reranker("reference", 256, 192).compare(images[0], images[1:])[0].inliers == score
 
 
 def test_reference_scores_do_not_depend_on_the_image_size():
@@ -96,8 +96,8 @@ def test_reference_scores_do_not_depend_on_the_image_size():
         return Features(item.global_descriptor, local)
 
     rule = reranker("reference", tau=params[6])
-    small = rule.score(query, candidates)
-    large = rule.score(enlarged(query), [enlarged(each) for each in candidates])
+    small = rule.compare(query, candidates)
+    large = rule.compare(enlarged(query), [enlarged(each) for each in candidates])
     assert [each.score for each in large] == [each.score for each in small]
 
 
@@ -107,7 +107,7 @@ def test_clean_rule_separates_as_the_reference_does(case):
     query, candidates = matching_pair(params)
     # 500 iterations, the default, miss the 19 of 89 matches of R3.
     rule = reranker("clean", int(params[2]), int(params[1]), params[6], max_iterations=2000)
-    related, unrelated, same = rule.score(
+    related, unrelated, same = rule.compare(
         key_patches(query, params[6]), [key_patches(each, params[6]) for each in candidates]
     )
     expected = GOLDEN[f"{case}/scores"]
@@ -118,7 +118,7 @@ def test_clean_rule_separates_as_the_reference_does(case):
 
 def test_threads_do_not_change_the_clean_scores():
     query, candidates = matching_pair(GOLDEN["R2/params"])
-    scores = [reranker("clean", threads=each).score(query, candidates * 4) for each in (1, 4)]
+    scores = [reranker("clean", threads=each).compare(query, candidates * 4) for each in (1, 4)]
     assert [each.inliers for each in scores[0]] == [each.inliers for each in scores[1]]
 
 
@@ -135,8 +135,8 @@ def test_patches_need_their_own_tolerance():
         query.global_descriptor,
         LocalFeatures(moved.astype(np.float32), np.ones(1200), descriptors, (640, 480)),
     )
-    with_grid = reranker("clean").score(query, [other])[0]
-    without = HomographyReranker(HomographyConfig()).score(query, [other])[0]
+    with_grid = reranker("clean").compare(query, [other])[0]
+    without = HomographyReranker(HomographyConfig()).compare(query, [other])[0]
     assert with_grid.inliers == 1200
     assert without.inliers < 900
     assert with_grid.zoom == pytest.approx(1 / 1.07, abs=0.01)
@@ -146,8 +146,8 @@ def test_no_candidates_and_no_features():
     query, candidates = matching_pair(GOLDEN["R1/params"])
     nothing = key_patches(query, 2.0)
     for rule in ("clean", "reference"):
-        assert reranker(rule).score(query, []) == []
-        found = reranker(rule).score(nothing, [candidates[0], nothing])
+        assert reranker(rule).compare(query, []) == []
+        found = reranker(rule).compare(nothing, [candidates[0], nothing])
         assert [each.score for each in found] == [0.0, 0.0]
 
 
@@ -178,5 +178,5 @@ def test_descriptors_of_any_norm():
         HomographyReranker(HomographyConfig(), PatchGrid(224, 160, 8, is_unit=each))
         for each in (False, True)
     )
-    assert any_norm.score(query, [other])[0].inliers == len(points)
-    assert unit.score(query, [other])[0].inliers < len(points)
+    assert any_norm.compare(query, [other])[0].inliers == len(points)
+    assert unit.compare(query, [other])[0].inliers < len(points)

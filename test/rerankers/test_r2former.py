@@ -52,7 +52,7 @@ def test_scores_keep_the_order_of_candidates():
     backend = SumOfAttention()
     lengths = [9, 5, 9, 4, 9, 0, 5]
     candidates = [image(count, 1.0 + i) for i, count in enumerate(lengths)]
-    scores = R2FormerReranker(backend, INPUT, batch=2).score(image(7), candidates)
+    scores = R2FormerReranker(backend, INPUT, batch=2).compare(image(7), candidates)
     assert [each.score for each in scores] == pytest.approx([1, 2, 3, 0, 5, 0, 7], rel=1e-4)
     assert {each.inliers for each in scores} == {-1}
     query = (1, 7, 131)
@@ -67,7 +67,7 @@ def test_threads_keep_the_order_of_candidates():
     lengths = [9, 5, 9, 9, 5, 9, 9]
     candidates = [image(count, 1.0 + i) for i, count in enumerate(lengths)]
     reranker = R2FormerReranker(SumOfAttention(), INPUT, batch=1, threads=3)
-    scores = [each.score for each in reranker.score(image(7), candidates)]
+    scores = [each.score for each in reranker.compare(image(7), candidates)]
     assert scores == pytest.approx([1, 2, 3, 4, 5, 6, 7], rel=1e-4)
 
 
@@ -75,7 +75,7 @@ def test_threads_keep_the_order_of_candidates():
 def test_a_score_is_a_number_however_sure_the_network_is(probability, score):
     backend = SumOfAttention()
     backend.run = lambda inputs: {"scores": np.full(1, probability, np.float32)}
-    (found,) = R2FormerReranker(backend, INPUT).score(image(7), [image(7)])
+    (found,) = R2FormerReranker(backend, INPUT).compare(image(7), [image(7)])
     assert found.score == pytest.approx(score, rel=1e-3)
 
 
@@ -83,8 +83,8 @@ def test_nothing_to_ask():
     backend = SumOfAttention()
     reranker = R2FormerReranker(backend, INPUT)
     backend.asked.clear()
-    assert reranker.score(image(9), []) == []
-    assert [each.score for each in reranker.score(image(4), [image(9)])] == [0.0]
+    assert reranker.compare(image(9), []) == []
+    assert [each.score for each in reranker.compare(image(4), [image(9)])] == [0.0]
     assert backend.asked == []
 
 
@@ -101,30 +101,9 @@ def test_published_scores():
     scores = {
         (left, right): score.score
         for left in range(3)
-        for right, score in enumerate(reranker.score(images[left], images))
+        for right, score in enumerate(reranker.compare(images[left], images))
     }
     expected = golden()
     found = [scores[tuple(pair)] for pair in expected["synth_pairs"].tolist()]
     probabilities = 1.0 - np.exp(-np.array(found))
     np.testing.assert_allclose(probabilities, expected["synth_prob"], rtol=0, atol=1e-4)
-
-
-def test_matches_for_the_eye_are_mutual_and_those_of_most_attention():
-    random = np.random.default_rng(2)
-    rows = random.normal(size=(90, 131)).astype(np.float32)
-    rows[:, 2] = random.uniform(0, 1, 90)
-    moved = rows.copy()
-    moved[:, :2] += 0.25
-    order = random.permutation(90)
-    found = R2FormerReranker(SumOfAttention(), INPUT).matches(
-        features(rows, INPUT), features(moved[order], INPUT)
-    )
-    assert found.query.shape == found.candidate.shape == (40, 2)
-    np.testing.assert_allclose(found.candidate - found.query, 0.25 * 640, rtol=1e-4)
-    shown = np.argsort(-rows[:, 2])[:40]
-    np.testing.assert_allclose(found.query, rows[shown, :2] * 640, rtol=1e-5)
-
-
-def test_images_without_features_match_nowhere():
-    found = R2FormerReranker(SumOfAttention(), INPUT).matches(image(0), image(5))
-    assert found.query.shape == found.candidate.shape == (0, 2)

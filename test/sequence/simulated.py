@@ -8,7 +8,7 @@ import numpy as np
 
 from vpr_ros.calibration_curve import Calibration, Tail
 from vpr_ros.config import DecisionConfig, KeyframeConfig, SequenceConfig
-from vpr_ros.datatypes import Candidate, KeyframeRecord, Pose, RerankScore
+from vpr_ros.datatypes import Candidate, Comparison, KeyframeRecord, Pose
 from vpr_ros.sequence import BayesFilter, Look, OdometryStep
 
 S = 10**9
@@ -54,11 +54,11 @@ def seen(place_map, *matches):
     """Candidates: (keyframe id, inliers) or (keyframe id, inliers, zoom)."""
     by_id = {record.keyframe_id: record for record in place_map.list}
     found = [
-        Candidate(by_id[match[0]], 0.9, RerankScore(float(match[1]), -1, *match[2:]))
+        Candidate(by_id[match[0]], 0.9, Comparison(float(match[1]), -1, *match[2:]))
         for match in matches
         if match[0] in by_id
     ]
-    return tuple(sorted(found, key=lambda c: -c.rerank.score))
+    return tuple(sorted(found, key=lambda c: -c.comparison.score))
 
 
 def bayes(place_map, decision=DECISION, **settings):

@@ -62,7 +62,7 @@ def row(drive: Drive, given: list[Recognition], target: float, calibration: obje
     recall = (accepted & right & positive).sum() / positive.sum()
     error = expected_calibration_error([each.probability for each in given], right.tolist())
     # The score orders answers as their probability does, and goes on where that is 1.
-    area = risk_coverage([c.rerank.score for c in firsts], right.tolist()).area
+    area = risk_coverage([c.comparison.score for c in firsts], right.tolist()).area
     return (
         f"| {drive.name:29} | {target:6g} | {calibration.needed_score(target):6.1f} | "
         f"{len(given):6} | {positive.sum():9} | {accepted.sum():8} | {ambiguous:9} | {precision} | "

@@ -50,7 +50,7 @@ def ours():
         Features(descriptor, LocalFeatures(rows[:, :2] * 640, rows[:, 2], rows[:, 3:], size))
         for rows, descriptor in zip(*local_features(CANDIDATES + 1), strict=True)
     ]
-    return lambda: [each.score for each in reranker.score(images[0], images[1:])]
+    return lambda: [each.score for each in reranker.compare(images[0], images[1:])]
 
 
 def published(checkout, packages=""):

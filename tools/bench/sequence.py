@@ -23,7 +23,7 @@ from sequence_drives import BASELINE, Drive, corridor, kitti, kitti_halves, pict
 
 from vpr_ros.calibration_curve import Calibration, Tail
 from vpr_ros.config import with_settings
-from vpr_ros.datatypes import Candidate, KeyframeRecord, Pose, Recognition, RerankScore, Verdict
+from vpr_ros.datatypes import Candidate, Comparison, KeyframeRecord, Pose, Recognition, Verdict
 from vpr_ros.pipeline import build
 from vpr_ros.sequence import Belief, Look, SequenceTracker, open_tracker
 
@@ -67,7 +67,7 @@ def judged(drive: Drive, number: int, answer: Recognition) -> Judged:
     accepted = answer.verdict is Verdict.ACCEPTED
     right = drive.is_right(number, answer.candidates[0].keyframe.stamp_ns)
     refused = answer.verdict is Verdict.AMBIGUOUS or "looks without" in answer.reason
-    rerank = answer.candidates[0].rerank
+    rerank = answer.candidates[0].comparison
     # Single images: probabilities are all 1 from a hundred inliers on, scores still differ.
     single = "inliers" in answer.reason and rerank is not None
     confidence = rerank.score if single and rerank else answer.probability
@@ -209,7 +209,7 @@ def measure(mode: str, use_odometry: bool) -> None:
     seconds, busy = [], []  # on the wall's clock, and on the processor's
     for count in range(200):
         near = records[50_000 + count : 50_010 + count]
-        candidates = [Candidate(r, 0.9, RerankScore(60.0 - i, 60 - i)) for i, r in enumerate(near)]
+        candidates = [Candidate(r, 0.9, Comparison(60.0 - i, 60 - i)) for i, r in enumerate(near)]
         look = Look(candidates, views[count % 8], similarities)
         pose = Pose((1.15 * count, 0.0, 0.0), UPRIGHT, "o") if use_odometry else None
         started, started_busy = time.perf_counter(), time.thread_time()

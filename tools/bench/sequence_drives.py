@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from vpr_ros.config import PipelineConfig, with_settings
-from vpr_ros.datatypes import Features, Frame, Pose, RerankScore
+from vpr_ros.datatypes import Comparison, Features, Frame, Pose
 from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.drives.image_folder import ImageFolder
 from vpr_ros.evaluation.judge import Truth
@@ -41,7 +41,7 @@ class Drive:
     has_positive: Positive
     is_right: Right
     settings: dict[str, float] = field(default_factory=dict)
-    scores: dict[tuple[int, bytes], RerankScore] = field(default_factory=dict)
+    scores: dict[tuple[int, bytes], Comparison] = field(default_factory=dict)
 
     def config(self, **settings: object) -> PipelineConfig:
         """The defaults, changed for this drive and then as told."""
@@ -68,10 +68,10 @@ class _Known:
         self._number = int(image[0, 0, 0]) + 256 * int(image[0, 0, 1])
         return self._drive.described[self._number]
 
-    def score(self, query: Features, candidates: list[Features]) -> list[RerankScore]:
+    def compare(self, query: Features, candidates: list[Features]) -> list[Comparison]:
         keys = [(self._number, each.global_descriptor.tobytes()) for each in candidates]
         missing = [i for i, key in enumerate(keys) if key not in self._drive.scores]
-        found = self._reranker.score(query, [candidates[i] for i in missing])
+        found = self._reranker.compare(query, [candidates[i] for i in missing])
         self._drive.scores.update(zip((keys[i] for i in missing), found, strict=True))
         return [self._drive.scores[key] for key in keys]
 

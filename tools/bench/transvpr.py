@@ -68,7 +68,7 @@ def ours(rule: str, query: Features, candidates: list[Features]) -> list[int]:
     )
     if rule == "clean":  # maps hold key patches only
         query, candidates = _key_patches(query), [_key_patches(each) for each in candidates]
-    return [each.inliers for each in reranker.score(query, candidates)]
+    return [each.inliers for each in reranker.compare(query, candidates)]
 
 
 def _key_patches(image: Features) -> Features:

@@ -14,7 +14,7 @@ from vpr_ros.benchmark.scene import Scene
 from vpr_ros.config import HomographyConfig
 from vpr_ros.datatypes import Features, FloatArray
 from vpr_ros.place_map import PlaceMap
-from vpr_ros.rerankers.homography import mutual_nearest
+from vpr_ros.rerankers.matches import mutual_nearest
 
 _PERIOD_MS = 200.0  # between two frames at 5 Hz
 _WARM_UP = 3  # frames: caches fill, libraries make their threads

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vpr_ros.config import DecisionConfig
-from vpr_ros.datatypes import RerankScore
+from vpr_ros.datatypes import Comparison
 from vpr_ros.place_map import MapSet, PlaceMap
 from vpr_ros.rerankers.base import Reranker
 from vpr_ros.sequence.keyframe_table import Flags, KeyframeTable, Numbers
@@ -140,16 +140,16 @@ class _Asker:
         found = self._map.search(descriptor, self._decision.candidates, hidden)
         return [record.keyframe_id for record, _ in found]
 
-    def _scores(self, row: int, wanted: Sequence[Sequence[int]]) -> list[list[RerankScore]]:
+    def _scores(self, row: int, wanted: Sequence[Sequence[int]]) -> list[list[Comparison]]:
         """The scores of each group of keyframes; each keyframe is compared once."""
         every = list(dict.fromkeys(number for group in wanted for number in group))
         query, *candidates = self._map.features_of([int(self._table.ids[row]), *every])
-        scores = self._reranker.score(query, candidates)
+        scores = self._reranker.compare(query, candidates)
         known = dict(zip(every, scores, strict=True))
         finite = {number for number, each in known.items() if math.isfinite(each.score)}
         return [[known[number] for number in group if number in finite] for group in wanted]
 
-    def _answer(self, scores: Sequence[RerankScore]) -> float:
+    def _answer(self, scores: Sequence[Comparison]) -> float:
         """The score of the best candidate, 0 if it would be refused whatever its score."""
         best = max(scores, key=lambda each: each.score, default=None)
         if best is not None and best.is_zoomed(self._decision.max_zoom):
@@ -164,7 +164,7 @@ def _beside(flags: Flags, here: int) -> Numbers:
     return np.concatenate([marked[:cut][-1:], marked[cut:][:1]])
 
 
-def _best(scores: Iterable[RerankScore]) -> float:
+def _best(scores: Iterable[Comparison]) -> float:
     return max((each.score for each in scores), default=-math.inf)
 
 

@@ -18,7 +18,7 @@ from vpr_ros.evaluation.runner import Described, Run
 from vpr_ros.evaluation.scoring import Judged
 from vpr_ros.images import encode_jpeg, shrink
 from vpr_ros.pictures.attention import overlaid
-from vpr_ros.rerankers.base import Matches
+from vpr_ros.rerankers.matches import Matches, matched_points
 
 SIDE = 360  # longer side in pixels of the pictures
 EACH = 6  # of a kind
@@ -141,12 +141,12 @@ class _Painter:
     def case(self, kind: str, query: int, judged: Judged, ranking: Ranking) -> Case:
         best = int(judged.best[query])
         one, other = self._opened.queries.features(query), self._opened.database.features(best)
-        points = self._opened.pipeline.reranker.matches(one, other)
+        (comparison,) = self._opened.pipeline.reranker.compare(one, [other])
         return Case(
             kind,
             self._picture(self._data.queries, query, one),
             self._picture(self._data.database, best, other),
-            Matches(_parts(points.query, one), _parts(points.candidate, other)),
+            matched_points(one, other, comparison),
             float(judged.scores[query]),
             int(judged.hits[query]) + 1,
             self._truth(query, judged, ranking),
@@ -170,10 +170,6 @@ class _Painter:
             attention = _jpeg(overlaid(image, features.local))
         size = (image.shape[1], image.shape[0])
         return Picture(source.names[number], _jpeg(image), size, attention)
-
-
-def _parts(points: FloatArray, features: Features) -> FloatArray:
-    return np.asarray(points / np.asarray(features.local.image_size, np.float32), np.float32)
 
 
 def _jpeg(image: ImageArray) -> bytes:

@@ -114,7 +114,7 @@ def compare(
         for count in stages:
             wanted = images[done:count].tolist()
             candidates = [cache.fetch(each, database.features) for each in wanted]
-            parts += [each.score for each in reranker.score(query, candidates)]
+            parts += [each.score for each in reranker.compare(query, candidates)]
             seconds[count][number] = time.monotonic() - began
             done = count
         scores[number] = np.array(parts, np.float64)

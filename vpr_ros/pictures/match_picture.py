@@ -12,7 +12,7 @@ import numpy as np
 from vpr_ros.datatypes import Candidate, FloatArray, ImageArray, Recognition, Verdict
 from vpr_ros.images import shrink
 from vpr_ros.pictures.canvas import Canvas, Color, Point, shortened, text_width
-from vpr_ros.rerankers.base import Matches
+from vpr_ros.rerankers.matches import Matches
 
 # A dark frame, and colors that stand out from photographs: this is seen on a robot's screen.
 GROUND: Color = (24, 27, 33)
@@ -120,13 +120,13 @@ def _of_match(recognition: Recognition) -> str:
 
 
 def _in_words(candidate: Candidate) -> str:
-    keyframe, rerank = candidate.keyframe, candidate.rerank
+    keyframe, comparison = candidate.keyframe, candidate.comparison
     text = f"{keyframe.name}, similarity {candidate.similarity:.2f}"
-    if rerank is None or math.isnan(rerank.score):
+    if comparison is None or math.isnan(comparison.score):
         return text
-    return text + (
-        f", {rerank.inliers} inliers" if rerank.inliers >= 0 else f", score {rerank.score:.2f}"
-    )
+    if comparison.inliers >= 0:
+        return f"{text}, {comparison.inliers} inliers"
+    return f"{text}, score {comparison.score:.2f}"
 
 
 def _fixed(point: Point | FloatArray) -> tuple[int, int]:

@@ -45,12 +45,12 @@ def as_json(image: str, recognition: Recognition, locate: Locate | None = None) 
 
 
 def _candidate(candidate: Candidate) -> dict[str, Any]:
-    keyframe, rerank = candidate.keyframe, candidate.rerank
+    keyframe, comparison = candidate.keyframe, candidate.comparison
     return {
         "stamp_ns": keyframe.stamp_ns,
         "similarity": _number(candidate.similarity),
-        "rerank_score": _number(rerank.score) if rerank else None,
-        "inliers": rerank.inliers if rerank else None,
+        "rerank_score": _number(comparison.score) if comparison else None,
+        "inliers": comparison.inliers if comparison else None,
         "position": list(keyframe.pose.position) if keyframe.pose else None,
     }
 

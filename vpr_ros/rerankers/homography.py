@@ -4,31 +4,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from vpr_ros.config import HomographyConfig
-from vpr_ros.datatypes import Features, FloatArray, LocalFeatures, RerankScore
+from vpr_ros.datatypes import Comparison, Features, FloatArray, LocalFeatures
 from vpr_ros.errors import ConfigError
-from vpr_ros.rerankers.base import Matches
+from vpr_ros.rerankers.matches import Pairs, mutual_nearest, unit_rows
 
-_NONE = RerankScore(score=0.0, inliers=0)
+_NONE = Comparison(score=0.0, inliers=0)
 _CONFIDENCE = 0.99
 _PATCHES = 1.5  # a match of patches may be off by so many of them: TransVPR's 24 of 16 pixels
 
 # TransVPR leaves all but the threshold to OpenCV, whose defaults these are.
 _REFERENCE_ITERATIONS = 2000
 _REFERENCE_CONFIDENCE = 0.995
-
-Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]  # rows of the query, rows of the candidate
 
 
 @dataclass(frozen=True)
@@ -85,29 +83,22 @@ class HomographyReranker:
             )
         self._config = config
         self._grid = grid
-        self._blas = ThreadpoolController()
+        self._one_thread = _blas_limit()
         self._pool = ThreadPoolExecutor(config.threads) if config.threads > 1 else None
 
-    def score(self, query: Features, candidates: Sequence[Features]) -> list[RerankScore]:
-        """One score for each candidate; 0 where fewer than four matches agree."""
+    def compare(self, query: Features, candidates: Sequence[Features]) -> list[Comparison]:
+        """One comparison for each candidate; score 0 where fewer than four matches agree."""
         # Products this small gain nothing from a second BLAS thread, and lose ten times their own
         # time to threads that wait for a core which the camera driver or the SLAM is using.
-        with self._blas.limit(limits=1, user_api="blas"):
-            score = partial(self._score, query.local)
-            return list(self._pool.map(score, candidates) if self._pool else map(score, candidates))
+        with self._one_thread():
+            compare = partial(self._compared, query.local)
+            others = [candidate.local for candidate in candidates]
+            return list(self._pool.map(compare, others) if self._pool else map(compare, others))
 
-    def matches(self, query: Features, candidate: Features) -> Matches:
-        """The points that agree with the homography: as many as the score counts."""
-        with self._blas.limit(limits=1, user_api="blas"):
-            left, right = self._pairs(query.local, candidate.local)
-        agree = _agreeing(self._task(query.local, candidate.local, (left, right)))
-        points, others = query.local.keypoints[left], candidate.local.keypoints[right]
-        return Matches(points[agree], others[agree])
-
-    def _score(self, query: LocalFeatures, candidate: Features) -> RerankScore:
+    def _compared(self, query: LocalFeatures, candidate: LocalFeatures) -> Comparison:
         # Both halves of this let go of the interpreter, so that threads do gain something.
-        pairs = self._pairs(query, candidate.local)
-        return _agreement(self._task(query, candidate.local, pairs))
+        pairs = self._pairs(query, candidate)
+        return _comparison(self._task(query, candidate, pairs), pairs)
 
     def _pairs(self, query: LocalFeatures, candidate: LocalFeatures) -> Pairs:
         if self._grid is not None and self._config.rule == "reference":
@@ -135,28 +126,13 @@ class HomographyReranker:
         )
 
 
-def mutual_nearest(similarity: FloatArray) -> Pairs:
-    """Pairs that are each other's nearest neighbor.
-
-    Args:
-        similarity: inner products of N with M descriptors, float32 [N, M].
-
-    Returns:
-        Rows and columns of the pairs, int [P] each.
-    """
-    if similarity.size == 0:
-        return np.zeros(0, np.intp), np.zeros(0, np.intp)
-    rows = np.arange(len(similarity))
-    nearest = similarity.argmax(axis=1)
-    # The largest of each column, taken as a value: numpy is five times faster at it than at argmax.
-    mutual = np.flatnonzero(similarity[rows, nearest] == similarity.max(axis=0)[nearest])
-    return mutual, nearest[mutual]
-
-
-def unit_rows(local: LocalFeatures) -> FloatArray:
-    """Descriptors of norm 1, [N, C]."""
-    norms = np.linalg.norm(local.descriptors, axis=1, keepdims=True)
-    return np.asarray(local.descriptors / np.maximum(norms, 1e-12), np.float32)
+def _blas_limit() -> Callable[[], AbstractContextManager[Any]]:
+    """What keeps matrix products to one thread, where the library for it is installed."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:  # slower on a busy machine, and nothing else
+        return nullcontext
+    return partial(ThreadpoolController().limit, limits=1, user_api="blas")
 
 
 def reference_pairs(query: LocalFeatures, candidate: LocalFeatures, min_score: float) -> Pairs:
@@ -200,15 +176,15 @@ def _input_pixels(local: LocalFeatures, grid: PatchGrid) -> FloatArray:
     return np.asarray(np.rint(local.keypoints * scale), dtype=np.float32)
 
 
-def _agreement(task: _Task) -> RerankScore:
-    """How many of the matched points agree with one homography."""
-    agree = _agreeing(task)
-    inliers = int(agree.sum())
-    if not inliers:
+def _comparison(task: _Task, pairs: Pairs) -> Comparison:
+    """How many of the matched points agree with one homography, and which."""
+    agree = np.flatnonzero(_agreeing(task))
+    if not len(agree):
         return _NONE
     # Cameras of another resolution see the scene at the same part of their image.
     zoom = _zoom(task.points[agree], task.others[agree]) / task.resolution
-    return RerankScore(float(inliers), inliers, zoom)
+    left, right = (rows[agree].astype(np.int32) for rows in pairs)
+    return Comparison(float(len(agree)), len(agree), zoom, left, right)
 
 
 def _agreeing(task: _Task) -> NDArray[np.bool_]:

@@ -12,15 +12,12 @@ from numpy.typing import NDArray
 
 from vpr_ros.backends.base import CANDIDATES, QUERY, SCORES, Backend
 from vpr_ros.backends.exported import LOCAL_COUNT
-from vpr_ros.datatypes import Features, FloatArray, LocalFeatures, RerankScore
-from vpr_ros.rerankers.base import Matches
-from vpr_ros.rerankers.homography import mutual_nearest, unit_rows
+from vpr_ros.datatypes import Comparison, Features, FloatArray, LocalFeatures
 
 # A feature looks for its five best partners: with fewer, there is nothing to ask the network.
 _FEWEST = 5
-_NONE = RerankScore(score=0.0, inliers=-1)
+_NONE = Comparison(score=0.0)
 _SUREST = 1.0 - 2.0**-24  # the largest float32 below 1
-_SHOWN = 40  # pairs that a person can still tell apart
 
 
 class R2FormerReranker:
@@ -28,8 +25,9 @@ class R2FormerReranker:
 
     The score is ``-ln(1 - p)`` of the network's probability p that both show one place: it ranks
     as p does, 0 and up, and does not crowd at 1. So scores of wrong answers have the tail that
-    calibration expects, and one that is half of another is half as sure. It is not symmetric. The
-    paper reranks 100 candidates; with 20, one in a hundred queries is lost.
+    calibration expects, and one that is half of another is half as sure. It is not symmetric,
+    and the network tells no pairs of features. The paper reranks 100 candidates; with 20, one in a
+    hundred queries is lost.
     """
 
     def __init__(
@@ -59,35 +57,23 @@ class R2FormerReranker:
         rows = np.zeros((1, count, 3 + backend.spec.local_dim), np.float32)
         backend.run({QUERY: rows, CANDIDATES: rows})
 
-    def score(self, query: Features, candidates: Sequence[Features]) -> list[RerankScore]:
-        """One score for each candidate; 0 where either image has fewer than five features.
+    def compare(self, query: Features, candidates: Sequence[Features]) -> list[Comparison]:
+        """One comparison for each candidate; score 0 where an image has fewer than five features.
 
         Raises:
             BackendError: the device failed, or the features are not R2Former's.
         """
-        scores = [_NONE] * len(candidates)
+        compared = [_NONE] * len(candidates)
         if len(query.local) < _FEWEST:
-            return scores
+            return compared
         batches = list(_batches([len(each.local) for each in candidates], self._batch))
         tasks = [[candidates[index].local for index in batch] for batch in batches]
         run = partial(self._run, to_rows(query.local, self._input_size)[None])
         answers = self._pool.map(run, tasks) if self._pool else map(run, tasks)
         for batch, values in zip(batches, answers, strict=True):
             for index, value in zip(batch, values, strict=True):
-                scores[index] = RerankScore(value, inliers=-1)
-        return scores
-
-    def matches(self, query: Features, candidate: Features) -> Matches:
-        """Pairs of features that are each other's nearest, those of most attention.
-
-        The network reads five partners of every feature and says nothing of single pairs. These
-        are for the eye: they show what it had to read, not what its score is made of.
-        """
-        left, right = mutual_nearest(unit_rows(query.local) @ unit_rows(candidate.local).T)
-        attention = query.local.scores[left] * candidate.local.scores[right]
-        best = np.argsort(-attention, kind="stable")[:_SHOWN]
-        points, others = query.local.keypoints[left], candidate.local.keypoints[right]
-        return Matches(points[best], others[best])
+                compared[index] = Comparison(value)
+        return compared
 
     def _run(self, query: FloatArray, candidates: Sequence[LocalFeatures]) -> list[float]:
         """Scores of candidates that have equally many features."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from vpr_ros.calibration_curve import Calibration
 from vpr_ros.config import DecisionConfig, SequenceConfig
-from vpr_ros.datatypes import Candidate, RerankScore
+from vpr_ros.datatypes import Candidate, Comparison
 from vpr_ros.sequence.keyframe_table import Numbers, Reals
 from vpr_ros.sequence.route import Leg, Route
 
@@ -67,15 +67,15 @@ class Evidence:
 
     def would_accept(self, candidate: Candidate) -> bool:
         """Whether an image by itself would be enough to accept a candidate."""
-        rerank = candidate.rerank
-        if rerank is None or not self._is_usable(rerank):
+        comparison = candidate.comparison
+        if comparison is None or not self._is_usable(comparison):
             return False
-        return self._calibration.probability(rerank.score) >= self._accept
+        return self._calibration.probability(comparison.score) >= self._accept
 
     def _named(self, candidates: Sequence[Candidate], route: Route) -> dict[int, float]:
         """Weights of the cells that candidates stand in or next to."""
         named: dict[int, float] = {}
-        scores = [c.rerank.score for c in candidates if c.rerank is not None]
+        scores = [c.comparison.score for c in candidates if c.comparison is not None]
         scores = [score for score in scores if math.isfinite(score)]
         for candidate in candidates:
             weight = self._weight(candidate, max(scores, default=0.0))
@@ -99,20 +99,22 @@ class Evidence:
         return [(offset, math.exp(-0.5 * (offset / width) ** 2)) for offset in offsets]
 
     def _weight(self, candidate: Candidate, best_score: float) -> float:
-        rerank = candidate.rerank
-        if rerank is None or not self._is_usable(rerank) or rerank.score <= 0.0 < best_score:
+        comparison = candidate.comparison
+        if comparison is None or not self._is_usable(comparison):
             return 0.0
-        ratio = rerank.score / best_score if best_score > 0.0 else 1.0
-        return float(ratio**_RIVALRY) * self._odds(rerank)
+        if comparison.score <= 0.0 < best_score:
+            return 0.0
+        ratio = comparison.score / best_score if best_score > 0.0 else 1.0
+        return float(ratio**_RIVALRY) * self._odds(comparison)
 
-    def _is_usable(self, rerank: RerankScore) -> bool:
+    def _is_usable(self, comparison: Comparison) -> bool:
         """Whether a score says something of its keyframe's cell: a zoomed view is not from there.
 
         What is no number would stay in the belief forever.
         """
-        return math.isfinite(rerank.score) and not rerank.is_zoomed(self._max_zoom)
+        return math.isfinite(comparison.score) and not comparison.is_zoomed(self._max_zoom)
 
-    def _odds(self, rerank: RerankScore) -> float:
-        log_odds = self._calibration.log_odds(rerank.score)
+    def _odds(self, comparison: Comparison) -> float:
+        log_odds = self._calibration.log_odds(comparison.score)
         log_odds *= _DOUBT if log_odds < 0.0 else 1.0
         return math.exp(max(-60.0, min(self._max_log_odds, log_odds)))

@@ -17,7 +17,7 @@ from vpr_ros.pictures.attention import overlaid
 from vpr_ros.pictures.match_picture import Sight, draw
 from vpr_ros.place_map import MapSet, PlaceMap
 from vpr_ros.recognizer import PlaceRecognizer
-from vpr_ros.rerankers.base import Matches
+from vpr_ros.rerankers.matches import Matches
 
 
 class Gathered:
@@ -36,9 +36,9 @@ class Gathered:
         self.points: Matches | None = None
         self.thumbnail = b""
         if answered.recognition.candidates:
-            first = answered.recognition.candidates[0].keyframe.keyframe_id
+            first = answered.recognition.candidates[0]
             self.points = recognizer.matches(answered.query, first)
-            self.thumbnail = searched.thumbnail(first)
+            self.thumbnail = searched.thumbnail(first.keyframe.keyframe_id)
 
 
 def match_image(answered: Answered, gathered: Gathered, config: PicturesConfig) -> Image:
