@@ -35,9 +35,8 @@ from vpr_ros.images import (
     decode_ros_image,
     pack_ros_image,
 )
-from vpr_ros.nodes.interfaces import FrameTimings
+from vpr_ros.nodes.interfaces import FrameTimings, PlaceCandidate, PlaceMatch
 from vpr_ros.nodes.interfaces import LoopClosure as LoopClosureMessage
-from vpr_ros.nodes.interfaces import PlaceCandidate, PlaceMatch
 from vpr_ros.place_map import Map
 from vpr_ros.route.session import Maps
 
@@ -155,9 +154,7 @@ def frame_timings_to_message(header: Header, timings_s: Mapping[str, float]) -> 
     return FrameTimings(header=header, stages=list(timings_s), seconds=list(timings_s.values()))
 
 
-def loop_closure_to_message(
-    closure: LoopClosure, header: Header, maps: Maps
-) -> LoopClosureMessage:
+def loop_closure_to_message(closure: LoopClosure, header: Header, maps: Maps) -> LoopClosureMessage:
     """A loop closure, with the transform between its images where that was measured."""
     match, searched = closure.match, maps.searched
     query, key = closure.key, match.keyframe.key

@@ -19,9 +19,8 @@ from vpr_ros.nodes.conversions import (
 from vpr_ros.nodes.display.answered import Answered
 from vpr_ros.nodes.display.display import Display, Timed
 from vpr_ros.nodes.inputs import ImageMessage
-from vpr_ros.nodes.interfaces import FrameTimings
+from vpr_ros.nodes.interfaces import FrameTimings, PlaceMatch
 from vpr_ros.nodes.interfaces import LoopClosure as LoopClosureMessage
-from vpr_ros.nodes.interfaces import PlaceMatch
 from vpr_ros.nodes.slam import SlamAdapters, connect
 from vpr_ros.nodes.tf.tf_link import TfLink
 from vpr_ros.pipeline import Pipeline
