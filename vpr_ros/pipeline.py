@@ -24,7 +24,7 @@ from vpr_ros.extractors.hog_sift import HogSiftExtractor
 from vpr_ros.extractors.network import MIN_SCORE, NetworkExtractor
 from vpr_ros.models import network_of
 from vpr_ros.models.shipped import shipped_file
-from vpr_ros.place_map import MapSet, MapStage, PlaceMap, maps_in
+from vpr_ros.place_map import Map, MapSet, MapStage, PlaceMap, maps_in
 from vpr_ros.recognizer import PlaceRecognizer
 from vpr_ros.rerankers.base import Reranker
 from vpr_ros.rerankers.homography import HomographyReranker, PatchGrid
@@ -60,11 +60,11 @@ class Pipeline:
         """
         return PlaceMap.open(path, self.extractor.spec)
 
-    def joined(self, main: PlaceMap, others: Sequence[PlaceMap]) -> PlaceMap | MapSet:
+    def joined(self, main: PlaceMap, others: Sequence[PlaceMap]) -> Map:
         """Several maps as one; a map alone stays what it is.
 
         Raises:
-            MapError: the file that tells maps apart cannot be used.
+            MapError: two are copies of one map, or the file that tells maps apart cannot be used.
         """
         if not others:
             return main
@@ -140,9 +140,7 @@ class Pipeline:
         session.reconfigure(config.loops)
         return changed
 
-    def recognizer(
-        self, searched: PlaceMap | MapSet, record: CalibrationRecord | None = None
-    ) -> PlaceRecognizer:
+    def recognizer(self, searched: Map, record: CalibrationRecord | None = None) -> PlaceRecognizer:
         """What answers described images from a map, or from several.
 
         Args:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from simulated import DECISION, SEQUENCE, along, straight
 
 from vpr_ros.datatypes import MAP_SPAN, Cause, Verdict
+from vpr_ros.place_map.keyframe_table import KeyframeTable
 from vpr_ros.sequence import Belief
-from vpr_ros.sequence.keyframe_table import KeyframeTable
 from vpr_ros.sequence.places import summarized
 from vpr_ros.sequence.verdict import judge
 

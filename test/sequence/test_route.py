@@ -10,7 +10,7 @@ from simulated import DECISION, S, along, straight
 from vpr_ros.config import DecisionConfig
 from vpr_ros.datatypes import KeyframeRecord, Pose
 from vpr_ros.decision import same_place
-from vpr_ros.sequence.keyframe_table import KeyframeTable
+from vpr_ros.place_map.keyframe_table import KeyframeTable
 from vpr_ros.sequence.route import Route
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 
 import cv2
@@ -12,7 +13,7 @@ import numpy as np
 from vpr_ros.benchmark.results import Result, median, milliseconds
 from vpr_ros.benchmark.scene import Scene
 from vpr_ros.config import HomographyConfig
-from vpr_ros.datatypes import Features, FloatArray
+from vpr_ros.datatypes import Features, FloatArray, Frame
 from vpr_ros.place_map import PlaceMap
 from vpr_ros.rerankers.matches import mutual_nearest
 
@@ -25,10 +26,10 @@ Matches = tuple[FloatArray, FloatArray, int]  # points [P, 2], points [P, 2], lo
 
 def measure_stages(scene: Scene) -> list[Result]:
     """Median time of each stage over the second lap."""
-    with scene.opened_map() as place_map:
-        recognizer = scene.pipeline.recognizer(place_map)
-        answers = [recognizer.recognize(image, n) for n, image in enumerate(scene.queries)]
-        timings = [answer.timings_s for answer in answers[_WARM_UP:]]
+    with closing(scene.pipeline.open_session(scene.map_path)) as session:
+        frames = (Frame(number, image) for number, image in enumerate(scene.queries))
+        timings = [session.step(frame).timings_s for frame in frames]
+    del timings[:_WARM_UP]
     results = [
         Result(f"{stage} a frame", 1e3 * median([laps[stage] for laps in timings]), "ms")
         for stage in _STAGES
@@ -59,8 +60,7 @@ def _matches(scene: Scene, place_map: PlaceMap) -> Iterator[Matches]:
     for image in scene.queries[::4]:
         query = scene.pipeline.extractor.extract(image)
         found = place_map.search(query.global_descriptor, scene.pipeline.config.decision.candidates)
-        ids = [record.keyframe_id for record, _ in found]
-        for candidate in place_map.features_of(ids):
+        for candidate in place_map.features_of(found.keys):
             points, others = _matched(query, candidate)
             if len(points) >= 4:
                 yield points, others, max(candidate.local.image_size)

@@ -18,7 +18,7 @@ from vpr_ros.drives.source import Source, open_source
 from vpr_ros.errors import ConfigError, ImageError
 from vpr_ros.evaluation.judge import latencies
 from vpr_ros.pipeline import build
-from vpr_ros.place_map import Map
+from vpr_ros.records.as_json import PathOf
 from vpr_ros.route.session import Session
 
 SUMMARY = "find the frames of a drive, or one image, in a map"
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     with (
         closing(pipeline.open_session(args.map)) as session,
         open_source(args.source, args.image_topic, odometry, args.rate) as source,
-        _writer(args.json, session.maps.searched) as write,
+        _writer(args.json, session.maps.searched.path_of) as write,
     ):
         answers = _answer_all(session, source, skipped, write)
         if not answers:
@@ -98,12 +98,12 @@ def _answer_all(
 
 
 @contextmanager
-def _writer(target: str | None, searched: Map) -> Iterator[Write]:
+def _writer(target: str | None, path_of: PathOf) -> Iterator[Write]:
     """JSON lines to a file or the standard output, or lines for people."""
     if target is None:
         yield lambda frame, recognition: say(_line(frame, recognition))
     else:
-        with json_lines(target, searched) as write:
+        with json_lines(target, path_of) as write:
             yield write
 
 

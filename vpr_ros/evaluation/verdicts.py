@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_ros.datatypes import Frame, Pose, Recognition, Verdict
+from vpr_ros.datatypes import Frame, Pose, Query, Recognition, Verdict
 from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.judge import Answer, Tally, Truth, tally
@@ -97,9 +97,10 @@ def answer_drive(
             for number, frame in _frames(query_drive, task.data.queries):
                 if opened.queries.usable[number]:
                     features = opened.queries.features(number)
-                    answers[number] = recognizer.answer(features, frame.stamp_ns, frame.pose)
+                    query = Query(features, frame.stamp_ns, frame.pose, frame.camera)
+                    answers[number] = recognizer.answer(query)
                 step()
-        stamps_ns = [record.stamp_ns for record in place_map.records()]
+        stamps_ns = place_map.table.stamps_ns.tolist()
     return _judged(task, opened, answers, stamps_ns, limits or Limits())
 
 

@@ -58,7 +58,7 @@ class Outputs:
     def open(self, config: NodeConfig, pipeline: Pipeline, session: Session) -> None:
         """Tell of another map from now on."""
         self._session, self._counts = session, Counter()
-        self._display.open(config, pipeline, session.maps)
+        self._display.open(config, pipeline, session)
 
     def start(self, config: NodeConfig, odometry: Callable[[int], Pose | None]) -> None:
         """The node begins to handle images.

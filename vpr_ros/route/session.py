@@ -10,7 +10,7 @@ from vpr_ros.calibration_curve import CalibrationRecord
 from vpr_ros.config import MAP, LoopConfig
 from vpr_ros.datatypes import Features, Frame, LoopClosure, Pose, Query, Recognition
 from vpr_ros.extractors.base import FeatureExtractor
-from vpr_ros.place_map import MapSet, PlaceMap
+from vpr_ros.place_map import Map, PlaceMap
 from vpr_ros.recognizer import PlaceRecognizer, StageClock
 from vpr_ros.route.loop_closer import LoopCloser, loop_closure
 from vpr_ros.route.map_builder import Kept, MapBuilder, described
@@ -35,7 +35,7 @@ class Maps:
     """What a drive goes through, and what is known of it."""
 
     place_map: PlaceMap  # the one that may grow
-    searched: PlaceMap | MapSet  # it, with those that are searched besides
+    searched: Map  # it, with those that are searched besides
     calibration: CalibrationRecord  # what rerank scores are worth
     close: Callable[[], None]  # closes all files
 
@@ -138,11 +138,10 @@ class Session:
             MapError: the map cannot be written.
         """
         place_map = self.maps.place_map
-        drive = [r for r in place_map.records() if r.session == place_map.session]
-        poses = corrections(drive, path, max_gap)
-        place_map.correct_poses(poses)
-        self.recognizer.reload()
-        return len(poses)
+        corrected = corrections(place_map.table, place_map.session, path, max_gap)
+        if place_map.correct_poses(corrected):
+            self.recognizer.reload()
+        return len(corrected.rows)
 
     def reconfigure(self, loops: LoopConfig) -> None:
         """Tell loops by other rules from now on."""
@@ -198,7 +197,7 @@ class Session:
     def _keep(self, builder: MapBuilder, frame: Frame, features: Features | None) -> Kept | None:
         kept = builder.offer(frame, features)
         if kept is not None:
-            self._loops.add(kept.keyframe_id, frame.stamp_ns, frame.pose)
+            self._loops.add(kept.key, frame.stamp_ns, frame.pose)
         return kept
 
     def _closed(
@@ -206,4 +205,4 @@ class Session:
     ) -> LoopClosure | None:
         if kept is None or not self._loops.config.close:
             return None
-        return loop_closure(kept.keyframe_id, recognition, frame.camera)
+        return loop_closure(kept.key, recognition, frame.camera)

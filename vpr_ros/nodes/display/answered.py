@@ -24,5 +24,7 @@ class Answered:
     def of(cls, message: Image | CompressedImage, outcome: Outcome) -> Answered:
         """A step that answered its image."""
         frame, features, recognition = outcome.frame, outcome.features, outcome.recognition
-        assert frame.image is not None and features is not None and recognition is not None
+        assert frame.image is not None
+        assert features is not None
+        assert recognition is not None
         return cls(message, frame.image, features, recognition)

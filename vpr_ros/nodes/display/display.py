@@ -27,7 +27,7 @@ from vpr_ros.nodes.display.match_image import Gathered, match_image
 from vpr_ros.nodes.display.recorder import Recorder
 from vpr_ros.nodes.worker import FrameWorker, run_on
 from vpr_ros.pipeline import Pipeline
-from vpr_ros.route.session import Maps
+from vpr_ros.route.session import Session
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class _Scene:
     """Everything that belongs to the map, or to the maps, in use."""
 
     config: NodeConfig
-    maps: Maps
+    session: Session
     about: dict[str, str]  # what records say of the map and the model
     recorder: Recorder
 
@@ -69,22 +69,22 @@ class Display:
         group = MutuallyExclusiveCallbackGroup()  # while it awaits, images and poses go on
         node.create_service(Trigger, "~/save_record", self._save_record, callback_group=group)
 
-    def open(self, config: NodeConfig, pipeline: Pipeline, maps: Maps) -> None:
+    def open(self, config: NodeConfig, pipeline: Pipeline, session: Session) -> None:
         """Show another map from now on, with those that are searched besides."""
-        info = maps.place_map.info()
-        about = {"map": str(info.path), "model": info.space, "method": info.spec.method}
+        info, searched = session.maps.place_map.info(), session.maps.searched
+        about = {"map": str(info.path), "model": info.fingerprint, "method": info.spec.method}
         about["backend"] = pipeline.description
-        recorder = Recorder(config.records, about, maps.searched)
-        self._scene = _Scene(config, maps, about, recorder)
+        recorder = Recorder(config.records, about, searched.path_of)
+        self._scene = _Scene(config, session, about, recorder)
         self._last = None
-        self.markers.open(maps.searched)
+        self.markers.open(searched)
 
     def reconfigure(self, config: NodeConfig) -> None:
         """Take over changed settings; records start to count anew if it is theirs that changed."""
         if (scene := self._scene) is None:
             return
         if config.records != scene.config.records:
-            recorder = Recorder(config.records, scene.about, scene.maps.searched)
+            recorder = Recorder(config.records, scene.about, scene.session.maps.searched.path_of)
             scene = replace(scene, recorder=recorder)
         self._scene = replace(scene, config=config)
 
@@ -132,7 +132,8 @@ class Display:
         if not self._images.get_subscription_count():
             return None
         try:
-            return Gathered(answered, scene.maps.searched)
+            session = scene.session
+            return Gathered(answered, session.recognizer, session.maps.searched)
         except VprError as error:
             self._count_failure(error)
             return None
