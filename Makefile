@@ -42,7 +42,7 @@ demo: setup
 	@$(RUN_ALONE) python -m vpr_ros.demo $(DEMO_ARGS) $(DEMO_OPTIONS)
 
 test: setup-networks
-	@$(RUN) python test/nodes/slam/stack_interfaces.py
+	@$(RUN) python test/nodes/stack_interfaces.py
 	@$(RUN_ALONE) python -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
 
 lint: setup-networks

@@ -66,7 +66,7 @@ class Camera:
     intrinsics: tuple[float, ...] = ()  # row-major 3 x 3, pixels; empty where they are not known
     distortion_model: str = ""
     distortion: tuple[float, ...] = ()
-    mount: Pose | None = None  # base_T_camera, the camera's x axis pointing where it looks
+    mount: Pose | None = None  # base_T_optical (REP 103: z ahead, x right, y down)
     name: str = ""  # tells a robot's cameras apart; empty for the only one
     frame_id: str = ""  # its optical frame (REP 103), as its images name it; empty if they do not
 

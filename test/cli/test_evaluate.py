@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 import pytest
 
-from vpr_ros.evaluation.bag_set import BagOptions, read_bag_set
 from vpr_ros.evaluation.features.feature_files import RECORD_BYTES
+from vpr_ros.evaluation.protocols.bag_set import BagOptions, read_bag_set
 
 ROOT = Path(__file__).parents[2]
 LIMITS = ("--distance", "5", "--heading", "45")
@@ -131,7 +131,6 @@ def test_broken_images_are_counted(evaluate, folder, tmp_path):
         ("--dataset poses --folder {files} --option distance=0.001", "no query has a database"),
         ("--dataset poses --folder {files} --map-bag {map}", "does not go together with"),
         ("--dataset poses --folder {files} -n 0,5", "--recall-at 0,5: write whole numbers"),
-        ("--dataset poses --folder {files} --study tau", "is about TransVPR's local features"),
         ("--dataset poses --folder {files} --compare x", "write 'NAME: SETTING=VALUE ...'"),
         ("--dataset poses --folder {files} --predictions p.txt", "is for --dataset msls"),
         ("--map-bag nowhere --query-bag {query}", "nowhere: there is no such file or folder"),

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from vpr_ros.datatypes import Pose, Verdict
+from vpr_ros.datatypes import Candidate, KeyframeRecord, Pose, Recognition, Verdict
 from vpr_ros.demo.options import parse_options
 from vpr_ros.demo.outcome import conclude
 from vpr_ros.demo.pairs import Pair, choose
@@ -15,7 +15,7 @@ from vpr_ros.demo.picture_laps import color_of
 from vpr_ros.demo.report import table, write_json
 from vpr_ros.demo.sightings import LiveLines, Sighting
 from vpr_ros.errors import ConfigError
-from vpr_ros.evaluation.judge import Answer, Truth
+from vpr_ros.evaluation.judge import Truth
 from vpr_ros.pictures.canvas import shortened, text_width
 
 SECOND_NS = 10**9
@@ -40,8 +40,10 @@ def truth():
 def sighting(second, verdict, match=None):
     match_ns = None if match is None else match * SECOND_NS
     timings = {"extract": 0.020, "rerank": 0.010 + 0.001 * second}
-    answer = Answer(DAY_NS + second * SECOND_NS, verdict, match_ns, timings)
-    return Sighting(answer, f"reason {second}", 0.9, match, 30)
+    records = [] if match is None else [KeyframeRecord(match, "1", match_ns, None)]
+    candidates = tuple(Candidate(record, 0.5) for record in records)
+    stamp_ns = DAY_NS + second * SECOND_NS
+    return Sighting(Recognition(stamp_ns, verdict, f"reason {second}", 0.9, candidates, timings))
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ import math
 import pytest
 
 from vpr_ros.datatypes import Candidate, KeyframeRecord, Pose, Recognition, Verdict
-from vpr_ros.evaluation.judge import Answer, Tally, Truth, latencies, tally
+from vpr_ros.evaluation.judge import Limits, Truth
+from vpr_ros.evaluation.outcomes import MISSED, REFUSED, RIGHT, WRONG
+from vpr_ros.evaluation.verdicts import Tally, Verdicts
 
 SECOND_NS = 10**9
 
@@ -31,8 +33,14 @@ def truth():
 
 
 def answer(second, verdict=Verdict.ACCEPTED, match=None):
-    match_ns = None if match is None else round(match * SECOND_NS)
-    return Answer(round(second * SECOND_NS), verdict, match_ns, {"extract": 0.010, "rerank": 0.005})
+    records = [] if match is None else [KeyframeRecord(1, "1", round(match * SECOND_NS), None)]
+    candidates = tuple(Candidate(record, 0.5) for record in records)
+    timings_s = {"extract": 0.010, "rerank": 0.005}
+    return Recognition(round(second * SECOND_NS), verdict, "so", 0.9, candidates, timings_s)
+
+
+def counted(answers, truth, stamps=KEYFRAMES):
+    return Tally.of(answers, truth.outcomes(answers, stamps))
 
 
 def test_positives(truth):
@@ -79,8 +87,8 @@ def test_tally(truth):
         answer(7, match=7),  # wrong: 50 m beside
         answer(99, match=7),  # beyond the truth
     ]
-    counted = tally(answers, truth, iter(KEYFRAMES))
-    assert counted == Tally(
+    tally = counted(answers, truth)
+    assert tally == Tally(
         frames=7,
         accepted=4,
         ambiguous=1,
@@ -90,50 +98,55 @@ def test_tally(truth):
         unjudged=1,
         positives=4,
         found=1,
-        latency_ms=counted.latency_ms,
+        latency_ms=tally.latency_ms,
     )
-    assert counted.precision == pytest.approx(1 / 3)
-    assert counted.recall == pytest.approx(1 / 4)
-    assert counted.latency_ms["total"].median == pytest.approx(15.0)
+    assert tally.precision == pytest.approx(1 / 3)
+    assert tally.recall == pytest.approx(1 / 4)
+    assert tally.latency_ms["total"].median == pytest.approx(15.0)
 
 
 def test_right_match_without_a_positive_does_not_raise_recall():
     truth = Truth(MAP_TRACK, [(0, pose(0.0, 8.0))])
-    counted = tally([answer(0, match=0)], truth, KEYFRAMES)
-    assert (counted.right, counted.positives, counted.found) == (1, 0, 0)
-    assert math.isnan(counted.recall)
+    tally = counted([answer(0, match=0)], truth)
+    assert (tally.right, tally.positives, tally.found) == (1, 0, 0)
+    assert math.isnan(tally.recall)
 
 
 def test_tally_as_json(truth):
-    data = tally([answer(0, Verdict.UNKNOWN)], truth, KEYFRAMES).to_json()
+    data = counted([answer(0, Verdict.UNKNOWN)], truth).to_json()
     assert json.loads(json.dumps(data, allow_nan=False)) == data
     assert data["precision"] is None
     assert data["recall"] == 0.0
     assert data["latency_ms"]["extract"] == {"median": 10.0, "p95": 10.0, "max": 10.0}
-    empty = tally([], truth, KEYFRAMES).to_json()
+    empty = counted([], truth).to_json()
     assert (empty["frames"], empty["latency_ms"]) == (0, {})
 
 
-def test_latencies():
-    timings = [{"extract": seconds / 1000} for seconds in range(101)]
-    found = latencies(timings)
-    assert list(found) == ["extract", "total"]
-    assert found["extract"].median == pytest.approx(50.0)
-    assert found["extract"].p95 == pytest.approx(95.0)
-    assert found["extract"].max == pytest.approx(100.0)
+def test_one_table_for_counts_curves_and_pictures(truth):
+    """No answer, right, wrong, missed, refused, and one that nobody can judge."""
+    answers = [None, answer(0, match=0), answer(1, match=7), answer(2, Verdict.UNKNOWN, 2)]
+    answers += [answer(6, Verdict.UNKNOWN, 6), answer(99, match=7)]
+    verdicts = Verdicts.of(answers, truth, KEYFRAMES, [7 * SECOND_NS, 0, 2 * SECOND_NS])
+    outcomes = verdicts.outcomes
+    assert outcomes.words == ("", RIGHT, WRONG, MISSED, REFUSED, "")
+    assert outcomes.best.tolist() == [-1, 1, 0, 2, -1, 0]
+    assert verdicts.tally.frames == 5
+    assert verdicts.tally.unjudged == 1
+    assert outcomes.reliability == [(pytest.approx(0.9), 0.5, 4)]
+    assert outcomes.calibration_error == pytest.approx(0.4)
+    assert outcomes.risk.risk.tolist() == [0.5]
+    assert verdicts.causes == {"accepted": 2}
 
 
-def test_answer_of_a_recognition_and_of_its_json():
-    record = KeyframeRecord(1, "session-1", 5 * SECOND_NS, None)
-    candidates = (Candidate(record, 0.5),)
-    given = Recognition(SECOND_NS, Verdict.ACCEPTED, "so", 0.9, candidates, {"extract": 0.25})
-    expected = Answer(SECOND_NS, Verdict.ACCEPTED, 5 * SECOND_NS, {"extract": 0.25})
-    line = {
-        "stamp_ns": SECOND_NS,
-        "verdict": "ACCEPTED",
-        "candidates": [{"stamp_ns": 5 * SECOND_NS}],
-        "timings_ms": {"extract": 250.0},
-    }
-    assert Answer.of(given) == expected
-    assert Answer.from_json(line) == expected
-    assert Answer.from_json({**line, "candidates": []}).match_stamp_ns is None
+def test_nothing_is_read_from_nothing():
+    outcomes = Truth([], []).outcomes([None, None], [])
+    assert outcomes.words == ("", "")
+    assert math.isnan(outcomes.calibration_error)
+    assert (outcomes.curve, outcomes.risk, outcomes.reliability) == (None, None, [])
+
+
+def test_limits_are_said_once():
+    near = Truth(MAP_TRACK, QUERY_TRACK, Limits(positive_distance=2.0, right_distance=2.9))
+    assert near.has_positive(2 * SECOND_NS, KEYFRAMES) is False
+    assert near.is_right(2 * SECOND_NS, 2 * SECOND_NS) is False
+    assert near.error_m(2 * SECOND_NS, 2 * SECOND_NS) == pytest.approx(3.0)

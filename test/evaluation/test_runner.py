@@ -9,7 +9,7 @@ from vpr_ros.config import PipelineConfig, with_settings
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.retrieval_set import Relevance
 from vpr_ros.evaluation.runner import Task, Variant, hidden_by_all, run_all
-from vpr_ros.evaluation.scoring import RERANKED, RETRIEVAL, judge
+from vpr_ros.evaluation.scores import RERANKED, RETRIEVAL, score
 from vpr_ros.pipeline import build
 
 BASE = Variant("base", with_settings(PipelineConfig(method="hog_sift"), {"decision.candidates": 5}))
@@ -23,7 +23,7 @@ def test_recall_of_retrieval_is_brute_force(tmp_path):
     """Independent of the runner: descriptors of a loop, a product, a sort."""
     data = drawn_set()
     (run,) = run_all(Task(data, tmp_path), [BASE])
-    result = judge(data, run, (1, 2, 3, 5))
+    result = score(data, run, (1, 2, 3, 5))
     extractor = build(BASE.config).extractor
 
     def described(source):
@@ -79,7 +79,7 @@ def test_a_drive_in_itself_is_described_once(tmp_path):
 def test_broken_images_are_left_out(tmp_path):
     data, told = drawn_set(broken_database=(3,), broken_queries=(1, 4)), []
     (run,) = run_all(Task(data, tmp_path, on_error=told.append), [BASE])
-    result = judge(data, run, (1,))
+    result = score(data, run, (1,))
     assert len(told) == 3
     assert run.broken_database.tolist() == [3]
     assert run.broken_queries.tolist() == [1, 4]
@@ -100,7 +100,7 @@ def test_no_positives_are_an_error(tmp_path):
     data.relevance["drawn"] = Relevance(tuple(np.zeros(0, np.int64) for _ in range(12)))
     (run,) = run_all(Task(data, tmp_path), [BASE])
     with pytest.raises(DatasetError, match="no query has a positive by the rule 'drawn'"):
-        judge(data, run, (1,))
+        score(data, run, (1,))
 
 
 def test_only_what_all_rules_ignore_is_hidden():

@@ -26,6 +26,15 @@ def ros():
         rclpy.try_shutdown()
 
 
+@pytest.fixture(scope="session")
+def stack_messages():
+    """The stacks' own message packages, built if this machine lacks them."""
+    pytest.importorskip("rclpy", reason="the adapters need ROS 2")
+    import stack_interfaces
+
+    stack_interfaces.make_importable()
+
+
 @pytest.fixture
 def observer(ros):
     from node_harness import Observer

@@ -12,6 +12,7 @@ from sensor_msgs.msg import CameraInfo
 from vpr_ros.config import NodeConfig
 from vpr_ros.errors import ConfigError
 from vpr_ros.nodes.camera_inputs import camera_inputs
+from vpr_ros.route.mounts import parse_mount
 
 
 def listed(*entries):
@@ -39,6 +40,37 @@ def test_intrinsics_arrive_later_than_the_place():
     camera.take_info(CameraInfo(width=640, height=480, k=[float(n) for n in range(9)]))
     assert (camera.camera.mount, camera.camera.width) == (camera.mount, 640)
     assert camera.camera.intrinsics[8] == 8.0
+
+
+class Mounts:
+    """/tf_static, for a camera 2 m up."""
+
+    def mount(self, frame_id, configured):
+        return configured or {"optical": parse_mount("0 0 2 0 0 0")}.get(frame_id)
+
+
+def test_an_image_tells_the_frame_and_the_frame_the_place():
+    (only,) = listed()
+    only.complete("", Mounts())
+    assert only.camera is None
+    only.complete("elsewhere", Mounts())
+    assert (only.camera.frame_id, only.mount) == ("elsewhere", None)
+    only.complete("optical", Mounts())
+    assert (only.camera.frame_id, only.mount.position) == ("optical", (0.0, 0.0, 2.0))
+    before = only.camera
+    only.complete("optical", Mounts())
+    assert only.camera is before
+    only.take_info(CameraInfo(width=640))
+    assert only.camera == replace(before, width=640, intrinsics=only.camera.intrinsics)
+
+
+def test_numbers_that_are_listed_go_before_those_of_the_frame():
+    front, rear = listed("front 0.5 0 1.2 0 0 0", "rear")
+    for camera in (front, rear):
+        camera.complete("optical", Mounts())
+    assert front.mount.position == (0.5, 0.0, 1.2)
+    assert rear.mount.position == (0.0, 0.0, 2.0)
+    assert (front.camera.name, rear.camera.name) == ("front", "rear")
 
 
 @pytest.mark.parametrize(("entries", "why"), [

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import rosbags.image
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, Transform
 from hypothesis import given
 from hypothesis import strategies as st
 from nav_msgs.msg import Odometry
@@ -30,6 +30,7 @@ from vpr_ros.datatypes import (
 )
 from vpr_ros.errors import ImageError
 from vpr_ros.geometry.poses import PoseError
+from vpr_ros.geometry.transforms import quaternion
 from vpr_ros.nodes import conversions
 from vpr_ros.nodes.conversions import (
     camera_from_message,
@@ -41,6 +42,8 @@ from vpr_ros.nodes.conversions import (
     pose_from_message,
     pose_to_message,
     stamp_to_ns,
+    transform_from_message,
+    transform_to_message,
 )
 from vpr_ros.nodes.interfaces import PlaceMatch
 
@@ -311,3 +314,30 @@ def test_an_answer_without_candidates_is_a_message():
 @pytest.mark.parametrize("verdict", Verdict)
 def test_verdicts_have_the_numbers_of_the_message(verdict):
     assert getattr(PlaceMatch, verdict.name) == verdict
+
+
+numbers = st.floats(-1.0, 1.0)
+
+
+@given(st.tuples(numbers, numbers, numbers, numbers).filter(lambda q: math.hypot(*q) > 0.01))
+def test_transforms_there_and_back(values):
+    message = Transform()
+    q = message.rotation
+    q.x, q.y, q.z, q.w = values
+    message.translation.y = 3.0
+    transform = transform_from_message(message)
+    np.testing.assert_allclose(transform.rotation @ transform.rotation.T, np.eye(3), atol=1e-12)
+    back = np.array(quaternion(transform.rotation))
+    unit = np.array(values) / math.hypot(*values)
+    assert abs(float(back @ unit)) == pytest.approx(1.0, abs=1e-12)
+    written = over_the_wire(transform_to_message(transform))
+    assert written.translation == message.translation
+    r = written.rotation
+    assert math.hypot(r.x, r.y, r.z, r.w) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_a_transform_that_cannot_be_is_refused():
+    message = Transform()
+    message.rotation.w = 0.0
+    with pytest.raises(PoseError, match="zero quaternion"):
+        transform_from_message(message)

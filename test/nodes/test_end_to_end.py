@@ -15,9 +15,10 @@ from node_harness import Observer, node_process, raw_message, set_parameter
 
 from vpr_ros.datatypes import Verdict
 from vpr_ros.demo.lifecycle_process import NodeProcessError
-from vpr_ros.demo.session import sighting_from_message
+from vpr_ros.demo.session import recognition_from_message
 from vpr_ros.drives.bag_reader import BagReader
-from vpr_ros.evaluation.judge import Truth, tally
+from vpr_ros.evaluation.judge import Truth
+from vpr_ros.evaluation.verdicts import Tally
 from vpr_ros.images import decode_compressed
 from vpr_ros.nodes.conversions import stamp_to_ns
 from vpr_ros.nodes.interfaces import GetMapInfo, LoadMap, QueryPlace, SaveMap
@@ -215,8 +216,8 @@ def test_answers_name_their_image_and_their_map(answered, learned):
 def test_accepted_answers_are_right_and_most_places_are_found(answered, learned, truth):
     with PlaceMap.open(learned.map) as place_map:
         keyframes = [record.stamp_ns for record in place_map.records()]
-    answers = [sighting_from_message(match).answer for match in answered.matches]
-    numbers = tally(answers, truth, keyframes)
+    answers = [recognition_from_message(match) for match in answered.matches]
+    numbers = Tally.of(answers, truth.outcomes(answers, keyframes))
     assert numbers.positives >= 10
     assert numbers.precision >= 0.95
     assert numbers.recall >= 0.6

@@ -8,7 +8,10 @@ import pytest
 
 from vpr_ros.datatypes import Camera, Candidate, KeyframeRecord, Pose, Recognition, Verdict
 from vpr_ros.errors import ConfigError
-from vpr_ros.route.mounts import parse_mount, seen_from
+from vpr_ros.geometry.fixed_frames import FixedFrames
+from vpr_ros.geometry.poses import angle, distance
+from vpr_ros.geometry.transforms import RigidTransform
+from vpr_ros.route.mounts import as_mount, parse_mount, seen_from
 
 AHEAD = parse_mount("0.4 0 1 0 0 0")
 BACK = parse_mount(f"-0.6 0 1 0 0 {math.pi}")
@@ -41,11 +44,33 @@ def seen(mount, camera, pose=POSE):
     ("0 0 0 1.5707963267948966 0 3.141592653589793", (0.0, 0.0, 0.0), (-1.0, 0.0, 0.0)),
 ])  # fmt: skip
 def test_a_mount_is_read_as_a_urdf_writes_it(text, position, direction):
+    """The text turns the x axis of the camera's body; the mount's z axis looks there."""
     mount = parse_mount(text)
     assert mount.position == position
-    x, y, z, w = mount.orientation
-    ahead = (1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y))
-    assert ahead == pytest.approx(direction, abs=1e-12)
+    ahead = RigidTransform.of_pose(mount).rotation[:, 2]
+    assert tuple(ahead) == pytest.approx(direction, abs=1e-12)
+
+
+def test_a_mount_is_that_of_the_optical_frame():
+    """As a URDF that hangs camera_optical on camera_link by rpy -pi/2 0 -pi/2 (REP 103)."""
+    rotation = RigidTransform.of_pose(parse_mount("0 0 0 0 0 0")).rotation
+    right, down, ahead = rotation.T
+    assert tuple(right) == pytest.approx((0.0, -1.0, 0.0), abs=1e-12)
+    assert tuple(down) == pytest.approx((0.0, 0.0, -1.0), abs=1e-12)
+    assert tuple(ahead) == pytest.approx((1.0, 0.0, 0.0), abs=1e-12)
+
+
+def test_a_text_and_a_chain_of_frames_give_the_same_mount():
+    frames = FixedFrames()
+    half = math.sqrt(0.5)
+    link = Pose((0.4, 0.0, 1.0), (0.0, 0.0, half, half), "")
+    frames.add("base_link", "camera_link", RigidTransform.of_pose(link))
+    optical = Pose((0.0, 0.0, 0.0), (-0.5, 0.5, -0.5, 0.5), "")
+    frames.add("camera_link", "camera_optical", RigidTransform.of_pose(optical))
+    told = as_mount(frames.between("base_link", "camera_optical"))
+    written = parse_mount(f"0.4 0 1 0 0 {math.pi / 2}")
+    assert (distance(told, written), angle(told, written)) == pytest.approx((0.0, 0.0), abs=1e-7)
+    assert told.frame_id == written.frame_id
 
 
 @pytest.mark.parametrize("text", ["1 2 3", "1 2 3 4 5 6 7", "a b c d e f", "0 0 nan 0 0 0"])

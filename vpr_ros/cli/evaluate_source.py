@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vpr_ros.errors import ConfigError
-from vpr_ros.evaluation.bag_set import BagOptions, read_bag_set
-from vpr_ros.evaluation.map_set import read_map_set
+from vpr_ros.evaluation.drive import Drive
+from vpr_ros.evaluation.judge import Limits
 from vpr_ros.evaluation.protocols import PROTOCOLS, read_set
+from vpr_ros.evaluation.protocols.bag_set import BagOptions, read_bag_set
+from vpr_ros.evaluation.protocols.map_set import read_map_set
 from vpr_ros.evaluation.retrieval_set import RetrievalSet
-from vpr_ros.evaluation.verdicts import Drive, Limits
 
 _ANY = "any"
 _NONE = "none"

@@ -6,11 +6,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from vpr_ros.evaluation.findings import Findings
 from vpr_ros.evaluation.published import published_recalls
+from vpr_ros.evaluation.report.contents import Findings
 from vpr_ros.evaluation.report.verdict_section import in_words
-from vpr_ros.evaluation.scoring import EVERYTHING, RERANKED, Result, Score
-from vpr_ros.evaluation.study import Study
+from vpr_ros.evaluation.scores import EVERYTHING, RERANKED, Result, Score
+from vpr_ros.evaluation.studies import Study
 from vpr_ros.evaluation.verdicts import Verdicts
 
 
@@ -57,7 +57,7 @@ def _recall_row(result: Result, score: Score, variants: int, counts: Sequence[in
     name = result.run.variant.name if variants > 1 else ""
     parts = (name, condition, score.stage, score.rule if len(rules) > 1 else "")
     first = score.recall[counts[0]]
-    curve = result.judgment(score.stage, score.rule).curve
+    curve = result.best(score.stage, score.rule).outcomes.curve
     area = "" if curve is None or condition else f"{curve.area:.3f}"
     mean = score.mean_average_precision
     return [
@@ -94,7 +94,7 @@ def _cost(results: Sequence[Result]) -> Iterator[str]:
             times = [f"{1e3 * percentiles[percent]:.2f}" for percent in (50.0, 95.0)]
             rows.append([name, stage, *times, size])
     yield from aligned(rows)
-    curves = [each.judgment(RERANKED).curve for each in results]
+    curves = [each.best(RERANKED).outcomes.curve for each in results]
     rows = [["", "recall at 100 % precision", "at 99 %", "extended precision"]]
     for result, curve in zip(results, curves, strict=True):
         if curve is not None:
@@ -122,7 +122,7 @@ def _verdicts(verdicts: Verdicts) -> Iterator[str]:
     ratios = {
         "precision": tally.precision,
         "recall": tally.recall,
-        "calibration error": verdicts.calibration_error,
+        "calibration error": verdicts.outcomes.calibration_error,
     }
     known = ", ".join(f"{name} {each:.3f}" for name, each in ratios.items() if not math.isnan(each))
     yield f"{known}; {tally.ambiguous} ambiguous, {tally.unknown} unknown"

@@ -23,17 +23,17 @@ from vpr_ros.cli.options import add_settings, settings_table
 from vpr_ros.cli.terminal import PROGRAM, Skipped, progress, say
 from vpr_ros.cli.variants import HELP, variants_of
 from vpr_ros.errors import ConfigError
-from vpr_ros.evaluation.evidence import cases, similarity_matrix
+from vpr_ros.evaluation.drive import judge_drive
 from vpr_ros.evaluation.features.feature_store import default_cache
-from vpr_ros.evaluation.findings import Findings
 from vpr_ros.evaluation.protocols import write_poses, write_predictions
 from vpr_ros.evaluation.report.as_json import as_json
+from vpr_ros.evaluation.report.cases import cases, similarity_matrix
+from vpr_ros.evaluation.report.contents import Findings
 from vpr_ros.evaluation.report.page import page
 from vpr_ros.evaluation.retrieval_set import RetrievalSet
 from vpr_ros.evaluation.runner import Run, Task, Variant, described, run_all
-from vpr_ros.evaluation.scoring import RERANKED, Result, judge
-from vpr_ros.evaluation.studies import STUDIES, check_study, run_study
-from vpr_ros.evaluation.verdicts import answer_drive
+from vpr_ros.evaluation.scores import RERANKED, Result, score
+from vpr_ros.evaluation.studies import STUDIES, run_study
 
 SUMMARY = "measure recall, verdicts and time on recordings or a published data set"
 
@@ -85,7 +85,6 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"--predictions is for --dataset {' and '.join(_SERVERS)}")
     data = read_source(args)
     if args.study:
-        check_study(args.study, variants[0])
         _require_truth(data, args.study)
     skipped = Skipped()
     task = _task(args, data, counts, variants, skipped)
@@ -112,7 +111,7 @@ def _evaluated(
     if args.predictions is not None:
         _write_predictions(args, task.data, runs[0])
     if task.data.relevance:
-        results = tuple(judge(task.data, each, counts) for each in runs)
+        results = tuple(score(task.data, each, counts) for each in runs)
         findings = replace(findings, results=results, notes=_notes(results, skipped))
         findings = _explained(args, task, findings)
     else:
@@ -132,10 +131,10 @@ def _explained(args: argparse.Namespace, task: Task, findings: Findings) -> Find
         return findings
     with described(_silent(task), result.run.variant.config) as opened:
         if drives is not None:
-            verdicts = answer_drive(task, opened, *drives, limits_of(args))
+            verdicts = judge_drive(task, opened, *drives, limits_of(args))
             findings = replace(findings, verdicts=verdicts)
         if args.html is not None:
-            judged = result.judgment(RERANKED)
+            judged = result.best(RERANKED)
             findings = replace(
                 findings,
                 cases=tuple(cases(task.data, result.run, judged, opened)),

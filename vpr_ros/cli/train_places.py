@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from vpr_ros.errors import ConfigError
-from vpr_ros.evaluation.bag_set import BagOptions, read_bag_set
 from vpr_ros.evaluation.protocols import read_set
+from vpr_ros.evaluation.protocols.bag_set import BagOptions, read_bag_set
 from vpr_ros.evaluation.retrieval_set import RetrievalSet
 
 BAG_OPTIONS = ("query", "image_topic", "truth", "query_truth", "interval")

@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 
 from vpr_ros.config.setting import setting
 
-SLAM_STACKS = (
-    "nav2_amcl",
-    "slam_toolbox",
-    "robot_localization",
-    "isaac_vgl",
-    "rtabmap",
-    "lio_sam",
-    "hydra",
-    "swarm_slam",
-)
+# Name of the setting and of the file in nodes/slam/ -> the adapter in that file.
+SLAM_STACKS = {
+    "nav2_amcl": "Nav2Amcl",
+    "slam_toolbox": "SlamToolbox",
+    "robot_localization": "RobotLocalization",
+    "isaac_vgl": "IsaacVgl",
+    "rtabmap": "Rtabmap",
+    "lio_sam": "LioSam",
+    "hydra": "Hydra",
+    "swarm_slam": "SwarmSlam",
+}
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class SwarmSlamConfig:
 class SlamConfig:
     """What SLAM and navigation stacks are told, and how."""
 
-    adapters: tuple[str, ...] = setting((), "Stacks to speak to", choices=SLAM_STACKS)
+    adapters: tuple[str, ...] = setting((), "Stacks to speak to", choices=tuple(SLAM_STACKS))
     initial_pose: str = setting(
         "once",
         "When a pose that resets a stack is sent. once: after activation and whenever asked; "

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from vpr_ros.demo.sightings import Sighting
-from vpr_ros.evaluation.judge import Tally, Truth, tally
+from vpr_ros.evaluation.judge import Truth
+from vpr_ros.evaluation.verdicts import Tally
 
 LEAST_PRECISION = 0.95
 LEAST_RECALL = 0.5
@@ -79,9 +80,10 @@ def conclude(
     """
     counts = Counter(sighting.stamp_ns for sighting in sightings)
     first = {sighting.stamp_ns: sighting.answer for sighting in reversed(sightings)}
+    answers = list(first.values())
     known = truth or Truth([], [])
     return Outcome(
-        tally=tally(first.values(), known, keyframes_ns),
+        tally=Tally.of(answers, known.outcomes(answers, keyframes_ns)),
         sent=len(sent_ns),
         lost=len(set(sent_ns) - counts.keys()),
         duplicated=sum(count - 1 for count in counts.values()),

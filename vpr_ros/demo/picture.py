@@ -103,7 +103,7 @@ def _draw_pair(
     color, one = color_of(pair.sighting, truth), pair.sighting
     canvas.box((x, y + height), (2 * width + 4, 5), color)
     canvas.text((x, y + height + 25), headline(one, truth), 14, color, bold=True)
-    reason = shortened(one.reason, 12, 2 * width + 4)
+    reason = shortened(one.answer.reason, 12, 2 * width + 4)
     canvas.text((x, y + height + 44), reason, 12, SOFT)
 
 

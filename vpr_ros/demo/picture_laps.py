@@ -113,8 +113,8 @@ def draw_times(
     across = _Axis([one.stamp_ns for one in sightings], left, width)
     upward = _Axis(list(keyframes_ns), top + height, -height)
     for one in sightings:
-        if one.verdict is not Verdict.UNKNOWN and one.answer.match_stamp_ns is not None:
-            point = (across.at(one.stamp_ns), upward.at(one.answer.match_stamp_ns))
+        if one.verdict is not Verdict.UNKNOWN and one.match_stamp_ns is not None:
+            point = (across.at(one.stamp_ns), upward.at(one.match_stamp_ns))
             canvas.dot(point, 3.0, color_of(one, None))
         else:
             canvas.dot((across.at(one.stamp_ns), top + height), 3.0, GRAY)
@@ -170,7 +170,7 @@ def _draw_matches(
 ) -> None:
     """A line from each accepted frame down to the true place of its keyframe; wrong ones last."""
     for one in sorted(sightings, key=lambda one: is_right(one, truth) is False):
-        match_ns, place = one.answer.match_stamp_ns, above[one.stamp_ns]
+        match_ns, place = one.match_stamp_ns, above[one.stamp_ns]
         if one.verdict is not Verdict.ACCEPTED or match_ns is None or place is None:
             continue
         target, color = _xy(truth.map_pose(match_ns)), color_of(one, truth)

@@ -14,14 +14,20 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
-from vpr_ros.datatypes import Verdict
+from vpr_ros.datatypes import (
+    Candidate,
+    Comparison,
+    KeyframeKey,
+    KeyframeRecord,
+    Recognition,
+    Verdict,
+)
 from vpr_ros.demo.drives import Drive
 from vpr_ros.demo.lifecycle_process import LifecycleProcess, NodeCommand
 from vpr_ros.demo.sightings import Sighting
 from vpr_ros.errors import VprError
-from vpr_ros.evaluation.judge import Answer
 from vpr_ros.nodes.conversions import stamp_to_ns
-from vpr_ros.nodes.interfaces import GetMapInfo, PlaceMatch
+from vpr_ros.nodes.interfaces import GetMapInfo, PlaceCandidate, PlaceMatch
 
 _SILENCE = 2.0  # seconds without news after which nothing more is expected
 _REPORT_PERIOD = 5.0  # seconds between two lines about the growing map
@@ -53,28 +59,30 @@ class DemoNode(Node):
             self._executor.spin_once(timeout_sec=left)
 
     def _take(self, message: PlaceMatch) -> None:
-        sighting = sighting_from_message(message)
+        sighting = Sighting(recognition_from_message(message))
         self.sightings.append(sighting)
         if self._told is not None:
             self._told(sighting)
 
 
-def sighting_from_message(message: PlaceMatch) -> Sighting:
-    """What the demonstration keeps of an answer."""
-    best = message.candidates[0] if message.candidates else None
-    answer = Answer(
+def recognition_from_message(message: PlaceMatch) -> Recognition:
+    """The answer that a localizer sent."""
+    return Recognition(
         stamp_ns=stamp_to_ns(message.header.stamp),
         verdict=Verdict(message.verdict),
-        match_stamp_ns=stamp_to_ns(best.stamp) if best else None,
-        timings_s=dict(zip(message.stages, map(float, message.stage_seconds), strict=True)),
-    )
-    return Sighting(
-        answer=answer,
         reason=message.reason,
         probability=float(message.probability),
-        keyframe_id=int(best.keyframe_id) if best else None,
-        inliers=int(best.inliers) if best else -1,
+        candidates=tuple(map(_candidate, message.candidates)),
+        timings_s={},
     )
+
+
+def _candidate(message: PlaceCandidate) -> Candidate:
+    stamp_ns = stamp_to_ns(message.stamp)
+    key = KeyframeKey(message.map_id, int(message.keyframe_id))
+    record = KeyframeRecord(key, message.session, stamp_ns, None)
+    comparison = Comparison(float(message.rerank_score), int(message.inliers))
+    return Candidate(record, float(message.similarity), comparison)
 
 
 def learn(drive: Drive, map_path: Path, rate: float, say: Say) -> None:

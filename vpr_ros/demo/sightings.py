@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vpr_ros.datatypes import Verdict
-from vpr_ros.evaluation.judge import Answer, Truth
+from vpr_ros.datatypes import Recognition, Verdict
+from vpr_ros.evaluation.judge import Truth
 from vpr_ros.geometry.poses import distance
 
 _NS_PER_S = 1_000_000_000
@@ -17,11 +17,7 @@ _NS_PER_S = 1_000_000_000
 class Sighting:
     """One answer with what a person wants to know of it."""
 
-    answer: Answer
-    reason: str
-    probability: float
-    keyframe_id: int | None  # the first candidate's
-    inliers: int  # of the first candidate, -1 if unknown
+    answer: Recognition
 
     @property
     def stamp_ns(self) -> int:
@@ -33,10 +29,22 @@ class Sighting:
         """What the localizer made of it."""
         return self.answer.verdict
 
+    @property
+    def match_stamp_ns(self) -> int | None:
+        """Stamp of the first candidate."""
+        candidates = self.answer.candidates
+        return candidates[0].keyframe.stamp_ns if candidates else None
+
+    @property
+    def keyframe_id(self) -> int | None:
+        """The first candidate's."""
+        candidates = self.answer.candidates
+        return candidates[0].keyframe.key.id if candidates else None
+
 
 def is_right(sighting: Sighting, truth: Truth | None) -> bool | None:
     """Whether an accepted match is right; None for other verdicts and where nobody knows."""
-    match_ns = sighting.answer.match_stamp_ns
+    match_ns = sighting.match_stamp_ns
     if truth is None or match_ns is None or sighting.verdict is not Verdict.ACCEPTED:
         return None
     return truth.is_right(sighting.stamp_ns, match_ns)
@@ -44,10 +52,10 @@ def is_right(sighting: Sighting, truth: Truth | None) -> bool | None:
 
 def error_m(sighting: Sighting, truth: Truth | None) -> float | None:
     """Meters between the true places of query and match; None where nobody knows."""
-    if truth is None or sighting.answer.match_stamp_ns is None:
+    if truth is None or sighting.match_stamp_ns is None:
         return None
     query = truth.query_pose(sighting.stamp_ns)
-    match = truth.map_pose(sighting.answer.match_stamp_ns)
+    match = truth.map_pose(sighting.match_stamp_ns)
     return None if query is None or match is None else distance(query, match)
 
 
@@ -78,4 +86,4 @@ class LiveLines:
         suffix = ""
         if judged is not None and error is not None:
             suffix = f"; {'right' if judged else 'WRONG'}, {error:.1f} m away"
-        return f"{seconds:7.1f} s  {sighting.verdict.name:<9}  {sighting.reason}{suffix}"
+        return f"{seconds:7.1f} s  {sighting.verdict.name:<9}  {sighting.answer.reason}{suffix}"

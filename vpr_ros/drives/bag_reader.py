@@ -9,6 +9,7 @@ from types import TracebackType
 
 from vpr_ros.datatypes import Camera, Frame, Pose
 from vpr_ros.drives.bag_file import BagFile
+from vpr_ros.drives.bag_images import image_entries
 from vpr_ros.drives.bag_messages import camera_of, image_of, pose_of, stamp_of
 from vpr_ros.drives.bag_topics import (
     POSE_TYPES,
@@ -107,6 +108,23 @@ class BagReader:
         images = self.image_topic(image_topic)
         poses = None if pose_topic is None else self.pose_topic(pose_topic)
         return self._frames(images, poses, on_error)
+
+    def stamps_and_poses(
+        self,
+        image_topic: str = "",
+        pose_topic: str | None = "",
+        on_error: OnError = log_error,
+    ) -> Iterator[tuple[int, Pose | None]]:
+        """Stamp and pose of every image that ``frames`` goes through; none is decoded.
+
+        Raises:
+            DatasetError: a topic cannot be found, or the bag is damaged.
+        """
+        images = self.image_topic(image_topic)
+        poses = None if pose_topic is None else self.pose_topic(pose_topic)
+        buffer = pose_buffer(self._track(poses, on_error) if poses else [])
+        for entry in image_entries(self._file, images):
+            yield entry.stamp_ns, buffer.at(entry.stamp_ns)
 
     def trajectory(self, topic: str, on_error: OnError = log_error) -> list[tuple[int, Pose]]:
         """(Stamp in nanoseconds, pose) of a pose topic, as ``judge.Truth`` takes it.

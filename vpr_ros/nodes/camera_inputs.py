@@ -11,6 +11,7 @@ from vpr_ros.config import NodeConfig
 from vpr_ros.datatypes import Camera, Pose
 from vpr_ros.errors import ConfigError
 from vpr_ros.nodes.conversions import camera_from_message
+from vpr_ros.nodes.tf.camera_mounts import CameraMounts
 from vpr_ros.route.mounts import parse_mount
 
 _ONLY = "image"  # the topic of a robot's only camera
@@ -22,10 +23,11 @@ class CameraInput:
     def __init__(self, topic: str, camera: Camera | None = None) -> None:
         self.topic = topic
         self.camera = camera
+        self._configured = self.mount
 
     @property
     def mount(self) -> Pose | None:
-        """``base_T_camera``, None where it is not known."""
+        """``base_T_optical``, None where it is not known."""
         return None if self.camera is None else self.camera.mount
 
     @property
@@ -34,16 +36,16 @@ class CameraInput:
         head, slash, _ = self.topic.rpartition("/")
         return f"{head}{slash}camera_info"
 
-    def seen_in(self, frame_id: str) -> Camera | None:
-        """The camera, its optical frame as an image names it."""
-        if not frame_id:
-            return self.camera
-        return replace(self.camera or Camera(), frame_id=frame_id)
-
     def take_info(self, message: CameraInfo) -> None:
         """Subscription callback."""
         before, told = self.camera or Camera(), camera_from_message(message)
-        self.camera = replace(told, name=before.name, mount=before.mount)
+        self.camera = replace(told, name=before.name, mount=before.mount, frame_id=before.frame_id)
+
+    def complete(self, frame_id: str, mounts: CameraMounts) -> None:
+        """Add what an image's header and /tf_static tell of the camera: its frame and its mount."""
+        before, mount = self.camera or Camera(), mounts.mount(frame_id, self._configured)
+        if (frame_id, mount) != (before.frame_id, before.mount):
+            self.camera = replace(before, frame_id=frame_id, mount=mount)
 
 
 def camera_inputs(config: NodeConfig) -> list[CameraInput]:

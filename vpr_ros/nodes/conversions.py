@@ -28,6 +28,7 @@ from vpr_ros.datatypes import (
 )
 from vpr_ros.errors import ImageError
 from vpr_ros.geometry.poses import checked_pose
+from vpr_ros.geometry.transforms import RigidTransform
 from vpr_ros.images import (
     PackedImage,
     check_image,
@@ -95,6 +96,25 @@ def pose_from_transform(message: Transform, frame_id: str) -> Pose:
     """
     t, q = message.translation, message.rotation
     return checked_pose((t.x, t.y, t.z), (q.x, q.y, q.z, q.w), frame_id)
+
+
+def transform_from_message(message: Transform) -> RigidTransform:
+    """A transform between two frames that stand beside it.
+
+    Raises:
+        PoseError: a number is NaN or infinite, or the quaternion is zero.
+    """
+    return RigidTransform.of_pose(pose_from_transform(message, "a transform"))
+
+
+def transform_to_message(transform: RigidTransform) -> Transform:
+    """The message of a transform, its quaternion of unit norm."""
+    message = Transform()
+    t, q = message.translation, message.rotation
+    pose = transform.as_pose("")
+    t.x, t.y, t.z = pose.position
+    q.x, q.y, q.z, q.w = pose.orientation
+    return message
 
 
 def path_from_message(message: PathMessage) -> list[tuple[int, Pose]]:

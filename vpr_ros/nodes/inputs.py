@@ -21,6 +21,7 @@ from vpr_ros.nodes.conversions import image_from_message, stamp_to_ns
 from vpr_ros.nodes.diagnostics import TopicState
 from vpr_ros.nodes.pose_feed import POSE_SOURCES, PoseFeed
 from vpr_ros.nodes.statistics import FrameStatistics
+from vpr_ros.nodes.tf.camera_mounts import CameraMounts
 from vpr_ros.nodes.tf.tf_poses import TfPoses
 
 # The worker keeps only the newest frame and counts the others; a queue a little deeper than one
@@ -46,12 +47,13 @@ class Inputs:
     """The topics that a node listens to while it is active; poses outlive a change of maps."""
 
     def __init__(self, node: LifecycleNode, config: NodeConfig) -> None:
-        """Listen to nothing yet.
+        """Listen to nothing yet but the robot's fixed transforms.
 
         Raises:
             ConfigError: the cameras that the settings list cannot be.
         """
         self.cameras = camera_inputs(config)
+        self.mounts = CameraMounts(node, config.tf.base_frame)
         self._node, self._config = node, config
         self._poses: PoseFeed | TfPoses = PoseFeed(config.pose_gap)
         self._subscriptions: list[Any] = []
@@ -90,6 +92,12 @@ class Inputs:
         while self._subscriptions:
             self._node.destroy_subscription(self._subscriptions.pop())
 
+    def close(self) -> None:
+        """Leave nothing of it in the ROS graph."""
+        self.stop()
+        self.leave_tf()
+        self.mounts.close()
+
     def leave_tf(self) -> None:
         """Forget what TF said of the robot, once no frame asks for it any more."""
         if isinstance(self._poses, TfPoses):
@@ -115,8 +123,8 @@ class Inputs:
             pose = self._poses.at(image.stamp_ns, self._config.pose_timeout)
             self._without_pose += pose is None
             timings_s["pose"] = time.monotonic() - decoded
-        camera = image.camera.seen_in(image.message.header.frame_id)
-        return Frame(image.stamp_ns, pixels, pose, camera, image.camera.topic), timings_s
+        camera = image.camera
+        return Frame(image.stamp_ns, pixels, pose, camera.camera, camera.topic), timings_s
 
     def topics(self, statistics: FrameStatistics) -> tuple[TopicState, ...]:
         """What is known of the image topics."""
@@ -158,6 +166,7 @@ class Inputs:
         camera: CameraInput,
         message: Image | CompressedImage,
     ) -> None:
+        camera.complete(message.header.frame_id, self.mounts)
         take_image(ImageMessage(message, time.monotonic(), camera))
 
     def _listen(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:

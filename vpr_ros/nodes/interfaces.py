@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one door to ``vpr_msgs``, which says how to build it where it is missing."""
+"""The one door to messages that a robot may lack: ``vpr_msgs``, and other packages' by name."""
 
 from __future__ import annotations
+
+import importlib
+from typing import Any
 
 from vpr_ros.errors import ConfigError
 
@@ -24,4 +27,23 @@ __all__ = [
     "PlaceMatch",
     "QueryPlace",
     "SaveMap",
+    "interface",
 ]
+
+
+def interface(package: str, kind: str, name: str, remedy: str) -> Any:
+    """A message or service of another package, which most robots lack.
+
+    Args:
+        package: the interface package.
+        kind: ``msg`` or ``srv``.
+        name: of the message or service.
+        remedy: where the package comes from.
+
+    Raises:
+        ConfigError: the package is not installed.
+    """
+    try:
+        return getattr(importlib.import_module(f"{package}.{kind}"), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"{package}/{kind}/{name} is missing ({error}): {remedy}") from error

@@ -22,7 +22,8 @@ from vpr_ros.nodes.inputs import ImageMessage
 from vpr_ros.nodes.interfaces import FrameTimings, PlaceMatch
 from vpr_ros.nodes.interfaces import LoopClosure as LoopClosureMessage
 from vpr_ros.nodes.slam import SlamAdapters, connect
-from vpr_ros.nodes.tf.tf_link import TfLink
+from vpr_ros.nodes.tf.camera_mounts import CameraMounts
+from vpr_ros.nodes.tf.map_to_odom import MapToOdom
 from vpr_ros.pipeline import Pipeline
 from vpr_ros.route.session import Outcome, Session
 
@@ -43,17 +44,17 @@ class Outputs:
         self._timings = node.create_lifecycle_publisher(FrameTimings, "~/timings", 10)
         self._display = Display(node, timed)
         self._slam = SlamAdapters()
-        self._tf = TfLink(node)
+        self._broadcaster = SlamAdapters()  # of TF, while the node is active
         self._counts: Counter[str] = Counter()
         self._session: Session | None = None
 
-    def connect(self, config: NodeConfig) -> None:
+    def connect(self, config: NodeConfig, mounts: CameraMounts) -> None:
         """Find the SLAM stacks that the settings name.
 
         Raises:
             ConfigError: one of them cannot be spoken to.
         """
-        self._slam = connect(self._node, config)
+        self._slam = connect(self._node, config, mounts)
 
     def open(self, config: NodeConfig, pipeline: Pipeline, session: Session) -> None:
         """Tell of another map from now on."""
@@ -73,11 +74,11 @@ class Outputs:
         self._slam.activate()
         self._display.start()
         if config.tf.broadcast:
-            self._tf.broadcast(config, odometry)
+            self._broadcaster = SlamAdapters([MapToOdom(self._node, config, odometry)])
 
     def stop(self) -> None:
         """The node handles no more images."""
-        self._tf.stop()
+        self._broadcaster.close()
         self._display.stop()
 
     def close(self) -> None:
@@ -114,7 +115,12 @@ class Outputs:
     def facts(self) -> dict[str, str]:
         """What diagnostics should show."""
         counts = {name: str(count) for name, count in self._counts.items()}
-        return {**counts, **self._display.facts(), **self._tf.facts(), **self._slam.facts()}
+        return {
+            **counts,
+            **self._display.facts(),
+            **self._broadcaster.facts(),
+            **self._slam.facts(),
+        }
 
     def match_message(self, header: Header, recognition: Recognition) -> PlaceMatch:
         """The message of an answer from the map in use."""
@@ -122,17 +128,15 @@ class Outputs:
         return place_match_to_message(recognition, header, self._session.maps)
 
     def _tell_answer(self, header: Header, recognition: Recognition) -> None:
-        message = self.match_message(header, recognition)
-        self._matches.publish(message)
-        self._slam.localized(message)
-        self._tf.localized(message)
+        self._matches.publish(self.match_message(header, recognition))
+        self._slam.localized(recognition)
+        self._broadcaster.localized(recognition)
         self._counts[recognition.verdict.name] += 1
         if recognition.cause is not Cause.NONE:
             self._counts[f"not localized: {recognition.cause.value}"] += 1
 
     def _tell_closure(self, header: Header, closure: LoopClosure) -> None:
         assert self._session is not None
-        message = loop_closure_to_message(closure, header, self._session.maps)
-        self._closures.publish(message)
-        self._slam.closed(message)
+        self._closures.publish(loop_closure_to_message(closure, header, self._session.maps))
+        self._slam.closed(closure)
         self._counts["loop closures"] += 1

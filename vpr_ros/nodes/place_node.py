@@ -31,7 +31,7 @@ from vpr_ros.nodes.map_services import MapServices
 from vpr_ros.nodes.outputs import Outputs
 from vpr_ros.nodes.parameters import changed_parameters, declare_parameters, read_parameters
 from vpr_ros.nodes.statistics import FrameStatistics, with_overhead
-from vpr_ros.nodes.tf.tf_link import check_tf
+from vpr_ros.nodes.tf.tf_settings import check_tf
 from vpr_ros.nodes.worker import FrameWorker, run_on
 from vpr_ros.pipeline import Pipeline, build
 from vpr_ros.route.session import Session
@@ -104,9 +104,9 @@ class PlaceNode(LifecycleNode):
         check_tf(self.config)
         with ExitStack() as undo:
             undo.callback(self._forget)
-            self._inputs = Inputs(self, self.config)
-            self.outputs.connect(self.config)
+            self._inputs = undo.enter_context(closing(Inputs(self, self.config)))
             undo.callback(self.outputs.close)
+            self.outputs.connect(self.config, self._inputs.mounts)
             # Building a TensorRT engine takes minutes on some robots.
             self._pipeline = build(self.config, Hooks(stop=self.ending.is_set))
             session = undo.enter_context(closing(self._opened(self.config.map_path)))
@@ -145,6 +145,8 @@ class PlaceNode(LifecycleNode):
             self._stop()
         finally:
             self.outputs.close()
+            if self._inputs is not None:
+                self._inputs.close()
             if self._session is not None:
                 self._session.close()
             self._forget()

@@ -5,6 +5,9 @@ Keyframes keep the pose of the robot's base. If the camera that looks now stands
 keyframe's camera stood, the base stands elsewhere, unless both sit at the same place of it: a robot
 that comes back the other way sees with its front camera what it saw with its rear camera, and faces
 the other way.
+
+A mount is ``base_T_optical`` everywhere, the frame of the camera's images (REP 103: z ahead, x
+right, y down). Only the text of a setting is written as people write it, x ahead.
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ from vpr_ros.errors import ConfigError
 from vpr_ros.geometry.transforms import Matrix, RigidTransform
 
 _NUMBERS = 6  # x y z roll pitch yaw
+_BASE = "base"
+# From a body that looks along x, z up, to its optical frame (REP 103, suffix _optical).
+_LINK_T_OPTICAL = RigidTransform.of_pose(Pose((0.0, 0.0, 0.0), (-0.5, 0.5, -0.5, 0.5), ""))
 
 
 def parse_mount(text: str) -> Pose | None:
@@ -28,10 +34,10 @@ def parse_mount(text: str) -> Pose | None:
     Args:
         text: meters and radians in the frame of the robot's base, as in a URDF's origin: rotations
             about the fixed axes x, y and z in this order. All zero is a camera at the base that
-            looks ahead, along its x axis.
+            looks ahead: the text places the camera's body, whose x axis points where it looks.
 
     Returns:
-        ``base_T_camera``.
+        ``base_T_optical``, the same place turned to the axes of the camera's images.
 
     Raises:
         ConfigError: these are not six finite numbers.
@@ -46,7 +52,12 @@ def parse_mount(text: str) -> Pose | None:
         raise ConfigError(f"mount {text.strip()!r}: write x y z roll pitch yaw, meters and radians")
     roll, pitch, yaw = numbers[3:]
     rotation = _about(2, yaw) @ _about(1, pitch) @ _about(0, roll)
-    return RigidTransform(rotation, np.array(numbers[:3])).as_pose("base")
+    return as_mount(RigidTransform(rotation, np.array(numbers[:3])) @ _LINK_T_OPTICAL)
+
+
+def as_mount(base_T_optical: RigidTransform) -> Pose:
+    """A camera's place as ``Camera.mount`` has it; two are equal wherever they come from."""
+    return base_T_optical.as_pose(_BASE)
 
 
 def seen_from(
@@ -56,7 +67,7 @@ def seen_from(
 
     Args:
         recognition: of an image; its candidates have the poses of their keyframes.
-        mount: ``base_T_camera`` of the camera that took the image; None leaves all as it is.
+        mount: ``base_T_optical`` of the camera that took the image; None leaves all as it is.
         camera_of: tells which camera took a keyframe; one without mount leaves the pose as it is.
     """
     if mount is None:

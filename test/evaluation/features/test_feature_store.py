@@ -176,7 +176,7 @@ with FeatureStore(Path({cache!r}), NumberedImages(2000), NumberExtractor()) as s
 def test_a_kill_costs_at_most_the_image_at_hand(tmp_path):
     """Three kills at different moments; nothing that was done is ever done again."""
     source = NumberedImages(2000)
-    program = PROGRAM.format(here=str(Path(__file__).parent), cache=str(tmp_path))
+    program = PROGRAM.format(here=str(Path(__file__).parents[1]), cache=str(tmp_path))
     index = folder_of(tmp_path, source, NumberExtractor(), "float16") / "index.bin"
     done = 0
     for _ in range(3):
@@ -211,7 +211,7 @@ def test_a_full_store_may_be_opened_twice(tmp_path):
 
 def test_another_process_is_waited_for(tmp_path):
     """Two programs with one cache: the second takes what the first made."""
-    program = PROGRAM.format(here=str(Path(__file__).parent), cache=str(tmp_path))
+    program = PROGRAM.format(here=str(Path(__file__).parents[1]), cache=str(tmp_path))
     processes = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(2)]
     assert [each.wait(timeout=60) for each in processes] == [0, 0]
     assert filled(tmp_path, NumberedImages(2000)) == ([], 0)

@@ -7,7 +7,7 @@ from retrieval_samples import NumberedImages, NumberExtractor
 
 from vpr_ros.datatypes import LocalFeatures
 from vpr_ros.evaluation.features.feature_store import FeatureStore
-from vpr_ros.evaluation.features.filtered import FilteredFeatures, above, strongest
+from vpr_ros.evaluation.features.filtered import FilteredFeatures, strongest
 
 
 def local(*scores):
@@ -17,8 +17,6 @@ def local(*scores):
 
 
 def test_what_stays():
-    features = local(0.02, 0.5, 0.021, np.nan)
-    assert above(0.02)(features).tolist() == [False, True, True, True]
     assert strongest(0.5)(local(1, 4, 3, 2)).tolist() == [False, True, True, False]
     assert strongest(0.5)(local()).tolist() == []
 
@@ -26,13 +24,15 @@ def test_what_stays():
 def test_features_and_their_size(tmp_path):
     with FeatureStore(tmp_path, NumberedImages(20, broken=(2,)), NumberExtractor()) as store:
         store.fill(lambda: None, lambda error: None)
-        everything = FilteredFeatures(store, above(-1.0))
+        everything = FilteredFeatures(store, strongest(1.0))
         assert everything.place_bytes == pytest.approx(store.place_bytes)
-        few = FilteredFeatures(store, above(0.5))
+        few = FilteredFeatures(store, strongest(0.5))
         assert few.place_bytes < everything.place_bytes
         assert len(few) == 20
         np.testing.assert_array_equal(few.rows(3, 5), store.rows(3, 5))
         for number in (0, 1, 3, 19):
             kept = few.features(number).local
             expected = store.features(number).local
-            np.testing.assert_array_equal(kept.scores, expected.scores[expected.scores > 0.5])
+            strong = np.sort(expected.scores)[::-1][: len(kept)]
+            assert len(kept) == round(0.5 * len(expected))
+            np.testing.assert_array_equal(np.sort(kept.scores)[::-1], strong)

@@ -6,7 +6,7 @@ import pytest
 
 from vpr_ros.datatypes import Features, LocalFeatures
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.metrics import latency_percentiles, memory_per_place
+from vpr_ros.evaluation.metrics import latencies, latency_percentiles, memory_per_place
 
 
 def features(count, size=131, global_size=256):
@@ -44,3 +44,12 @@ def test_nothing_measured():
         latency_percentiles([{}])
     with pytest.raises(DatasetError, match="no features"):
         memory_per_place([])
+
+
+def test_latencies():
+    timings = [{"extract": seconds / 1000} for seconds in range(101)]
+    found = latencies(timings)
+    assert list(found) == ["extract", "total"]
+    assert found["extract"].median == pytest.approx(50.0)
+    assert found["extract"].p95 == pytest.approx(95.0)
+    assert found["extract"].max == pytest.approx(100.0)

@@ -2,11 +2,12 @@
 """Findings as JSON: strict, and the same numbers as the findings."""
 
 import json
-import math
 from dataclasses import replace
 
+import numpy as np
+
 from vpr_ros.evaluation.report.as_json import as_json
-from vpr_ros.evaluation.scoring import RERANKED
+from vpr_ros.evaluation.scores import RERANKED
 
 
 def refused(name):
@@ -27,6 +28,8 @@ def test_numbers_are_those_of_the_findings(findings):
 
 
 def test_what_is_no_number_is_null(findings):
-    verdicts = replace(findings.verdicts, calibration_error=math.nan)
+    outcomes = findings.verdicts.outcomes
+    nothing = replace(outcomes, judged=np.zeros(len(outcomes), bool))
+    verdicts = replace(findings.verdicts, outcomes=nothing)
     known = json.loads(as_json(replace(findings, verdicts=verdicts)), parse_constant=refused)
     assert known["verdicts"]["calibration_error"] is None

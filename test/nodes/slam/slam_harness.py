@@ -4,14 +4,24 @@
 import math
 import time
 
+import numpy as np
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 
 from vpr_ros.config import LocalizerConfig, with_settings
-from vpr_ros.nodes.conversions import ns_to_stamp
-from vpr_ros.nodes.interfaces import LoopClosure, PlaceCandidate, PlaceMatch
+from vpr_ros.datatypes import (
+    Candidate,
+    KeyframeRecord,
+    LoopClosure,
+    MeasuredTransform,
+    Pose,
+    PoseEstimate,
+    Recognition,
+    Verdict,
+)
 from vpr_ros.nodes.slam import connect
+from vpr_ros.nodes.tf.camera_mounts import CameraMounts
 
 S = 10**9
 START = 1_700_000_000 * S
@@ -33,18 +43,21 @@ class Bench:
         self._executor.add_node(self.node)
         self._executor.add_node(self.stack)
         self.adapters = None
+        self._mounts = None
 
     def connect(self, name, **settings):
         """Switch one adapter on; __ in a setting's name stands for a dot."""
         values = {f"slam.{key.replace('__', '.')}": value for key, value in settings.items()}
         config = with_settings(LocalizerConfig(), {"slam.adapters": (name,), **values})
-        self.adapters = connect(self.node, config)
+        self._mounts = CameraMounts(self.node, config.tf.base_frame)
+        self.adapters = connect(self.node, config, self._mounts)
         self.adapters.activate()
         return self.adapters
 
     def close(self):
         if self.adapters is not None:
             self.adapters.close()
+            self._mounts.close()
         self._executor.shutdown()
         self.node.destroy_node()
         self.stack.destroy_node()
@@ -102,34 +115,41 @@ class Bench:
         self.wait_for(lambda: what in self.facts["last refusal"], f"the refusal: {what}")
 
 
-def place_match(keyframe_id=12, second=5.0, has_pose=True, verdict=PlaceMatch.ACCEPTED, **changes):
-    """An answer whose best candidate was recorded at (3, -4, 0.5), 90 degrees to the left."""
-    best = PlaceCandidate(keyframe_id=keyframe_id, has_pose=has_pose)
-    if has_pose:
-        best.pose_frame_id = changes.pop("frame", "map")
-        best.pose.position.x, best.pose.position.y, best.pose.position.z = 3.0, -4.0, 0.5
-        length = changes.pop("length", 1.0)
-        best.pose.orientation.z = best.pose.orientation.w = length * math.sqrt(0.5)
-    match = PlaceMatch(verdict=verdict, map="route.vprmap", candidates=[best], **changes)
-    match.header.stamp = ns_to_stamp(START + round(second * S))
-    match.header.frame_id = "camera"
-    return match
+def answer(
+    keyframe_id=12, second=5.0, frame="map", length=1.0, verdict=Verdict.ACCEPTED, measured=None
+):
+    """An answer whose best candidate was recorded at (3, -4, 0.5), 90 degrees to the left.
+
+    Without a frame, the candidate has no pose; ``length`` is that of its quaternion.
+    """
+    pose = None
+    if frame is not None:
+        half = length * math.sqrt(0.5)
+        pose = Pose((3.0, -4.0, 0.5), (0.0, 0.0, half, half), frame)
+    stamp_ns = START + round(second * S)
+    best = Candidate(KeyframeRecord(keyframe_id, "monday", START, pose), 0.9)
+    return Recognition(stamp_ns, verdict, "", 0.98, (best,), {}, pose=measured)
 
 
-def loop_closure(query=100.0, match=20.0, transform=True):
+def estimate(x=1.5, frame="map", variances=(0.01, 0.04, 0.09, 1e-4, 4e-4, 9e-4)):
+    """A pose measured at an image, looking ahead; errors of x and y are correlated."""
+    covariance = np.diag(variances).astype(np.float32)
+    covariance[0, 1] = covariance[1, 0] = -0.005
+    return PoseEstimate(Pose((x, 2.0, 0.0), (0.0, 0.0, 0.0, 1.0), frame), covariance, 57, ())
+
+
+MOTION = Pose((0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 1.0), "camera")
+COVARIANCE = np.diag((0.04, 0.09, 0.01, 1e-4, 4e-4, 9e-4))
+
+
+def loop_closure(query=100.0, match=20.0, transform=True, camera="camera"):
     """A closure after 80 s: the robot is 1 m further along the camera's axis than it was then."""
-    closure = LoopClosure(
-        query_keyframe_id=9, match_keyframe_id=2, score=0.97, inliers=80, has_transform=transform
+    earlier = KeyframeRecord(2, "monday", START + round(match * S), None)
+    return LoopClosure(
+        keyframe_id=9,
+        stamp_ns=START + round(query * S),
+        match=Candidate(earlier, 0.9),
+        probability=0.97,
+        camera_frame=camera,
+        transform=MeasuredTransform(MOTION, COVARIANCE) if transform else None,
     )
-    closure.query_stamp = closure.header.stamp = ns_to_stamp(START + round(query * S))
-    closure.match_stamp = ns_to_stamp(START + round(match * S))
-    closure.header.frame_id = "camera"
-    if transform:
-        closure.transform.translation.z = 1.0
-        closure.transform.rotation.w = 1.0
-        closure.covariance = [
-            v * (i == j)
-            for i, v in enumerate((0.04, 0.09, 0.01, 1e-4, 4e-4, 9e-4))
-            for j in range(6)
-        ]
-    return closure

@@ -2,6 +2,7 @@
 """Stacks that are told loop closures: what they hear, when, and what is never sent to them."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -91,7 +92,7 @@ def mount(parent, child, translation, rotation=(0.0, 0.0, 0.0, 1.0)):
 
 @pytest.fixture
 def robot(bench, stack_messages):
-    """Tells where the camera sits: 0.3 m ahead and 0.5 m up, looking ahead."""
+    """Tells where the camera sits: 0.3 m ahead and 0.5 m up, looking ahead; and a rear one."""
     from rclpy.qos import QoSDurabilityPolicy, QoSProfile
     from tf2_msgs.msg import TFMessage
 
@@ -102,7 +103,9 @@ def robot(bench, stack_messages):
     def tell():
         optical = mount("camera_link", "camera", (0.0, 0.0, 0.0), (-0.5, 0.5, -0.5, 0.5))
         base = mount("base_link", "camera_link", (0.3, 0.0, 0.5))
-        publisher.publish(TFMessage(transforms=[base, optical]))
+        back = mount("base_link", "rear_link", (-0.4, 0.0, 0.5), (0.0, 0.0, 1.0, 0.0))
+        rear = mount("rear_link", "rear", (0.0, 0.0, 0.0), (-0.5, 0.5, -0.5, 0.5))
+        publisher.publish(TFMessage(transforms=[base, optical, back, rear]))
         bench.spin_for(0.3)
 
     return tell
@@ -156,6 +159,21 @@ def test_hydra_is_never_sent_a_transform_that_was_not_measured(bench, hydra, rob
     assert "no measured transform" in bench.facts["last refusal"]
     bench.spin_for(0.4)
     assert heard == []
+
+
+def test_what_another_camera_saw_is_the_same_motion_of_the_robot(bench, hydra, robot):
+    """The front camera stands 1 m ahead of where the rear camera stood, and looks as that did."""
+    heard = hydra()
+    robot()
+    closure = loop_closure()
+    motion = replace(closure.transform.match_T_query, frame_id="rear")
+    transform = replace(closure.transform, match_T_query=motion)
+    bench.adapters.closed(replace(closure, transform=transform))
+    bench.wait_for(lambda: heard, "the edge")
+    pose = heard[0].edges[0].pose
+    # The front camera is 1.4 m behind where the base was, looks back, and the base follows 0.3 m.
+    assert (pose.position.x, pose.position.y) == pytest.approx((-1.1, 0.0), abs=1e-12)
+    assert abs(pose.orientation.z) == pytest.approx(1.0)
 
 
 def test_a_camera_that_is_nowhere_on_the_robot_is_not_guessed(bench, hydra):

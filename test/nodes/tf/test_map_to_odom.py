@@ -3,6 +3,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,11 +15,17 @@ from rosgraph_msgs.msg import Clock
 from tf_harness import TfBench, entities
 
 from vpr_ros.config import LocalizerConfig, with_settings
-from vpr_ros.datatypes import Pose
+from vpr_ros.datatypes import (
+    Candidate,
+    KeyframeRecord,
+    Pose,
+    PoseEstimate,
+    Recognition,
+    Verdict,
+)
 from vpr_ros.geometry.poses import angle, checked_pose, distance
 from vpr_ros.geometry.transforms import RigidTransform
-from vpr_ros.nodes.conversions import ns_to_stamp, stamp_to_ns
-from vpr_ros.nodes.interfaces import PlaceCandidate, PlaceMatch
+from vpr_ros.nodes.conversions import stamp_to_ns
 from vpr_ros.nodes.slam import SlamAdapters
 from vpr_ros.nodes.tf.map_to_odom import MapToOdom, map_to_odom
 
@@ -60,13 +67,13 @@ class Sender:
         self.asked.append(stamp_ns)
         return self.odometry
 
-    def match(self, second=5.0, verdict=PlaceMatch.ACCEPTED, frame="map", has_pose=True, x=3.0):
-        best = PlaceCandidate(keyframe_id=12, has_pose=has_pose, pose_frame_id=frame)
-        best.pose.position.x, best.pose.position.y = x, -4.0
-        best.pose.orientation.z, best.pose.orientation.w = LEFT[2:]
-        match = PlaceMatch(verdict=verdict, map="route.vprmap", candidates=[best])
-        match.header.stamp = ns_to_stamp(round(second * S))
-        self._adapters.localized(match)
+    def match(self, second=5.0, verdict=Verdict.ACCEPTED, frame="map", x=3.0, measured=None):
+        pose = None if frame is None else Pose((x, -4.0, 0.0), LEFT, frame)
+        best = Candidate(KeyframeRecord(12, "monday", 0, pose), 0.9)
+        stamp_ns = round(second * S)
+        self._adapters.localized(
+            Recognition(stamp_ns, verdict, "", 0.98, (best,), {}, pose=measured)
+        )
 
     @property
     def facts(self):
@@ -93,8 +100,8 @@ def sender(bench):
 
 def test_nothing_is_sent_before_the_first_accepted_match(bench, sender):
     heard = bench.hear()
-    sender.match(verdict=PlaceMatch.AMBIGUOUS)
-    sender.match(verdict=PlaceMatch.UNKNOWN)
+    sender.match(verdict=Verdict.AMBIGUOUS)
+    sender.match(verdict=Verdict.UNKNOWN)
     bench.spin_for(0.3)
     assert heard == []
     assert sender.facts == {"sent": "0", "refused": "0", "last refusal": "", "by": ""}
@@ -113,17 +120,17 @@ def test_the_last_match_is_sent_until_the_next_one(bench, sender):
         assert (q.x, q.y, q.z, q.w) == pytest.approx(LEFT)
     assert heard[-1].header.stamp != heard[-2].header.stamp
     assert 0.0 < (stamp_to_ns(heard[-1].header.stamp) - now_ns) / S < 0.25  # a little ahead
-    sender.match(verdict=PlaceMatch.UNKNOWN)
+    sender.match(verdict=Verdict.UNKNOWN)
     sender.match(second=6.0, x=4.0)
     bench.wait_for(lambda: heard[-1].transform.translation.x == pytest.approx(4.0), "the next")
-    assert sender.facts["by"] == "keyframe 12 of route.vprmap"
+    assert sender.facts["by"] == "keyframe 12 of monday"
     assert sender.facts["sent"] == "2"
 
 
 @pytest.mark.parametrize(
     ("match", "odometry", "reason"),
     [
-        ({"has_pose": False}, ("odom",), "keyframe 12 has no pose"),
+        ({"frame": None}, ("odom",), "keyframe 12 of monday has no pose"),
         ({"frame": "odom"}, ("odom",), "the map's poses are in 'odom', not in tf.map_frame 'map'"),
         ({"frame": ""}, ("odom",), "names no frame: set slam.frame"),
         ({}, (), "there is no odometry at the image's stamp"),
@@ -141,6 +148,15 @@ def test_a_match_that_does_not_count_is_reported_and_changes_nothing(
     assert heard == []
     assert reason in sender.facts["last refusal"]
     assert (sender.facts["sent"], sender.facts["refused"]) == ("0", "1")
+
+
+def test_a_measured_pose_goes_before_the_keyframes(bench, sender):
+    heard = bench.hear()
+    covariance = np.eye(6, dtype=np.float32) * 0.01
+    sender.match(measured=PoseEstimate(Pose((7.0, 1.0, 0.0), AHEAD, "map"), covariance, 57, ()))
+    bench.wait_for(lambda: heard, "a transform")
+    t = heard[0].transform.translation
+    assert (t.x, t.y, t.z) == pytest.approx((5.0, 1.0, 0.0))
 
 
 def test_a_refused_match_leaves_what_was_known(bench, sender):

@@ -55,11 +55,6 @@ class FilteredFeatures:
         return int(local + features.global_descriptor.nbytes)
 
 
-def above(score: float) -> Keep:
-    """Keep what has more than a score; NaN stays, as in TransVPR's published code."""
-    return lambda local: ~(local.scores <= np.float32(score))
-
-
 def strongest(part: float) -> Keep:
     """Keep a part of the local features: those of the highest scores."""
 

@@ -14,7 +14,13 @@ from vpr_ros.evaluation.metrics.calibration import (
     reliability,
     risk_coverage,
 )
-from vpr_ros.evaluation.metrics.cost import PlaceMemory, latency_percentiles, memory_per_place
+from vpr_ros.evaluation.metrics.cost import (
+    Latency,
+    PlaceMemory,
+    latencies,
+    latency_percentiles,
+    memory_per_place,
+)
 from vpr_ros.evaluation.metrics.localization import (
     BUCKETS,
     Errors,
@@ -35,6 +41,7 @@ __all__ = [
     "BUCKETS",
     "Errors",
     "Interval",
+    "Latency",
     "PlaceMemory",
     "PrecisionRecall",
     "RiskCoverage",
@@ -48,6 +55,7 @@ __all__ = [
     "first_hits",
     "hit_intervals",
     "hits_within",
+    "latencies",
     "latency_percentiles",
     "localization_errors",
     "mean_average_precision",

@@ -33,6 +33,30 @@ class PlaceMemory:
         return places * self.total / 2**30
 
 
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds that one stage took."""
+
+    median: float
+    p95: float
+    max: float
+
+
+def latencies(timings_s: Sequence[Mapping[str, float]]) -> dict[str, Latency]:
+    """Median, 95th percentile and maximum of every stage and of the total, in milliseconds.
+
+    Args:
+        timings_s: stage name -> seconds, for each frame.
+    """
+    if not any(timings_s):
+        return {}
+    stages = latency_percentiles(timings_s, (50.0, 95.0, 100.0))
+    return {
+        name: Latency(*(1e3 * seconds for seconds in percentiles.values()))
+        for name, percentiles in stages.items()
+    }
+
+
 def latency_percentiles(
     timings_s: Sequence[Mapping[str, float]], percents: Sequence[float] = PERCENTS
 ) -> dict[str, dict[float, float]]:

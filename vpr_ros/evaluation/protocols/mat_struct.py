@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.positives import Places, positives_within
+from vpr_ros.evaluation.ground_truth.positives import Places, positives_within
 from vpr_ros.evaluation.retrieval_set import Relevance
 
 Reals = NDArray[np.float64]

@@ -25,7 +25,7 @@ import numpy as np
 from vpr_ros.datatypes import Pose
 from vpr_ros.drives.image_files import ImageFiles
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.positives import (
+from vpr_ros.evaluation.ground_truth.positives import (
     MAX_ANGLE,
     MAX_DISTANCE,
     Places,
@@ -34,8 +34,8 @@ from vpr_ros.evaluation.positives import (
 )
 from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.protocols.planar import compass_heading, grouped, numbered, plane_pose
+from vpr_ros.evaluation.protocols.tables import Row, number, read_table, truth_value
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
-from vpr_ros.evaluation.tables import Row, number, read_table, truth_value
 
 CITIES = {
     "train": (

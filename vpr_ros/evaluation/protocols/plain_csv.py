@@ -30,11 +30,11 @@ import numpy as np
 from vpr_ros.datatypes import Pose
 from vpr_ros.drives.image_files import ImageFiles
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.positives import MAX_DISTANCE, Places, positives_within
+from vpr_ros.evaluation.ground_truth.positives import MAX_DISTANCE, Places, positives_within
 from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.protocols.planar import grouped, numbered, plane_pose
+from vpr_ros.evaluation.protocols.tables import Row, number, read_table
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
-from vpr_ros.evaluation.tables import Row, number, read_table
 from vpr_ros.geometry.poses import PoseError, checked_pose
 
 FILE = "manifest.csv"

@@ -17,7 +17,12 @@ from vpr_ros.drives.image_files import ImageFiles
 from vpr_ros.drives.image_folder import POSES_FILE, ImageFolder
 from vpr_ros.drives.tracks import stretches
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.positives import MAX_ANGLE, MAX_DISTANCE, Places, positives_within
+from vpr_ros.evaluation.ground_truth.positives import (
+    MAX_ANGLE,
+    MAX_DISTANCE,
+    Places,
+    positives_within,
+)
 from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.retrieval_set import Relevance, RetrievalSet
 

@@ -23,14 +23,14 @@ from vpr_ros.datatypes import Pose
 from vpr_ros.drives.image_files import ImageFiles
 from vpr_ros.errors import DatasetError, VprError
 from vpr_ros.evaluation.ground_truth.matrices import transform_of
+from vpr_ros.evaluation.ground_truth.positives import Places, positives_within
 from vpr_ros.evaluation.metrics.localization import BUCKETS
 from vpr_ros.evaluation.metrics.rankings import Rankings
-from vpr_ros.evaluation.positives import Places, positives_within
 from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.protocols.nvm import read_nvm
 from vpr_ros.evaluation.protocols.planar import grouped, numbered
+from vpr_ros.evaluation.protocols.tables import read_lines
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
-from vpr_ros.evaluation.tables import read_lines
 from vpr_ros.geometry.transforms import RigidTransform
 
 REFERENCE = "overcast-reference"

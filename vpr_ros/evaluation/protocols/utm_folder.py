@@ -20,7 +20,7 @@ import numpy as np
 from vpr_ros.datatypes import Pose
 from vpr_ros.drives.image_files import ImageFiles, images_below
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.positives import MAX_DISTANCE, Places, positives_within
+from vpr_ros.evaluation.ground_truth.positives import MAX_DISTANCE, Places, positives_within
 from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.protocols.planar import compass_heading, plane_pose, same_place_groups
 from vpr_ros.evaluation.retrieval_set import Relevance, RetrievalSet

@@ -10,10 +10,10 @@ from dataclasses import asdict
 from typing import Any
 
 from vpr_ros.config import settings_of
-from vpr_ros.evaluation.findings import Findings
 from vpr_ros.evaluation.metrics import error_percentiles
-from vpr_ros.evaluation.scoring import Judged, Result, Score
-from vpr_ros.evaluation.study import Study
+from vpr_ros.evaluation.report.contents import Findings
+from vpr_ros.evaluation.scores import BestMatches, Result, Score
+from vpr_ros.evaluation.studies import Study
 from vpr_ros.evaluation.verdicts import Verdicts
 
 FORMAT = 1
@@ -51,7 +51,7 @@ def _result(result: Result) -> dict[str, Any]:
         "model": run.spec.fingerprint,
         "settings": settings,
         "scores": [_score(each) for each in result.scores],
-        "best_match": [_judged(each) for each in result.judged],
+        "best_match": [_best(each) for each in result.matches],
         "latency_ms": latency,
         "errors": _errors(result),
         "bytes_per_place": run.place_bytes,
@@ -79,13 +79,13 @@ def _score(score: Score) -> dict[str, Any]:
     return {**asdict(score), "recall": recall}
 
 
-def _judged(judged: Judged) -> dict[str, Any]:
-    curve = judged.curve
+def _best(matches: BestMatches) -> dict[str, Any]:
+    outcomes, curve = matches.outcomes, matches.outcomes.curve
     known = {
-        "rule": judged.rule,
-        "stage": judged.stage,
-        "findable": int(judged.findable.sum()),
-        "right": int(judged.right.sum()),
+        "rule": matches.rule,
+        "stage": matches.stage,
+        "findable": int(outcomes.findable.sum()),
+        "right": int(outcomes.right.sum()),
     }
     if curve is None:
         return known
@@ -103,11 +103,12 @@ def _study(study: Study) -> dict[str, Any]:
 
 
 def _verdicts(verdicts: Verdicts) -> dict[str, Any]:
+    outcomes = verdicts.outcomes
     return {
         **verdicts.tally.to_json(),
         "keyframes": verdicts.keyframes,
-        "calibration_error": verdicts.calibration_error,
-        "risk_coverage_area": verdicts.risk.area if verdicts.risk else None,
+        "calibration_error": outcomes.calibration_error,
+        "risk_coverage_area": outcomes.risk.area if outcomes.risk else None,
         "causes": dict(verdicts.causes),
     }
 

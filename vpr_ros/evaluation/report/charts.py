@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from vpr_ros.evaluation.metrics import Interval, hits_within
 from vpr_ros.evaluation.report.axes import Axes, Axis, round_ticks, share_axis
 from vpr_ros.evaluation.report.series import Series, chart
-from vpr_ros.evaluation.scoring import RERANKED, RETRIEVAL, Result
+from vpr_ros.evaluation.scores import RERANKED, RETRIEVAL, Result
 
 _STAGES = {RETRIEVAL: "retrieval", RERANKED: "reranked"}
 
@@ -37,7 +37,7 @@ def precision_chart(results: Sequence[Result]) -> str:
     every = []
     for color, result in enumerate(results):
         for stage, words in _STAGES.items():
-            curve = result.judgment(stage).curve
+            curve = result.best(stage).outcomes.curve
             if curve is None:
                 continue
             points = list(zip(curve.recall.tolist(), curve.precision.tolist(), strict=True))
@@ -86,8 +86,8 @@ def study_chart(
 def _recall_series(
     result: Result, stage: str, color: int, counts: Sequence[int], alone: bool
 ) -> Series:
-    judged = result.judgment(stage)
-    hits = judged.hits[judged.counted]
+    best = result.best(stage)
+    hits = best.hits[best.counted]
     points = [(float(n), float(hits_within(hits, n).mean())) for n in range(1, max(counts) + 1)]
     recall = result.score(stage).recall
     name = _named(result, _STAGES[stage], alone)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vpr_ros.evaluation.evidence import BEST, MISSED, WRONG, Case, Picture, most_telling
+from vpr_ros.evaluation.report.cases import BEST, MISSED, WRONG, Case, Picture, most_telling
 from vpr_ros.evaluation.report.markup import element, number, picture_data, text
 
 Size = tuple[float, float]

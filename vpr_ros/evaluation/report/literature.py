@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from vpr_ros.evaluation.findings import Findings
 from vpr_ros.evaluation.published import COSTS, published_recalls
+from vpr_ros.evaluation.report.contents import Findings
 from vpr_ros.evaluation.report.markup import element, text
 from vpr_ros.evaluation.report.tables import table
-from vpr_ros.evaluation.scoring import RERANKED
+from vpr_ros.evaluation.scores import RERANKED
 
 _COUNTS = (1, 5, 10)  # the N of the papers
 

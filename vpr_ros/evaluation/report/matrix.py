@@ -6,16 +6,16 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from vpr_ros.evaluation.evidence import Matrix
+from vpr_ros.evaluation.outcomes import Outcomes
+from vpr_ros.evaluation.report.cases import Matrix
 from vpr_ros.evaluation.report.markup import element, picture_data, text
-from vpr_ros.evaluation.scoring import Judged
 from vpr_ros.images import encode_png
 
 _HEIGHT = 560.0  # in pixels, of a matrix that is as high as wide
 _LOW, _HIGH = 30.0, 99.9  # percentiles that become the darkest and the brightest color
 
 
-def matrix_picture(matrix: Matrix, judged: Judged) -> str:
+def matrix_picture(matrix: Matrix, outcomes: Outcomes) -> str:
     """The matrix with the best match of each query marked, and what it shows in words."""
     rows, columns = matrix.similarities.shape
     image = element(
@@ -27,12 +27,16 @@ def matrix_picture(matrix: Matrix, judged: Judged) -> str:
     )
     view = f"0 0 {columns} {rows}"
     marks = element(
-        "svg", *_marks(matrix, judged), viewBox=view, preserveAspectRatio="none", aria_hidden="true"
+        "svg",
+        *_marks(matrix, outcomes),
+        viewBox=view,
+        preserveAspectRatio="none",
+        aria_hidden="true",
     )
     width = round(min(1040.0, _HEIGHT * max(1.0, columns / rows)))
     size = f"flex:1 1 {width}px;max-width:{width}px"
     shown = element("div", image, marks, class_="matrix", style=size)
-    return element("div", shown, _caption(matrix, judged), class_="beside")
+    return element("div", shown, _caption(matrix, outcomes), class_="beside")
 
 
 def _png(matrix: Matrix) -> bytes:
@@ -42,26 +46,26 @@ def _png(matrix: Matrix) -> bytes:
     return encode_png(np.ascontiguousarray(colors[..., ::-1], np.uint8))
 
 
-def _marks(matrix: Matrix, judged: Judged) -> list[str]:
+def _marks(matrix: Matrix, outcomes: Outcomes) -> list[str]:
     """A tick at the best match of each query."""
     height = max(1.0, len(matrix.queries) / 160)
     width = max(1.0, len(matrix.database) / 160)
     drawn = []
     for row, query in enumerate(matrix.queries.tolist()):
-        if not judged.judged[query] or judged.best[query] < 0:
+        if not outcomes.judged[query] or outcomes.best[query] < 0:
             continue
-        column = float(np.searchsorted(matrix.database, judged.best[query]))
-        outcome = "right" if judged.right[query] else "wrong"
-        if outcome == "wrong" and not judged.findable[query]:
+        column = float(np.searchsorted(matrix.database, outcomes.best[query]))
+        outcome = "right" if outcomes.right[query] else "wrong"
+        if outcome == "wrong" and not outcomes.findable[query]:
             continue
         x, y = column + 0.5 - width / 2, row + 0.5 - height / 2
         drawn.append(element("rect", x=x, y=y, width=width, height=height, class_=outcome))
     return drawn
 
 
-def _caption(matrix: Matrix, judged: Judged) -> str:
+def _caption(matrix: Matrix, outcomes: Outcomes) -> str:
     rows, columns = matrix.similarities.shape
-    queries = len(judged.best)
+    queries = len(outcomes.best)
     words = "One row for each query, from top to bottom; one column for each database image."
     if rows < queries:
         words = f"{rows} of {queries} queries as rows; {columns} database images as columns."

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpr_ros.datatypes import Pose
-from vpr_ros.evaluation.outcomes import MISSED, REFUSED, RIGHT, WRONG
+from vpr_ros.evaluation.outcomes import MISSED, REFUSED, RIGHT, WRONG, Outcomes
 from vpr_ros.evaluation.report.markup import element, number, text
-from vpr_ros.evaluation.retrieval_set import Indices
 
 _WIDTH, _MOST_HEIGHT, _MARGIN = 900.0, 560.0, 24.0
 _MOST_DOTS = 4000  # of one list of images
@@ -37,8 +36,7 @@ class Situation:
 
     database: Sequence[Pose | None]
     queries: Sequence[Pose | None]
-    best: Indices  # [Q] the best match in the database; -1 for none
-    outcomes: Sequence[str]  # [Q] of ``outcomes``; empty where it is not known
+    outcomes: Outcomes  # [Q]
 
 
 def overhead_map(situation: Situation) -> str:
@@ -117,11 +115,11 @@ def _marks(
     outcome: str,
 ) -> list[str]:
     """The queries that had one outcome."""
-    members = [i for i, each in enumerate(situation.outcomes) if each == outcome]
+    members = [i for i, each in enumerate(situation.outcomes.words) if each == outcome]
     members = [i for i in members if np.isfinite(ours[i]).all()]
     drawn = []
     for query in members[:: max(1, -(-len(members) // _MOST_DOTS))]:
-        place, best = sheet.at(ours[query]), int(situation.best[query])
+        place, best = sheet.at(ours[query]), int(situation.outcomes.best[query])
         told = f"query {query}: {outcome}"
         if outcome == WRONG and best >= 0 and np.isfinite(theirs[best]).all():
             drawn.append(_line(place, sheet.at(theirs[best])))
@@ -146,7 +144,7 @@ def _mark(place: tuple[float, float], outcome: str, told: str) -> str:
 def _legend(situation: Situation) -> str:
     keys = [_key("database", "database")]
     for outcome, words in _WORDS.items():
-        count = list(situation.outcomes).count(outcome)
+        count = situation.outcomes.words.count(outcome)
         if count:
             keys.append(_key(outcome, f"{count} {words}"))
     return element("ul", *keys, class_="legend")

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from vpr_ros.config import PipelineConfig, settings_of
-from vpr_ros.evaluation.findings import Findings
-from vpr_ros.evaluation.outcomes import RIGHT, Outcomes, at_precision
+from vpr_ros.evaluation.outcomes import RIGHT
 from vpr_ros.evaluation.report.charts import precision_chart, recall_chart
+from vpr_ros.evaluation.report.contents import Findings
 from vpr_ros.evaluation.report.gallery import galleries
 from vpr_ros.evaluation.report.latency import latency_chart
 from vpr_ros.evaluation.report.literature import literature
@@ -22,7 +22,7 @@ from vpr_ros.evaluation.report.study_section import study_section
 from vpr_ros.evaluation.report.style import STYLE
 from vpr_ros.evaluation.report.tables import latency_table, precision_table, recall_table, table
 from vpr_ros.evaluation.report.verdict_section import verdict_section
-from vpr_ros.evaluation.scoring import RERANKED, RETRIEVAL, Result
+from vpr_ros.evaluation.scores import RERANKED, RETRIEVAL, Result
 
 
 def page(findings: Findings) -> str:
@@ -77,7 +77,7 @@ def _figures(findings: Findings) -> Iterator[str]:
         share, old = score.recall[count], before.recall[count]
         told = f"retrieval alone {100 * old.mean:.1f} %"
         yield _figure(f"recall@{count}", f"{100 * share.mean:.1f} %", told)
-    curve = result.judgment(RERANKED).curve
+    curve = result.best(RERANKED).outcomes.curve
     if curve is not None:
         sure = 100 * curve.recall_at_precision(0.99)
         yield _figure("recall when sure", f"{sure:.1f} %", "at 99 % precision")
@@ -109,21 +109,17 @@ def _recall(findings: Findings) -> Iterator[str]:
 def _best(findings: Findings) -> Iterator[str]:
     """From above, and as a matrix; of the first variant."""
     result = findings.results[0]
-    judged = result.judgment(RERANKED)
-    outcomes = at_precision(judged)
-    best, verdicts = judged.best, findings.verdicts
-    if verdicts is not None:
-        outcomes = Outcomes(tuple(verdicts.outcomes), "accepted by the localizer's verdicts")
-        best = verdicts.best
+    best = result.best(RERANKED).outcomes
+    outcomes = findings.verdicts.outcomes if findings.verdicts else best
     data = findings.data
-    situation = Situation(data.database_poses, data.query_poses, best, outcomes.of)
+    situation = Situation(data.database_poses, data.query_poses, outcomes)
     drawn = overhead_map(situation)
     if drawn:
-        said = f"{outcomes.count(RIGHT)} right matches; {outcomes.rule}."
+        said = f"{outcomes.words.count(RIGHT)} right matches; {outcomes.rule}."
         note = element("p", text(said), class_="note")
         yield element("div", element("h3", "From above"), note, drawn, class_="panel")
     if findings.matrix is not None:
-        inside = element("h3", "Similarity of all images"), matrix_picture(findings.matrix, judged)
+        inside = element("h3", "Similarity of all images"), matrix_picture(findings.matrix, best)
         yield element("div", *inside, class_="panel")
     if result.errors is not None and len(result.errors.distances):
         yield element("h3", "How far the best match was taken from the query")

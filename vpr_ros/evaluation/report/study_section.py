@@ -9,19 +9,16 @@ from vpr_ros.evaluation.report.charts import study_chart
 from vpr_ros.evaluation.report.markup import element, text
 from vpr_ros.evaluation.report.series import Series
 from vpr_ros.evaluation.report.tables import table
-from vpr_ros.evaluation.study import Study, StudyPoint
-
-_NUMBERED = ("masks",)  # studies whose values are no numbers
+from vpr_ros.evaluation.studies import Study, StudyPoint
 
 
 def study_section(study: Study, counts: Sequence[int]) -> str:
-    """The curves, unless the values are no numbers, and the table."""
+    """The curves and the table."""
     parts = []
-    if study.name not in _NUMBERED:
-        panels = [_panel("Recall", _recall(study, counts))]
-        if study.name != "efficiency":
-            panels.append(_panel("Time of a query", _time(study)))
-        parts.append(element("div", *panels, class_="panels"))
+    panels = [_panel("Recall", _recall(study, counts))]
+    if study.name != "efficiency":
+        panels.append(_panel("Time of a query", _time(study)))
+    parts.append(element("div", *panels, class_="panels"))
     parts.append(_table(study, counts))
     return element("div", *parts, class_="stack")
 

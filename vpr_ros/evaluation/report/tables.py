@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from vpr_ros.evaluation.metrics import Interval
 from vpr_ros.evaluation.report.markup import element, text
-from vpr_ros.evaluation.scoring import EVERYTHING, RERANKED, RETRIEVAL, Result, Score
+from vpr_ros.evaluation.scores import EVERYTHING, RERANKED, RETRIEVAL, Result, Score
 
 _STAGES = {RETRIEVAL: "retrieval", RERANKED: "reranked"}
 
@@ -57,8 +57,8 @@ def precision_table(results: Sequence[Result]) -> str:
     """What accepting only sure answers gives."""
     rows = []
     for result in results:
-        for judged in result.judged:
-            curve = judged.curve
+        for best in result.matches:
+            curve = best.outcomes.curve
             if curve is None:
                 continue
             values = (
@@ -67,7 +67,7 @@ def precision_table(results: Sequence[Result]) -> str:
                 curve.recall_at_precision(0.99),
                 curve.extended_precision,
             )
-            name = _name(result, results, _STAGES[judged.stage], judged.rule, "")
+            name = _name(result, results, _STAGES[best.stage], best.rule, "")
             rows.append([name, *(f"{each:.3f}" for each in values)])
     head = ["", "average precision", "recall at 100 %", "recall at 99 %", "extended precision"]
     return table(head, rows)

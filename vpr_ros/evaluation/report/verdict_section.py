@@ -39,21 +39,21 @@ def _counts(verdicts: Verdicts) -> str:
     head = ["accepted", "right", "wrong", "ambiguous", "unknown", "precision", "recall"]
     head += ["calibration error", "area under risk"]
     values = [tally.accepted, tally.right, tally.wrong, tally.ambiguous, tally.unknown]
-    ratios = [tally.precision, tally.recall, verdicts.calibration_error]
-    ratios.append(verdicts.risk.area if verdicts.risk else math.nan)
+    ratios = [tally.precision, tally.recall, verdicts.outcomes.calibration_error]
+    ratios.append(verdicts.outcomes.risk.area if verdicts.outcomes.risk else math.nan)
     row = [*map(str, values), *("" if math.isnan(each) else f"{each:.3f}" for each in ratios)]
     return table(head, [row])
 
 
 def _charts(verdicts: Verdicts) -> list[tuple[str, str]]:
     charts = []
-    if verdicts.promises:
-        points = [(promised, kept) for promised, kept, _ in verdicts.promises]
+    if verdicts.outcomes.reliability:
+        points = [(promised, kept) for promised, kept, _ in verdicts.outcomes.reliability]
         labels = ("probability promised", "part that is right")
         drawn = curve_chart(points, labels, "kept", diagonal=True)
         charts.append(("Are promises kept?", drawn))
-    if verdicts.risk is not None:
-        risk = verdicts.risk
+    risk = verdicts.outcomes.risk
+    if risk is not None:
         points = list(zip(risk.coverage.tolist(), risk.risk.tolist(), strict=True))
         labels = ("images answered, the surest first", "part of the answers that is wrong")
         charts.append(("What refusing the doubtful gains", curve_chart(points, labels, "risk")))

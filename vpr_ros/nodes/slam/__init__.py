@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SLAM and navigation stacks, by name. Reading this table needs none of their packages."""
+"""SLAM and navigation stacks: a file for each, named and listed in ``config.SLAM_STACKS``.
+
+Loading this needs none of their packages.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +10,18 @@ import dataclasses
 import importlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import TypeVar
 
 from rclpy.node import Node
 
-from vpr_ros.config import NodeConfig
+from vpr_ros.config import SLAM_STACKS, NodeConfig
+from vpr_ros.datatypes import LoopClosure, Recognition, Verdict
 from vpr_ros.errors import ConfigError, VprError
-from vpr_ros.nodes.interfaces import LoopClosure, PlaceMatch
-from vpr_ros.nodes.slam.base import Adapter
+from vpr_ros.nodes.slam.base import StackAdapter
+from vpr_ros.nodes.slam.closures import MetricClosureAdapter
+from vpr_ros.nodes.tf.camera_mounts import CameraMounts
 
-# name -> module in this folder and class
-ADAPTERS = {
-    "nav2_amcl": ("nav2_amcl", "Nav2Amcl"),
-    "slam_toolbox": ("slam_toolbox", "SlamToolbox"),
-    "robot_localization": ("robot_localization", "RobotLocalization"),
-    "isaac_vgl": ("isaac_vgl", "IsaacVgl"),
-    "rtabmap": ("rtabmap", "Rtabmap"),
-    "lio_sam": ("lio_sam", "LioSam"),
-    "hydra": ("hydra", "Hydra"),
-    "swarm_slam": ("swarm_slam", "SwarmSlam"),
-}
+T = TypeVar("T")
 
 # These would publish the same topic and serve the same service.
 _EITHER = ("nav2_amcl", "slam_toolbox")
@@ -35,7 +30,7 @@ _EITHER = ("nav2_amcl", "slam_toolbox")
 class SlamAdapters:
     """The stacks that one node speaks to; a stack that cannot be told stops none of the others."""
 
-    def __init__(self, adapters: Sequence[Adapter] = ()) -> None:
+    def __init__(self, adapters: Sequence[StackAdapter] = ()) -> None:
         self._adapters = tuple(adapters)
 
     def activate(self) -> None:
@@ -43,11 +38,11 @@ class SlamAdapters:
         for adapter in self._adapters:
             adapter.activate()
 
-    def localized(self, match: PlaceMatch) -> None:
+    def localized(self, recognition: Recognition) -> None:
         """Tell every stack of an answer, if it is one that a robot may act on."""
-        if match.verdict == PlaceMatch.ACCEPTED and match.candidates:
+        if recognition.verdict is Verdict.ACCEPTED and recognition.candidates:
             for adapter in self._adapters:
-                _tell(adapter, adapter.localized, match)
+                _tell(adapter, adapter.localized, recognition)
 
     def closed(self, closure: LoopClosure) -> None:
         """Tell every stack of a loop closure."""
@@ -56,7 +51,7 @@ class SlamAdapters:
 
     def facts(self) -> dict[str, str]:
         """What diagnostics should show."""
-        return {key: text for each in self._adapters for key, text in each.facts().items()}
+        return {key: text for adapter in self._adapters for key, text in adapter.facts().items()}
 
     def close(self) -> None:
         """Leave nothing of them in the ROS graph."""
@@ -65,8 +60,13 @@ class SlamAdapters:
             adapter.close()
 
 
-def connect(node: Node, config: NodeConfig) -> SlamAdapters:
+def connect(node: Node, config: NodeConfig, mounts: CameraMounts) -> SlamAdapters:
     """Make the adapters that the configuration names.
+
+    Args:
+        node: whose topics and services they are.
+        config: the settings.
+        mounts: where the node's cameras sit, for stacks that want the robot's motion.
 
     Raises:
         ConfigError: a name is unknown, two exclude each other, or a message package is missing.
@@ -74,22 +74,25 @@ def connect(node: Node, config: NodeConfig) -> SlamAdapters:
     names = tuple(dict.fromkeys(config.slam.adapters))
     if set(_EITHER) <= set(names):
         raise ConfigError(f"slam.adapters: list {_EITHER[0]} or {_EITHER[1]}, not both")
-    known = _with_sigma(config) if names else config
+    if names:
+        config = _with_sigma(config)
+    adapters = []
     with ExitStack() as undo:
-        made = []
         for name in names:
-            made.append(_make(name, node, known))
-            undo.callback(made[-1].close)
+            adapters.append(_make(name, node, config, mounts))
+            undo.callback(adapters[-1].close)
         undo.pop_all()
-    return SlamAdapters(made)
+    return SlamAdapters(adapters)
 
 
-def _make(name: str, node: Node, config: NodeConfig) -> Adapter:
-    if name not in ADAPTERS:
-        raise ConfigError(f"slam.adapters: {name!r} is unknown; known: {', '.join(ADAPTERS)}")
-    module, kind = ADAPTERS[name]
-    adapter: Adapter = getattr(importlib.import_module(f"{__name__}.{module}"), kind)(node, config)
-    return adapter
+def _make(name: str, node: Node, config: NodeConfig, mounts: CameraMounts) -> StackAdapter:
+    if name not in SLAM_STACKS:
+        raise ConfigError(f"slam.adapters: {name!r} is unknown; known: {', '.join(SLAM_STACKS)}")
+    module = importlib.import_module(f"{__name__}.{name}")
+    kind: type[StackAdapter] = getattr(module, SLAM_STACKS[name])
+    if issubclass(kind, MetricClosureAdapter):
+        return kind(node, config, mounts)
+    return kind(node, config)
 
 
 def _with_sigma(config: NodeConfig) -> NodeConfig:
@@ -104,8 +107,8 @@ def _with_sigma(config: NodeConfig) -> NodeConfig:
     return dataclasses.replace(config, slam=slam)
 
 
-def _tell(adapter: Adapter, tell: Callable[[Any], None], message: Any) -> None:
+def _tell(adapter: StackAdapter, tell: Callable[[T], None], what: T) -> None:
     try:
-        tell(message)
+        tell(what)
     except VprError as error:
         adapter.refused(str(error))

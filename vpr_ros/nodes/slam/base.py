@@ -3,57 +3,25 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any, Protocol
+from typing import Any
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from vpr_ros.config import NodeConfig
-from vpr_ros.errors import ConfigError
-from vpr_ros.nodes.interfaces import LoopClosure, PlaceMatch
+from vpr_ros.datatypes import LoopClosure, Recognition
 
 _QUEUE_DEPTH = 10
 
 
-class Adapter(Protocol):
-    """One stack. The first three calls may come from the thread that handles images."""
-
-    def localized(self, match: PlaceMatch) -> None:
-        """Tell of an accepted match, which has at least one candidate.
-
-        Raises:
-            VprError: it cannot be told; the caller hands the reason to ``refused``.
-        """
-
-    def closed(self, closure: LoopClosure) -> None:
-        """Tell of a loop closure.
-
-        Raises:
-            VprError: it cannot be told; the caller hands the reason to ``refused``.
-        """
-
-    def refused(self, reason: str) -> None:
-        """Count something that the stack was not told, or did not take."""
-
-    def activate(self) -> None:
-        """The node begins to handle images."""
-
-    def facts(self) -> dict[str, str]:
-        """What diagnostics should show."""
-
-    def close(self) -> None:
-        """Leave nothing of it in the ROS graph."""
-
-
 class StackAdapter:
-    """An adapter that ignores everything, counts, and gives back what it made of ROS.
+    """One stack: this one ignores everything, counts, and gives back what it made of ROS.
 
     Topics and services have the stack's own relative names: run the node in the stack's namespace,
-    or remap them.
+    or remap them. What the node tells may come from the thread that handles images.
     """
 
     name = ""
@@ -67,14 +35,22 @@ class StackAdapter:
         self._refused = 0
         self._last_refusal = ""
 
-    def localized(self, match: PlaceMatch) -> None:
-        """Nothing to tell this stack."""
+    def activate(self) -> None:
+        """The node begins to handle images."""
+
+    def localized(self, recognition: Recognition) -> None:
+        """Tell of an accepted answer, which has at least one candidate.
+
+        Raises:
+            VprError: it cannot be told; the caller hands the reason to ``refused``.
+        """
 
     def closed(self, closure: LoopClosure) -> None:
-        """Nothing to tell this stack."""
+        """Tell of a loop closure.
 
-    def activate(self) -> None:
-        """Nothing to prepare."""
+        Raises:
+            VprError: it cannot be told; the caller hands the reason to ``refused``.
+        """
 
     def sent(self, what: str) -> None:
         """Count and log what the stack was told."""
@@ -99,51 +75,34 @@ class StackAdapter:
         """Leave nothing of it in the ROS graph."""
         self._entities.close()
 
+    # What an adapter makes of ROS, for as long as it is.
+
     def publisher(self, kind: type, topic: str) -> Any:
-        """A reliable publisher, which every subscriber can hear; for as long as the adapter is."""
-        made = self._node.create_publisher(kind, topic, _QUEUE_DEPTH)
-        self._entities.callback(self._node.destroy_publisher, made)
-        return made
+        """A reliable publisher, which every subscriber can hear."""
+        publisher = self._node.create_publisher(kind, topic, _QUEUE_DEPTH)
+        self._entities.callback(self._node.destroy_publisher, publisher)
+        return publisher
 
     def subscribe(
         self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile | int
-    ) -> Any:
-        """A subscription for as long as the adapter is."""
-        made = self._node.create_subscription(kind, topic, callback, qos)
-        self._entities.callback(self._node.destroy_subscription, made)
-        return made
+    ) -> None:
+        """Hear what the stack says."""
+        subscription = self._node.create_subscription(kind, topic, callback, qos)
+        self._entities.callback(self._node.destroy_subscription, subscription)
 
     def serve(self, kind: type, name: str, answer: Callable[[Any, Any], Any]) -> None:
-        """A service for as long as the adapter is."""
-        made = self._node.create_service(kind, name, answer)
-        self._entities.callback(self._node.destroy_service, made)
+        """A service that the stack, or whoever drives it, may call."""
+        service = self._node.create_service(kind, name, answer)
+        self._entities.callback(self._node.destroy_service, service)
 
     def client(self, kind: type, name: str) -> Any:
-        """A client for as long as the adapter is."""
-        made = self._node.create_client(kind, name)
-        self._entities.callback(self._node.destroy_client, made)
-        return made
+        """A client of a service of the stack's."""
+        client = self._node.create_client(kind, name)
+        self._entities.callback(self._node.destroy_client, client)
+        return client
 
     def every(self, seconds: float, callback: Callable[[], None]) -> None:
         """A timer that keeps time also when /clock stands still."""
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        made = self._node.create_timer(seconds, callback, clock=steady)
-        self._entities.callback(self._node.destroy_timer, made)
-
-
-def interface(package: str, kind: str, name: str, remedy: str) -> Any:
-    """A message or service of a stack's own package, which most robots lack.
-
-    Args:
-        package: the interface package.
-        kind: ``msg`` or ``srv``.
-        name: of the message or service.
-        remedy: where the package comes from.
-
-    Raises:
-        ConfigError: the package is not installed.
-    """
-    try:
-        return getattr(importlib.import_module(f"{package}.{kind}"), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{package}/{kind}/{name} is missing ({error}): {remedy}") from error
+        timer = self._node.create_timer(seconds, callback, clock=steady)
+        self._entities.callback(self._node.destroy_timer, timer)

@@ -10,10 +10,12 @@ from __future__ import annotations
 from rclpy.node import Node
 
 from vpr_ros.config import NodeConfig
-from vpr_ros.nodes.slam.base import interface
+from vpr_ros.geometry.relative_pose import RelativePose
+from vpr_ros.nodes.conversions import ns_to_stamp, pose_to_message
+from vpr_ros.nodes.interfaces import interface
 from vpr_ros.nodes.slam.closures import HeldClosure, MetricClosureAdapter
 from vpr_ros.nodes.slam.place_pose import diagonal
-from vpr_ros.nodes.slam.relative_pose import RelativePose, transform_pose
+from vpr_ros.nodes.tf.camera_mounts import CameraMounts
 
 _REMEDY = "build pose_graph_tools_msgs (github.com/MIT-SPARK/pose_graph_tools) in your workspace"
 
@@ -27,10 +29,10 @@ class Hydra(MetricClosureAdapter):
 
     name = "hydra"
 
-    def __init__(self, node: Node, config: NodeConfig) -> None:
+    def __init__(self, node: Node, config: NodeConfig, mounts: CameraMounts) -> None:
         self._graph = interface("pose_graph_tools_msgs", "msg", "PoseGraph", _REMEDY)
         self._edge = interface("pose_graph_tools_msgs", "msg", "PoseGraphEdge", _REMEDY)
-        super().__init__(node, config)
+        super().__init__(node, config, mounts)
         self._graphs = self.publisher(self._graph, "external_loop_closures")
 
     def patience(self) -> float:
@@ -58,9 +60,9 @@ class Hydra(MetricClosureAdapter):
             robot_from=robot,
             robot_to=robot,
             type=self._edge.LOOPCLOSE,
-            pose=transform_pose(match_T_query.transform),
+            pose=pose_to_message(match_T_query.transform.as_pose("")),
             covariance=diagonal(match_T_query.variances()),
         )
-        edge.header.stamp = held.closure.header.stamp
+        edge.header.stamp = ns_to_stamp(held.query_ns)
         edge.header.frame_id = self._base_frame
         self._graphs.publish(self._graph(header=edge.header, edges=[edge]))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A drop-in for Isaac ROS Visual Global Localization: its topics and its service.
 
-Its pose is measured at the image; this one is the matched keyframe's. cuVSLAM needs a hint within
-some 1.5 m: map with ``keyframes.distance`` no larger, and expect it to ask more than once.
+Its pose is measured at the image; where this one is not, it is the matched keyframe's. cuVSLAM
+needs a hint within some 1.5 m: map with ``keyframes.distance`` no larger, and expect it to ask more
+than once.
 """
 
 from __future__ import annotations

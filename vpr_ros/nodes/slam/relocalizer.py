@@ -8,13 +8,13 @@ from rclpy.node import Node
 from std_srvs.srv import Empty
 
 from vpr_ros.config import NodeConfig
-from vpr_ros.nodes.interfaces import PlaceMatch
+from vpr_ros.datatypes import Recognition
 from vpr_ros.nodes.slam.base import StackAdapter
-from vpr_ros.nodes.slam.place_pose import described, place_pose
+from vpr_ros.nodes.slam.place_pose import place_pose
 
 
 class Relocalizer(StackAdapter):
-    """Publishes the place's pose when the stack, a person, or the setting wants one.
+    """Publishes an answer's pose when the stack, a person, or the setting wants one.
 
     A stack that has found itself must not be thrown back to the size of a place: after each pose,
     ``slam.initial_pose`` decides whether the next one needs to be asked for. A request is kept
@@ -42,23 +42,23 @@ class Relocalizer(StackAdapter):
         """Whether the stack says by itself that it knows where it is."""
         return False
 
-    def localized(self, match: PlaceMatch) -> None:
-        """Publish the place's pose, if it is wanted.
+    def localized(self, recognition: Recognition) -> None:
+        """Publish the answer's pose, if it is wanted.
 
         Raises:
-            PoseError: the keyframe has no pose, or one that cannot be.
+            PoseError: it has none, or one that cannot be.
         """
         if self._unasked and self.knows():
             self._unasked = False
         if not (self._always or self._unasked or self._asked):
             return
-        pose = place_pose(match, self._settings)
+        pose = place_pose(recognition, self._settings)
         if not self._poses.get_subscription_count():
             self.refused(f"nobody subscribes to {self._poses.topic_name}")
             return
         self._unasked = self._asked = False  # before publishing: a request from now on is a new one
-        self._poses.publish(pose)
-        self.sent(described(match, self._settings))
+        self._poses.publish(pose.message())
+        self.sent(pose.words)
 
 
 class InitialPose(Relocalizer):

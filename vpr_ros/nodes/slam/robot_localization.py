@@ -14,13 +14,13 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 from rclpy.node import Node
 
 from vpr_ros.config import NodeConfig
-from vpr_ros.nodes.interfaces import PlaceMatch
+from vpr_ros.datatypes import KeyframeKey, Recognition
 from vpr_ros.nodes.slam.base import StackAdapter
-from vpr_ros.nodes.slam.place_pose import described, place_pose
+from vpr_ros.nodes.slam.place_pose import place_pose
 
 
 class RobotLocalization(StackAdapter):
-    """One pose for each keyframe that is come to.
+    """Every measured pose; of places, one pose for each keyframe that is come to.
 
     A filter takes its measurements for independent. Sent with every image, one keyframe's pose
     would soon count as exact, and hold the estimate to the place where the map was recorded.
@@ -30,22 +30,23 @@ class RobotLocalization(StackAdapter):
 
     def __init__(self, node: Node, config: NodeConfig) -> None:
         super().__init__(node, config)
-        self._last: tuple[str, int] | None = None
+        self._last: KeyframeKey | None = None
         self._poses = self.publisher(PoseWithCovarianceStamped, "~/pose")
 
     def activate(self) -> None:
         """Begin anew: the filter may have been reset meanwhile."""
         self._last = None
 
-    def localized(self, match: PlaceMatch) -> None:
-        """Publish the place's pose when the place is another one.
+    def localized(self, recognition: Recognition) -> None:
+        """Publish the answer's pose if it was measured, or if the place is another one.
 
         Raises:
-            PoseError: the keyframe has no pose, or one that cannot be.
+            PoseError: it has none, or one that cannot be.
         """
-        keyframe = (match.map, match.candidates[0].keyframe_id)
-        if keyframe == self._last:
+        keyframe = recognition.candidates[0].keyframe.key
+        if recognition.pose is None and keyframe == self._last:
             return
-        self._poses.publish(place_pose(match, self._settings))
+        pose = place_pose(recognition, self._settings)
+        self._poses.publish(pose.message())
         self._last = keyframe
-        self.sent(described(match, self._settings))
+        self.sent(pose.words)

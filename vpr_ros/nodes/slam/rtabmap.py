@@ -19,11 +19,13 @@ from rclpy.node import Node
 
 from vpr_ros.config import NodeConfig
 from vpr_ros.geometry.poses import PoseError
-from vpr_ros.nodes.slam.base import interface
+from vpr_ros.geometry.relative_pose import RelativePose
+from vpr_ros.nodes.conversions import transform_to_message
+from vpr_ros.nodes.interfaces import interface
 from vpr_ros.nodes.slam.closures import HeldClosure, MetricClosureAdapter
 from vpr_ros.nodes.slam.place_pose import diagonal
-from vpr_ros.nodes.slam.relative_pose import RelativePose, transform_message
 from vpr_ros.nodes.slam.stamp_table import StampTable
+from vpr_ros.nodes.tf.camera_mounts import CameraMounts
 
 _REMEDY = "sudo apt install ros-$ROS_DISTRO-rtabmap-msgs"
 _USER_CLOSURE = 4  # rtabmap::Link::kUserClosure
@@ -51,12 +53,12 @@ class Rtabmap(MetricClosureAdapter):
 
     name = "rtabmap"
 
-    def __init__(self, node: Node, config: NodeConfig) -> None:
+    def __init__(self, node: Node, config: NodeConfig, mounts: CameraMounts) -> None:
         self._link = interface("rtabmap_msgs", "msg", "Link", _REMEDY)
         self._service = interface("rtabmap_msgs", "srv", "AddLink", _REMEDY)
         data = interface("rtabmap_msgs", "msg", "MapData", _REMEDY)
         graph = interface("rtabmap_msgs", "msg", "MapGraph", _REMEDY)
-        super().__init__(node, config)
+        super().__init__(node, config, mounts)
         self._nodes = StampTable()
         self._linked: set[Pair] = set()
         self._calls: dict[Pair, _Call] = {}
@@ -113,7 +115,7 @@ class Rtabmap(MetricClosureAdapter):
             from_id=query,
             to_id=match,
             type=_USER_CLOSURE,
-            transform=transform_message(query_T_match.transform),
+            transform=transform_to_message(query_T_match.transform),
             information=diagonal(information),
         )
         return self._service.Request(link=link)

@@ -17,21 +17,16 @@ class StampTable:
     def __len__(self) -> int:
         return len(self._stamps)
 
-    @property
-    def newest_ns(self) -> int:
-        """The latest stamp, 0 when there is none."""
-        return self._stamps[-1] if self._stamps else 0
-
     def add(self, number: int, stamp_ns: int) -> None:
         """Take a pose.
 
         A number that comes back with another stamp tells that the stack started over: everything
         known before is forgotten.
         """
-        known = self._stamp_of.get(number)
-        if known == stamp_ns:
+        earlier_ns = self._stamp_of.get(number)
+        if earlier_ns == stamp_ns:
             return
-        if known is not None:
+        if earlier_ns is not None:
             self._stamps.clear()
             self._ids.clear()
             self._stamp_of.clear()
@@ -51,5 +46,5 @@ class StampTable:
 
     def at(self, stamp_ns: int, tolerance: float) -> int | None:
         """The number of the pose within ``tolerance`` seconds of a stamp, None if there is none."""
-        found = self.nearest(stamp_ns)
-        return found[0] if found is not None and found[1] <= tolerance else None
+        nearest = self.nearest(stamp_ns)
+        return nearest[0] if nearest is not None and nearest[1] <= tolerance else None

@@ -14,7 +14,7 @@ from rclpy.node import Node
 from vpr_ros.config import NodeConfig
 from vpr_ros.geometry.poses import PoseError
 from vpr_ros.nodes.conversions import stamp_to_ns
-from vpr_ros.nodes.slam.base import interface
+from vpr_ros.nodes.interfaces import interface
 from vpr_ros.nodes.slam.closures import ClosureAdapter, HeldClosure
 from vpr_ros.nodes.slam.stamp_table import StampTable
 

@@ -12,14 +12,12 @@ from rclpy.duration import Duration
 from rclpy.node import Node
 
 from vpr_ros.config import NodeConfig
-from vpr_ros.datatypes import Pose
+from vpr_ros.datatypes import Pose, Recognition
 from vpr_ros.geometry.poses import PoseError
 from vpr_ros.geometry.transforms import RigidTransform
-from vpr_ros.nodes.conversions import stamp_to_ns
-from vpr_ros.nodes.interfaces import PlaceMatch
+from vpr_ros.nodes.conversions import transform_to_message
 from vpr_ros.nodes.slam.base import StackAdapter
-from vpr_ros.nodes.slam.place_pose import recorded_pose
-from vpr_ros.nodes.slam.relative_pose import transform_message
+from vpr_ros.nodes.slam.place_pose import place_pose
 from vpr_ros.nodes.tf.tf2_library import load_tf2
 
 # As in tf2: less is no jump but a clock that was set.
@@ -34,7 +32,7 @@ def map_to_odom(map_T_base: Pose, odom_T_base: Pose) -> RigidTransform:
 class MapToOdom(StackAdapter):
     """Sends nothing before the first match that counts, and from then on the last one's transform.
 
-    A match counts if its keyframe has a pose in the map's frame and there is odometry at its image.
+    A match counts if it has a pose in the map's frame and there is odometry at its image.
     """
 
     name = "map_to_odom"
@@ -64,17 +62,18 @@ class MapToOdom(StackAdapter):
         jumps = node.get_clock().create_jump_callback(_JUMP, post_callback=self._forget)
         self._entities.callback(jumps.unregister)
 
-    def localized(self, match: PlaceMatch) -> None:
+    def localized(self, recognition: Recognition) -> None:
         """Send this match's transform from now on.
 
         Raises:
             PoseError: the match does not count; the transform so far stays.
         """
-        map_T_base = self._in_map(recorded_pose(match, self._settings))
-        odom_T_base = self._in_odom(self._odometry(stamp_to_ns(match.header.stamp)))
-        self._map_T_odom = map_to_odom(map_T_base, odom_T_base)
-        self._source = f"keyframe {match.candidates[0].keyframe_id} of {match.map}"
-        self.sent(f"odometry is where {self._source} shows the robot, not measured at the image")
+        place = place_pose(recognition, self._settings)
+        odom_T_base = self._in_odom(self._odometry(place.stamp_ns))
+        self._map_T_odom = map_to_odom(self._in_map(place.pose), odom_T_base)
+        self._source = place.keyframe
+        how = "measured" if place.measured else "not measured"
+        self.sent(f"odometry is where {place.keyframe} shows the robot, {how} at the image")
 
     def facts(self) -> dict[str, str]:
         """The counters, and what is sent."""
@@ -103,11 +102,11 @@ class MapToOdom(StackAdapter):
         self._map_T_odom, self._source = None, ""
 
     def _send(self) -> None:
-        known = self._map_T_odom
-        if known is None:
+        map_T_odom = self._map_T_odom
+        if map_T_odom is None:
             return
         ahead = Duration(seconds=self._frames.transform_tolerance)
-        message = TransformStamped(transform=transform_message(known))
+        message = TransformStamped(transform=transform_to_message(map_T_odom))
         message.header.stamp = (self._node.get_clock().now() + ahead).to_msg()
         message.header.frame_id = self._frames.map_frame
         message.child_frame_id = self._frames.odom_frame

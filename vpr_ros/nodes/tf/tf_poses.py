@@ -76,8 +76,8 @@ class TfPoses:
 
     def _looked_up(self, stamp_ns: int) -> Pose | None:
         try:
-            found = self._buffer.lookup_transform(*self._ends, Time(nanoseconds=stamp_ns))
-            return pose_from_transform(found.transform, self._ends[0])
+            stamped = self._buffer.lookup_transform(*self._ends, Time(nanoseconds=stamp_ns))
+            return pose_from_transform(stamped.transform, self._ends[0])
         except self._tf2.TransformException as error:
             self.last_error = str(error)
         except PoseError as error:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vpr_ros.config.setting import setting
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.positives import Places, positives_within
+from vpr_ros.evaluation.ground_truth.positives import Places, positives_within
 from vpr_ros.evaluation.retrieval_set import ImageSource, Indices, RetrievalSet
 
 RULES = ("distance", "field_of_view")

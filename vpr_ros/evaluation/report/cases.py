@@ -15,7 +15,7 @@ from vpr_ros.evaluation.features.feature_list import FeatureList
 from vpr_ros.evaluation.ranking import Ranking
 from vpr_ros.evaluation.retrieval_set import ImageSource, Indices, RetrievalSet
 from vpr_ros.evaluation.runner import Described, Run
-from vpr_ros.evaluation.scoring import Judged
+from vpr_ros.evaluation.scores import BestMatches
 from vpr_ros.images import encode_jpeg, shrink
 from vpr_ros.pictures.attention import overlaid
 from vpr_ros.rerankers.matches import Matches, matched_points
@@ -62,43 +62,44 @@ class Matrix:
     database: Indices  # [C]
 
 
-def chosen(judged: Judged, each: int = EACH) -> dict[str, list[int]]:
+def chosen(matches: BestMatches, each: int = EACH) -> dict[str, list[int]]:
     """Queries worth looking at, by kind.
 
     BEST: right, and surest of it. WRONG: wrong, and surest of it. MISSED: the database shows the
     place, and it came last in the ranking or not at all.
     """
-    right = judged.right & judged.judged
-    wrong = ~judged.right & judged.judged & (judged.best >= 0)
-    depth = np.where(judged.hits < 0, np.iinfo(np.int64).max, judged.hits)
-    missed = wrong & judged.findable
-    surest = _spread(np.flatnonzero(wrong), judged.scores, each)
+    outcomes, scores = matches.outcomes, matches.outcomes.probability
+    right = outcomes.right & outcomes.judged
+    wrong = ~outcomes.right & outcomes.judged & (outcomes.best >= 0)
+    depth = np.where(matches.hits < 0, np.iinfo(np.int64).max, matches.hits)
+    missed = wrong & outcomes.findable
+    surest = _spread(np.flatnonzero(wrong), scores, each)
     rest = np.setdiff1d(np.flatnonzero(missed), surest)
     return {
-        BEST: _spread(np.flatnonzero(right), judged.scores, each),
+        BEST: _spread(np.flatnonzero(right), scores, each),
         WRONG: surest,
-        MISSED: _spread(rest, depth - 1e-6 * judged.scores, each),
+        MISSED: _spread(rest, depth - 1e-6 * scores, each),
     }
 
 
 def cases(
-    data: RetrievalSet, run: Run, judged: Judged, opened: Described, each: int = EACH
+    data: RetrievalSet, run: Run, matches: BestMatches, opened: Described, each: int = EACH
 ) -> list[Case]:
     """The pictures of those queries.
 
     Args:
         data: the set.
         run: what a variant made of it.
-        judged: its best matches, after reranking.
+        matches: its best matches, after reranking.
         opened: the features of that variant.
         each: how many of each kind.
     """
-    numbers = [(kind, query) for kind, some in chosen(judged, each).items() for query in some]
+    numbers = [(kind, query) for kind, some in chosen(matches, each).items() for query in some]
     painter = _Painter(data, opened)
     found = {}
     for kind, query in sorted(numbers, key=lambda item: item[1]):  # bags are read in their order
         try:
-            found[kind, query] = painter.case(kind, query, judged, run.after[query])
+            found[kind, query] = painter.case(kind, query, matches, run.after[query])
         except ImageError:  # it was there when it was described
             continue
     return [found[key] for key in numbers if key in found]
@@ -138,8 +139,8 @@ class _Painter:
         method = opened.pipeline.config.method
         self._attentive = method.startswith(_ATTENTIVE)
 
-    def case(self, kind: str, query: int, judged: Judged, ranking: Ranking) -> Case:
-        best = int(judged.best[query])
+    def case(self, kind: str, query: int, matches: BestMatches, ranking: Ranking) -> Case:
+        best = int(matches.outcomes.best[query])
         one, other = self._opened.queries.features(query), self._opened.database.features(best)
         (comparison,) = self._opened.pipeline.reranker.compare(one, [other])
         return Case(
@@ -147,15 +148,15 @@ class _Painter:
             self._picture(self._data.queries, query, one),
             self._picture(self._data.database, best, other),
             matched_points(one, other, comparison),
-            float(judged.scores[query]),
-            int(judged.hits[query]) + 1,
-            self._truth(query, judged, ranking),
+            float(matches.outcomes.probability[query]),
+            int(matches.hits[query]) + 1,
+            self._truth(query, matches, ranking),
         )
 
-    def _truth(self, query: int, judged: Judged, ranking: Ranking) -> Picture | None:
+    def _truth(self, query: int, matches: BestMatches, ranking: Ranking) -> Picture | None:
         """What would have been right: the best of it in the ranking, or the middle one of all."""
-        positives = self._data.relevance[judged.rule].positives[query]
-        if judged.right[query] or not len(positives):
+        positives = self._data.relevance[matches.rule].positives[query]
+        if matches.outcomes.right[query] or not len(positives):
             return None
         found = ranking.images[np.isin(ranking.images, positives)]
         number = int(found[0]) if len(found) else int(positives[len(positives) // 2])

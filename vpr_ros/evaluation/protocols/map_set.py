@@ -9,9 +9,9 @@ from pathlib import Path
 from vpr_ros.datatypes import ImageArray, Pose
 from vpr_ros.drives.bag_file import BagFile
 from vpr_ros.errors import DatasetError, ImageError
-from vpr_ros.evaluation.bag_set import BagOptions, read_bag_set
 from vpr_ros.evaluation.ground_truth import TruthReader, poses_at
-from vpr_ros.evaluation.positives import Places, positives_within
+from vpr_ros.evaluation.ground_truth.positives import Places, positives_within
+from vpr_ros.evaluation.protocols.bag_set import BagOptions, read_bag_set
 from vpr_ros.evaluation.retrieval_set import Relevance, RetrievalSet
 from vpr_ros.images import decode_compressed
 from vpr_ros.place_map import PlaceMap

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation import positives
-from vpr_ros.evaluation.positives import Places, orientations_of, positives_within
+from vpr_ros.evaluation.ground_truth import positives
+from vpr_ros.evaluation.ground_truth.positives import Places, orientations_of, positives_within
 from vpr_ros.geometry.poses import angle
 
 

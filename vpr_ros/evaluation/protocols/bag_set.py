@@ -20,7 +20,12 @@ from vpr_ros.drives.flaws import located
 from vpr_ros.drives.tracks import stretches
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.ground_truth import TruthReader, poses_at
-from vpr_ros.evaluation.positives import MAX_ANGLE, MAX_DISTANCE, Places, positives_within
+from vpr_ros.evaluation.ground_truth.positives import (
+    MAX_ANGLE,
+    MAX_DISTANCE,
+    Places,
+    positives_within,
+)
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
 from vpr_ros.geometry.poses import distance
 

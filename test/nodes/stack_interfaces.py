@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 # package -> (packages that its fields are of, {file: fields, separated by semicolons})
 PACKAGES = {

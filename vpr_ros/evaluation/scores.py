@@ -7,30 +7,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.metrics import (
     Errors,
     Interval,
-    PrecisionRecall,
     average_precisions,
     counted_queries,
     first_hits,
     hit_intervals,
     latency_percentiles,
     localization_errors,
-    precision_recall,
 )
+from vpr_ros.evaluation.outcomes import Flags, Outcomes
 from vpr_ros.evaluation.ranking import Ranking
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
 from vpr_ros.evaluation.runner import Run
 
 RETRIEVAL, RERANKED = "retrieval", "reranked"
 EVERYTHING = "all"  # the condition that every query meets
-
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -46,19 +42,14 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One stage's best match of every query, by one rule; Q is the number of queries."""
+class BestMatches:
+    """One stage's best match of each of Q queries, held against one rule."""
 
     rule: str
     stage: str
     hits: Indices  # [Q] place of the first right answer in the ranking, from 0; -1 for none
-    scores: NDArray[np.float64]  # [Q] of the best match
-    best: Indices  # [Q] the best match in the database; -1 for none
-    right: Flags  # [Q] whether it is right
-    findable: Flags  # [Q] whether the database shows the place
-    judged: Flags  # [Q] whether that is known
-    counted: Flags  # [Q] whether recall counts it
-    curve: PrecisionRecall | None  # None where nothing can be found
+    counted: Flags  # [Q] whether recall counts the query
+    outcomes: Outcomes  # [Q] with what is surest accepted, at the precision of ``outcomes``
 
 
 @dataclass(frozen=True)
@@ -67,7 +58,7 @@ class Result:
 
     run: Run
     scores: tuple[Score, ...]
-    judged: tuple[Judged, ...]  # for every rule both stages
+    matches: tuple[BestMatches, ...]  # for every rule both stages
     latency: Mapping[str, Mapping[float, float]]  # stage -> percent -> seconds
     # Of the best match after reranking, for queries that count and have a pose.
     errors: Errors | None = None
@@ -81,12 +72,12 @@ class Result:
             if each.stage == stage and each.condition == condition and rule in ("", each.rule)
         )
 
-    def judgment(self, stage: str, rule: str = "") -> Judged:
+    def best(self, stage: str, rule: str = "") -> BestMatches:
         """The best matches of one stage; by the first rule if none is named."""
-        return next(each for each in self.judged if each.stage == stage and rule in ("", each.rule))
+        return next(m for m in self.matches if m.stage == stage and rule in ("", m.rule))
 
 
-def judge(data: RetrievalSet, run: Run, counts: Sequence[int]) -> Result:
+def score(data: RetrievalSet, run: Run, counts: Sequence[int]) -> Result:
     """Hold the rankings of a run against the truth.
 
     Args:
@@ -98,7 +89,7 @@ def judge(data: RetrievalSet, run: Run, counts: Sequence[int]) -> Result:
         DatasetError: no query has a right answer.
     """
     scores: list[Score] = []
-    judged: list[Judged] = []
+    matches: list[BestMatches] = []
     missing = np.zeros(len(data.queries.names), np.bool_)
     for rule, relevance in data.relevance.items():
         known, counted = _readable(relevance, run)
@@ -111,10 +102,11 @@ def judge(data: RetrievalSet, run: Run, counts: Sequence[int]) -> Result:
         for stage, rankings in ((RETRIEVAL, run.before), (RERANKED, run.after)):
             hits = first_hits([each.images for each in rankings], known, data.panorama_of)
             scores += _scores(data, (rule, stage), (rankings, known, hits), counted, counts)
-            judged.append(_judged(data, (rule, stage), (rankings, known, hits), counted))
-    errors = _errors(data, run, judged[-1].counted)
+            outcomes = _outcomes(data, (rankings, known, hits)).at_precision()
+            matches.append(BestMatches(rule, stage, hits, counted, outcomes))
+    errors = _errors(data, run, matches[-1].counted)
     latency = latency_percentiles(_timings(run))
-    return Result(run, tuple(scores), tuple(judged), latency, errors, int(missing.sum()))
+    return Result(run, tuple(scores), tuple(matches), latency, errors, int(missing.sum()))
 
 
 def _readable(relevance: Relevance, run: Run) -> tuple[Relevance, Flags]:
@@ -164,25 +156,19 @@ def _is_complete(rankings: Sequence[Ranking], data: RetrievalSet, relevance: Rel
     )
 
 
-def _judged(
-    data: RetrievalSet,
-    name: tuple[str, str],
-    answers: tuple[Sequence[Ranking], Relevance, Indices],
-    counted: Flags,
-) -> Judged:
+def _outcomes(
+    data: RetrievalSet, answers: tuple[Sequence[Ranking], Relevance, Indices]
+) -> Outcomes:
+    """What became of the best match of every query; nothing is accepted yet."""
     rankings, relevance, hits = answers
-    kept = [_first(each, relevance, query) for query, each in enumerate(rankings)]
-    best = np.array([image for image, _ in kept], np.int64)
-    scores = np.array([score for _, score in kept])
+    firsts = [_first(each, relevance, query) for query, each in enumerate(rankings)]
+    best = np.array([image for image, _ in firsts], np.int64)
+    scores = np.array([score for _, score in firsts])
     findable = np.array([len(each) > 0 for each in relevance.positives], np.bool_)
     judged = best >= 0
     if data.query_poses:
         judged &= np.array([pose is not None for pose in data.query_poses])
-    right = hits == 0
-    curve = None
-    if (findable & judged).any():
-        curve = precision_recall(scores[judged], right[judged], int((findable & judged).sum()))
-    return Judged(*name, hits, scores, best, right, findable, judged, counted, curve)
+    return Outcomes(best, hits == 0, findable, judged, np.zeros(len(best), np.bool_), scores)
 
 
 def _first(ranking: Ranking, relevance: Relevance, query: int) -> tuple[int, float]:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from vpr_ros.errors import DatasetError, ImageError
-from vpr_ros.evaluation.bag_set import BagOptions, read_bag_set
 from vpr_ros.evaluation.protocols import read_set
+from vpr_ros.evaluation.protocols.bag_set import BagOptions, read_bag_set
 
 START_NS = 1_700_000_000 * 10**9
 SECOND = 10**9

@@ -1,27 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which answers are shown, and the matrix of similarities."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from retrieval_samples import NumberedImages, NumberExtractor
 
-from vpr_ros.evaluation.evidence import BEST, MISSED, WRONG, chosen, most_telling, similarity_matrix
 from vpr_ros.evaluation.features.feature_store import FeatureStore
+from vpr_ros.evaluation.outcomes import Outcomes
+from vpr_ros.evaluation.report.cases import (
+    BEST,
+    MISSED,
+    WRONG,
+    chosen,
+    most_telling,
+    similarity_matrix,
+)
+from vpr_ros.evaluation.scores import RERANKED, BestMatches
 from vpr_ros.rerankers.matches import Matches
 
 
 def judged(right, scores, hits, findable=None):
     count = len(right)
-    return SimpleNamespace(
-        right=np.array(right),
-        scores=np.array(scores, float),
-        hits=np.array(hits),
+    every = np.ones(count, bool)
+    outcomes = Outcomes(
         best=np.zeros(count, np.int64),
-        findable=np.array(findable or [True] * count),
-        judged=np.ones(count, bool),
+        right=np.array(right),
+        findable=np.array(every if findable is None else findable),
+        judged=every,
+        accepted=every,
+        probability=np.array(scores, float),
     )
+    return BestMatches("rule", RERANKED, np.array(hits), every, outcomes)
 
 
 def test_the_surest_and_the_hardest():

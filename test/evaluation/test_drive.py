@@ -9,12 +9,12 @@ import pytest
 from vpr_ros.config import PipelineConfig
 from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.bag_set import BagOptions, read_bag_set
-from vpr_ros.evaluation.map_set import read_map_set
+from vpr_ros.evaluation.drive import Drive, judge_drive
 from vpr_ros.evaluation.outcomes import RIGHT
+from vpr_ros.evaluation.protocols.bag_set import BagOptions, read_bag_set
+from vpr_ros.evaluation.protocols.map_set import read_map_set
 from vpr_ros.evaluation.runner import Task, Variant, described, run_all
-from vpr_ros.evaluation.scoring import RERANKED, judge
-from vpr_ros.evaluation.verdicts import Drive, answer_drive
+from vpr_ros.evaluation.scores import RERANKED, score
 from vpr_ros.pipeline import build
 
 CONFIG = PipelineConfig(method="hog_sift")
@@ -32,7 +32,7 @@ def verdicts(rendered_drive, cache):
     task = Task(data, cache)
     drives = Drive(rendered_drive.map_bag), Drive(rendered_drive.query_bag)
     with described(task, CONFIG) as opened:
-        return answer_drive(task, opened, *drives)
+        return judge_drive(task, opened, *drives)
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +63,12 @@ def test_verdicts_are_judged(verdicts):
     tally = verdicts.tally
     assert tally.right > 10
     assert tally.wrong == 0
-    assert verdicts.outcomes.count(RIGHT) == tally.right
-    assert len(verdicts.outcomes) == len(verdicts.best) == tally.frames
-    assert sum(count for _, _, count in verdicts.promises) == tally.frames
+    assert verdicts.outcomes.words.count(RIGHT) == tally.right
+    assert len(verdicts.outcomes) == tally.frames
+    assert sum(count for _, _, count in verdicts.outcomes.reliability) == tally.frames
     assert sum(verdicts.causes.values()) == tally.frames - tally.accepted
-    assert 0.0 <= verdicts.calibration_error < 0.5
-    assert verdicts.risk.coverage[-1] == 1.0
+    assert 0.0 <= verdicts.outcomes.calibration_error < 0.5
+    assert verdicts.outcomes.risk.coverage[-1] == 1.0
     assert "extract" in tally.latency_ms
 
 
@@ -77,11 +77,11 @@ def test_a_map_is_searched_as_it_is(rendered_drive, street_map, cache, verdicts)
     data = read_map_set(street_map, bags.query_bag, OPTIONS, bags.map_bag)
     task = Task(data, cache, map_path=street_map)
     (run,) = run_all(task, [Variant("map", CONFIG)])
-    assert judge(data, run, (1,)).score(RERANKED).recall[1].mean > 0.7
+    assert score(data, run, (1,)).score(RERANKED).recall[1].mean > 0.7
     with described(task, CONFIG) as opened:
-        found = answer_drive(task, opened, None, Drive(bags.query_bag))
+        found = judge_drive(task, opened, None, Drive(bags.query_bag))
     assert found.tally.accepted == verdicts.tally.accepted
-    assert np.array_equal(found.best >= 0, verdicts.best >= 0)
+    assert np.array_equal(found.outcomes.best >= 0, verdicts.outcomes.best >= 0)
 
 
 def test_poses_in_another_frame_are_refused(rendered_drive, street_map):

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from vpr_ros.evaluation.outcomes import MISSED, REFUSED, RIGHT, WRONG, at_precision
+from vpr_ros.evaluation.outcomes import MISSED, REFUSED, RIGHT, WRONG
 from vpr_ros.evaluation.ranking import Ranking
 from vpr_ros.evaluation.retrieval_set import Relevance, RetrievalSet
-from vpr_ros.evaluation.scoring import RERANKED, RETRIEVAL, judge
+from vpr_ros.evaluation.scores import RERANKED, RETRIEVAL, score
 
 
 def rankings(*rows):
@@ -42,7 +42,7 @@ FOUR = rankings([0, 1, 2], [3, 1, 2], [5, 4, 0], [2, 1, 0])
 
 def test_recall_before_and_after():
     after = rankings([0, 1, 2], [1, 3, 2], [5, 4, 0], [2, 1, 0])
-    result = judge(data_set([[0], [1], [0], []]), run(FOUR, after), (1, 2, 3))
+    result = score(data_set([[0], [1], [0], []]), run(FOUR, after), (1, 2, 3))
     before = {n: each.mean for n, each in result.score(RETRIEVAL).recall.items()}
     assert before == pytest.approx({1: 1 / 3, 2: 2 / 3, 3: 1.0})
     assert result.score(RERANKED).recall[1].mean == pytest.approx(2 / 3)
@@ -52,16 +52,18 @@ def test_recall_before_and_after():
 
 def test_ignored_images_are_taken_out():
     ignored = [[], [3], [5, 4], []]
-    result = judge(data_set([[0], [1], [0], []], ignored), run(FOUR), (1,))
+    result = score(data_set([[0], [1], [0], []], ignored), run(FOUR), (1,))
     assert result.score(RETRIEVAL).recall[1].mean == 1.0
-    assert result.judgment(RETRIEVAL).best.tolist() == [0, 1, 0, 2]
-    assert result.judgment(RETRIEVAL).scores.tolist() == pytest.approx([1.0, 0.9, 0.8, 1.0])
+    assert result.best(RETRIEVAL).outcomes.best.tolist() == [0, 1, 0, 2]
+    assert result.best(RETRIEVAL).outcomes.probability.tolist() == pytest.approx(
+        [1.0, 0.9, 0.8, 1.0]
+    )
 
 
 def test_conditions_are_scored_apart():
     conditions = {"night": np.array([1, 2, 3]), "fog": np.array([3])}
     data = data_set([[0], [3], [0], []], conditions=conditions)
-    result = judge(data, run(FOUR), (1,))
+    result = score(data, run(FOUR), (1,))
     assert result.score(RETRIEVAL, condition="night").recall[1].mean == 0.5
     assert result.score(RETRIEVAL, condition="night").queries == 2
     assert {each.condition for each in result.scores} == {"all", "night"}  # no query of fog counts
@@ -69,7 +71,7 @@ def test_conditions_are_scored_apart():
 
 def test_what_cannot_be_read_is_left_out():
     data = data_set([[0, 3], [1], [0], [2]])
-    result = judge(data, run(FOUR, broken_database=(0,), broken_queries=(3,)), (1,))
+    result = score(data, run(FOUR, broken_database=(0,), broken_queries=(3,)), (1,))
     assert result.left_out == 2  # query 2, all of whose positives are broken, and query 3
     assert result.score(RETRIEVAL).queries == 2
 
@@ -77,9 +79,9 @@ def test_what_cannot_be_read_is_left_out():
 def test_average_precision_needs_whole_rankings():
     data = data_set([[0], [1]], database=3)
     whole = rankings([0, 1, 2], [2, 1, 0])
-    assert judge(data, run(whole), (1,)).score(RETRIEVAL).mean_average_precision == 0.625
+    assert score(data, run(whole), (1,)).score(RETRIEVAL).mean_average_precision == 0.625
     short = rankings([0, 1], [2, 1])
-    assert judge(data, run(short), (1,)).score(RETRIEVAL).mean_average_precision is None
+    assert score(data, run(short), (1,)).score(RETRIEVAL).mean_average_precision is None
 
 
 def test_outcomes_at_a_precision():
@@ -90,11 +92,11 @@ def test_outcomes_at_a_precision():
         Ranking(np.array(images), np.array([score]))
         for images, score in zip(rows, scores, strict=True)
     )
-    result = judge(data_set([[0], [1], [2], [3], []]), run(made), (1,))
-    outcomes = at_precision(result.judgment(RERANKED))
-    assert outcomes.of == (RIGHT, RIGHT, MISSED, MISSED, REFUSED)
+    result = score(data_set([[0], [1], [2], [3], []]), run(made), (1,))
+    outcomes = result.best(RERANKED).outcomes
+    assert outcomes.words == (RIGHT, RIGHT, MISSED, MISSED, REFUSED)
     assert "0.8, at which 100 % are right" in outcomes.rule
-    assert at_precision(result.judgment(RERANKED), 0.6).of == (
+    assert outcomes.at_precision(0.6).words == (
         RIGHT,
         RIGHT,
         WRONG,

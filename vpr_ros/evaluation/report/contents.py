@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from vpr_ros.evaluation.evidence import Case, Matrix
+from vpr_ros.evaluation.report.cases import Case, Matrix
 from vpr_ros.evaluation.retrieval_set import RetrievalSet
-from vpr_ros.evaluation.scoring import Result
-from vpr_ros.evaluation.study import Study
+from vpr_ros.evaluation.scores import Result
+from vpr_ros.evaluation.studies import Study
 from vpr_ros.evaluation.verdicts import Verdicts
 
 

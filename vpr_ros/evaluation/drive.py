@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two recorded drives as a robot hears them: one is mapped, the other localized in it.
+
+Both are driven through by the steps that a robot takes, frame by frame with their odometry.
+Features come from the cache, local ones as it rounds them: no image is decoded again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vpr_ros.config import MAP
+from vpr_ros.datatypes import Frame, Pose, Recognition
+from vpr_ros.drives.bag_reader import BagReader
+from vpr_ros.errors import DatasetError
+from vpr_ros.evaluation.judge import Limits, Truth
+from vpr_ros.evaluation.retrieval_set import ImageSource
+from vpr_ros.evaluation.runner import Described, Task
+from vpr_ros.evaluation.verdicts import Verdicts
+from vpr_ros.route.session import Outcome, Session
+
+_CALIBRATING_S = 600.0  # at most: nobody waits for the robot
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A recording as a robot hears it."""
+
+    bag: Path
+    image_topic: str = ""
+    odometry_topic: str | None = ""  # None: without poses
+
+
+def judge_drive(
+    task: Task,
+    opened: Described,
+    map_drive: Drive | None,
+    query_drive: Drive,
+    limits: Limits | None = None,
+) -> Verdicts:
+    """Map one drive, localize the other in it, and judge the answers.
+
+    Args:
+        task: the data set; its images must be those of the drives, its poses the truth.
+        opened: features of both.
+        map_drive: what the map is made of; None where the task names a map.
+        query_drive: what is localized.
+        limits: what is right.
+
+    Raises:
+        DatasetError: the truth is not known.
+        VprError: a bag or the map cannot be read.
+    """
+    data = task.data
+    database_stamps, query_stamps = stamps_of(data.database), stamps_of(data.queries)
+    tracks = _track(database_stamps, data.database_poses), _track(query_stamps, data.query_poses)
+    with (
+        _map_file(task, opened, map_drive) as path,
+        closing(opened.pipeline.open_session(path)) as session,
+    ):
+        answers = answer_drive(task, opened, session, query_drive)
+        keyframe_stamps = session.maps.searched.table.stamps_ns.tolist()
+    return Verdicts.of(answers, Truth(*tracks, limits), keyframe_stamps, database_stamps)
+
+
+def answer_drive(
+    task: Task, opened: Described, session: Session, drive: Drive
+) -> list[Recognition | None]:
+    """The answers to Q images of a drive, [Q]; None for what cannot be described."""
+    answers: list[Recognition | None] = [None] * len(opened.queries)
+    with task.progress(len(answers), "localizing", 0) as step:
+        for number, frame in _frames(drive, task.data.queries):
+            if opened.queries.usable[number]:
+                outcome = session.step(frame, opened.queries.features(number))
+                answers[number] = _timed(outcome, float(opened.queries.seconds[number]))
+            step()
+    return answers
+
+
+def _timed(outcome: Outcome, extract: float) -> Recognition:
+    """An answer with the seconds that describing its image took when that was done."""
+    assert outcome.recognition is not None  # sessions that localize answer every frame
+    timings_s = {"extract": extract, **outcome.timings_s}
+    return replace(outcome.recognition, timings_s=timings_s)
+
+
+@contextmanager
+def _map_file(task: Task, opened: Described, drive: Drive | None) -> Iterator[Path]:
+    """The map that the task names, or one that is made for the time being."""
+    if drive is None:
+        if task.map_path is None:
+            raise DatasetError("neither a map nor a drive to make it of")
+        yield task.map_path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "drive.vprmap"
+        with closing(opened.pipeline.open_session(path, MAP)) as session:
+            _learn(task, opened, drive, session)
+        yield path
+
+
+def _learn(task: Task, opened: Described, drive: Drive, session: Session) -> None:
+    """Make a drive into a map."""
+    with task.progress(len(opened.database), "mapping", 0) as step:
+        for number, frame in _frames(drive, task.data.database):
+            if opened.database.usable[number]:
+                session.step(frame, opened.database.features(number))
+            step()
+    session.finish(_CALIBRATING_S)
+
+
+def _frames(drive: Drive, source: ImageSource) -> Iterator[tuple[int, Frame]]:
+    """(Number in the data set, frame without image) of a drive, for frames that are part of it."""
+    numbers = {stamp: number for number, stamp in enumerate(stamps_of(source))}
+    with BagReader(drive.bag) as bag:
+        for stamp_ns, pose in bag.stamps_and_poses(drive.image_topic, drive.odometry_topic):
+            number = numbers.pop(stamp_ns, None)
+            if number is not None:
+                yield number, Frame(stamp_ns, None, pose)
+
+
+def stamps_of(source: ImageSource) -> Sequence[int]:
+    """The stamps of a drive's images, nanoseconds.
+
+    Raises:
+        DatasetError: they are not known.
+    """
+    stamps: Sequence[int] | None = getattr(source, "stamps_ns", None)
+    if stamps is None:
+        raise DatasetError("verdicts are for drives: these images have no stamps")
+    return stamps
+
+
+def _track(stamps: Sequence[int], poses: Sequence[Pose | None]) -> list[tuple[int, Pose]]:
+    pairs = zip(stamps, poses, strict=True)
+    return [(stamp_ns, pose) for stamp_ns, pose in pairs if pose is not None]
