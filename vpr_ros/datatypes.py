@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum, IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,13 +40,24 @@ class LocalFeatures:
     def __len__(self) -> int:
         return len(self.keypoints)
 
+    @property
+    def size_bytes(self) -> int:
+        """Memory of the arrays."""
+        return self.keypoints.nbytes + self.scores.nbytes + self.descriptors.nbytes
+
 
 @dataclass(frozen=True)
 class Features:
     """Everything that is kept of one image."""
 
     global_descriptor: FloatArray  # [D] unit norm
-    local: LocalFeatures
+    local: LocalFeatures | None = None  # for comparing looks; None where only the whole is compared
+    points: LocalFeatures | None = None  # sub-pixel keypoints for geometry; may be ``local``
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(width, height) of the image in pixels; of methods without local features a square."""
+        return (1, 1) if self.local is None else self.local.image_size
 
 
 @dataclass(frozen=True)
@@ -87,9 +99,15 @@ class Frame:
         return "" if self.camera is None else self.camera.name
 
 
+# Settings that choose among local features, or count them, and change none.
+_CHOOSING = frozenset(
+    ("num_local", "min_score", "mask_low", "mask_mid", "mask_high", "mask_epsilon")
+)
+
+
 @dataclass(frozen=True)
 class ModelSpec:
-    """What made a descriptor. Two descriptors compare only if their specs have one fingerprint."""
+    """What made a descriptor. Two descriptors compare only if their specs have one ``space``."""
 
     method: str
     weights_sha256: str  # empty for methods without weights
@@ -98,10 +116,58 @@ class ModelSpec:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     global_dim: int  # D
-    local_dim: int  # C
+    local_dim: int  # C; 0 for methods without local features
     precision: str
-    exporter_version: str
+    exporter_version: str  # empty for what this package did not export
     settings: dict[str, float] = field(default_factory=dict)  # whatever else changes the numbers
+    pitch: int = 0  # pixels of the input from one patch to the next; 0 if features lie anywhere
+    has_unit_local: bool = False  # whether local descriptors come with norm 1
+    runtime: str = ""  # the library that ran it
+    # What a graph that others exported calls the inputs and outputs of ``backends.base``.
+    ports: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def space(self) -> str:
+        """What descriptors must have in common to be compared, 16 hex digits of a SHA-256.
+
+        Weights, preprocessing and dimensions, and the settings that change descriptors: neither
+        those that only choose how many are kept, nor how exactly they are computed, or by whom.
+        """
+        named = ("method", "weights_sha256", "input_height", "input_width", "mean", "std")
+        facts = {name: getattr(self, name) for name in (*named, "global_dim", "local_dim")}
+        facts["settings"] = {
+            name: float(value)
+            for name, value in self.settings.items()
+            if value and name not in _CHOOSING  # one that is 0 is as good as absent
+        }
+        text = json.dumps(facts, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def made_by(self) -> str:
+        """How descriptors are computed, for people: it may differ between a map and a robot."""
+        exporter = self.exporter_version and f"exporter {self.exporter_version}"
+        return ", ".join(word for word in (self.precision, self.runtime, exporter) if word)
+
+    def is_made_as(self, other: ModelSpec) -> bool:
+        """Whether two models compute alike, as far as both tell."""
+        names = ("precision", "runtime", "exporter_version")
+        pairs = [(getattr(self, name), getattr(other, name)) for name in names]
+        return all(left == right for left, right in pairs if left and right)
+
+    @classmethod
+    def of_fields(cls, values: Mapping[str, Any]) -> ModelSpec:
+        """The spec of a JSON file or a map, also of one that was written before a field was there.
+
+        Raises:
+            KeyError: a field without default is missing.
+            TypeError, ValueError: a value is of the wrong type, or a field is not known.
+        """
+        known = {**values}
+        known.update({name: tuple(float(v) for v in known[name]) for name in ("mean", "std")})
+        settings = known.get("settings", {})
+        known["settings"] = {str(name): float(value) for name, value in settings.items()}
+        return cls(**known)
 
     @property
     def fingerprint(self) -> str:

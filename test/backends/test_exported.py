@@ -41,7 +41,7 @@ def test_specification_of_the_json_file(tmp_path):
     assert precision_beside(path) == "int8"
 
 
-@pytest.mark.parametrize("text", ["", "{}", to_text(NETWORKS["r2former"].spec)])
+@pytest.mark.parametrize("text", ["", "{1}", to_text(NETWORKS["r2former"].spec)])
 def test_json_file_of_another(text, tmp_path):
     path = tmp_path / "a.onnx"
     sidecar_path(path).write_text(text)

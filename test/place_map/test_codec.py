@@ -56,6 +56,17 @@ def test_global_descriptor_comes_back_exactly(descriptor):
     np.testing.assert_array_equal(decode_global(encode_global(descriptor)), descriptor)
 
 
+def test_none_comes_back_as_none():
+    assert decode_local(encode_local(None, "float16"), "float16", (1, 1)) is None
+
+
+def test_no_features_are_not_the_same_as_no_method_for_them():
+    empty = LocalFeatures(*(np.zeros(shape, np.float32) for shape in ((0, 2), 0, (0, 8))), (64, 48))
+    back = decode_local(encode_local(empty, "float16"), "float16", (64, 48))
+    assert back is not None
+    assert back.descriptors.shape == (0, 8)
+
+
 def test_float16_takes_half():
     local = local_features(points=100, columns=128)
     sizes = [len(encode_local(local, name)) for name in ("float16", "float32")]

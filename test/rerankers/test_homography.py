@@ -151,6 +151,12 @@ def test_candidates_without_keypoints_do_not_shift_their_neighbors(reranker, des
     assert [result.inliers for result in results][::5] == [0, 0]
 
 
+def test_images_without_local_features_agree_in_nothing(reranker):
+    whole, points = Features(np.ones(1, np.float32)), points_only([[1, 1], [2, 9], [8, 3], [5, 5]])
+    assert [each.inliers for each in reranker.compare(whole, [whole, points])] == [0, 0]
+    assert [each.inliers for each in reranker.compare(points, [whole, points])] == [0, 4]
+
+
 @pytest.mark.parametrize("factor", [1.0, 1.2])
 def test_the_rows_are_those_of_the_inliers_that_the_score_counts(reranker, describe, scene, factor):
     query, candidate = describe(zoomed(scene(1), factor)), describe(scene(1))

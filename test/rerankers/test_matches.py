@@ -52,3 +52,10 @@ def test_images_without_features_match_nowhere():
     empty = features(*sample(5, count=0))
     shown = matched_points(empty, features(*sample(6)), Comparison(0.0))
     assert shown.query.shape == shown.candidate.shape == (0, 2)
+
+
+def test_a_method_without_local_features_shows_no_matches():
+    whole = Features(np.ones(1, np.float32))
+    for pair in ((whole, whole), (whole, features(*sample(7))), (features(*sample(7)), whole)):
+        shown = matched_points(*pair, Comparison(0.9))
+        assert shown.query.shape == shown.candidate.shape == (0, 2)

@@ -88,6 +88,13 @@ def test_nothing_to_ask():
     assert backend.asked == []
 
 
+def test_images_without_local_features_score_0_and_shift_nobody():
+    reranker, whole = R2FormerReranker(SumOfAttention(), INPUT), Features(np.ones(1, np.float32))
+    scores = [each.score for each in reranker.compare(image(7), [whole, image(7, 0.1), whole])]
+    assert scores == [0.0, pytest.approx(0.1, rel=1e-4), 0.0]
+    assert [each.score for each in reranker.compare(whole, [image(7)])] == [0.0]
+
+
 def test_published_scores():
     pytest.importorskip("torch", reason="the networks need PyTorch")
     pytest.importorskip("timm", reason="the networks need timm")

@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import BackendError
-
-_NUMBERS = ("mean", "std")
 
 
 def sidecar_path(path: Path) -> Path:
@@ -31,10 +29,7 @@ def spec_from_json(data: Mapping[str, Any]) -> ModelSpec:
         BackendError: this is none.
     """
     try:
-        known = {field.name: data[field.name] for field in fields(ModelSpec)}
-        known.update({name: tuple(float(each) for each in known[name]) for name in _NUMBERS})
-        known["settings"] = {str(key): float(each) for key, each in known["settings"].items()}
-        spec = ModelSpec(**known)
+        spec = ModelSpec.of_fields(data)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BackendError(f"no model specification: {error!r}: export the model again") from error
     _check_sizes(spec)

@@ -13,7 +13,7 @@ import numpy as np
 from vpr_ros.benchmark.results import Result, median, milliseconds
 from vpr_ros.benchmark.scene import Scene
 from vpr_ros.config import HomographyConfig
-from vpr_ros.datatypes import Features, FloatArray, Frame
+from vpr_ros.datatypes import FloatArray, Frame, LocalFeatures
 from vpr_ros.place_map import PlaceMap
 from vpr_ros.rerankers.matches import mutual_nearest
 
@@ -61,12 +61,15 @@ def _matches(scene: Scene, place_map: PlaceMap) -> Iterator[Matches]:
         query = scene.pipeline.extractor.extract(image)
         found = place_map.search(query.global_descriptor, scene.pipeline.config.decision.candidates)
         for candidate in place_map.features_of(found.keys):
-            points, others = _matched(query, candidate)
+            points, others = _matched(query.local, candidate.local)
             if len(points) >= 4:
-                yield points, others, max(candidate.local.image_size)
+                yield points, others, max(candidate.image_size)
 
 
-def _matched(query: Features, candidate: Features) -> tuple[FloatArray, FloatArray]:
-    similarity = np.asarray(query.local.descriptors @ candidate.local.descriptors.T)
-    left, right = mutual_nearest(similarity)
-    return query.local.keypoints[left], candidate.local.keypoints[right]
+def _matched(
+    query: LocalFeatures | None, candidate: LocalFeatures | None
+) -> tuple[FloatArray, FloatArray]:
+    if query is None or candidate is None:
+        return np.empty((0, 2), np.float32), np.empty((0, 2), np.float32)
+    left, right = mutual_nearest(np.asarray(query.descriptors @ candidate.descriptors.T))
+    return query.keypoints[left], candidate.keypoints[right]

@@ -11,7 +11,6 @@ from typing import Any
 
 from nav_msgs.msg import Path as PathMessage
 from rclpy.lifecycle import Node as LifecycleNode
-from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from vpr_ros.config import LOCALIZE, NodeConfig
@@ -19,14 +18,12 @@ from vpr_ros.datatypes import Frame, Pose
 from vpr_ros.nodes.camera_inputs import CameraInput, camera_inputs
 from vpr_ros.nodes.conversions import image_from_message, stamp_to_ns
 from vpr_ros.nodes.diagnostics import TopicState
+from vpr_ros.nodes.image_subscription import ImageSubscription
+from vpr_ros.nodes.offered_subscription import OfferedSubscription
 from vpr_ros.nodes.pose_feed import POSE_SOURCES, PoseFeed
 from vpr_ros.nodes.statistics import FrameStatistics
 from vpr_ros.nodes.tf.camera_mounts import CameraMounts
 from vpr_ros.nodes.tf.tf_poses import TfPoses
-
-# The worker keeps only the newest frame and counts the others; a queue a little deeper than one
-# lets it count them, where DDS would lose them without a word.
-_QUEUE_DEPTH = 5
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,8 @@ class Inputs:
         self.mounts = CameraMounts(node, config.tf.base_frame)
         self._node, self._config = node, config
         self._poses: PoseFeed | TfPoses = PoseFeed(config.pose_gap)
-        self._subscriptions: list[Any] = []
+        self._images: dict[str, ImageSubscription] = {}  # by the camera's topic
+        self._subscriptions: list[OfferedSubscription] = []
         self._without_pose = 0
 
     @property
@@ -81,16 +79,21 @@ class Inputs:
             self._hear_poses()
         if self._config.mode != LOCALIZE:
             for camera in self.cameras:
-                self._listen(CameraInfo, camera.info_topic, camera.take_info)
+                for name in camera.info_names(self._node):
+                    self._listen(CameraInfo, name, camera.take_info)
             self._listen(PathMessage, "corrected_path", take_path)
-        kind = CompressedImage if self._config.image_transport == "compressed" else Image
+        transport, reliability = self._config.image_transport, self._config.reliability
         for camera in self.cameras:
-            self._listen(kind, camera.topic, partial(self._take, take_image, camera))
+            take = partial(self._take, take_image, camera)
+            images = ImageSubscription(self._node, camera, transport, reliability, take)
+            self._images[camera.topic] = images
 
     def stop(self) -> None:
         """Listen no more; frames that wait for their turn still find the poses so far."""
+        while self._images:
+            self._images.popitem()[1].stop()
         while self._subscriptions:
-            self._node.destroy_subscription(self._subscriptions.pop())
+            self._subscriptions.pop().stop()
 
     def close(self) -> None:
         """Leave nothing of it in the ROS graph."""
@@ -123,33 +126,45 @@ class Inputs:
             pose = self._poses.at(image.stamp_ns, self._config.pose_timeout)
             self._without_pose += pose is None
             timings_s["pose"] = time.monotonic() - decoded
-        camera = image.camera
-        return Frame(image.stamp_ns, pixels, pose, camera.camera, camera.topic), timings_s
+        camera = image.camera.seen_in(image.message.header.frame_id, self.mounts)
+        return Frame(image.stamp_ns, pixels, pose, camera, image.camera.topic), timings_s
 
     def topics(self, statistics: FrameStatistics) -> tuple[TopicState, ...]:
         """What is known of the image topics."""
-        return tuple(
-            TopicState(name, publishers, statistics.last_arrival(camera.topic))
-            for camera, (name, publishers) in zip(
-                self.cameras, self.publishers().items(), strict=True
-            )
-        )
+        return tuple(self._topic(camera, statistics) for camera in self.cameras)
 
     def publishers(self) -> dict[str, int]:
         """How many publish each image topic, by its full name."""
-        names = (self._node.resolve_topic_name(camera.topic) for camera in self.cameras)
+        names = map(self._name_of, self.cameras)
         return {name: self._node.count_publishers(name) for name in names}
 
     def facts(self) -> dict[str, str]:
         """What diagnostics should show."""
+        images = [images.facts() for images in self._images.values()]
+        facts = {key: text for one in images for key, text in one.items()}
         if not self.hears_poses:
-            return {}
+            return facts
         return {
+            **facts,
             "pose source": self._config.pose_type,
             "poses refused": str(self._poses.refused),
             "last pose error": self._poses.last_error,
             "frames without pose": str(self._without_pose),
         }
+
+    def _name_of(self, camera: CameraInput) -> str:
+        name = camera.images_name(self._node, self._config.image_transport)
+        return str(self._node.resolve_topic_name(name))
+
+    def _topic(self, camera: CameraInput, statistics: FrameStatistics) -> TopicState:
+        name = self._name_of(camera)
+        known = name, self._node.count_publishers(name), statistics.last_arrival(camera.topic)
+        images = self._images.get(camera.topic)
+        return (
+            TopicState(*known)
+            if images is None
+            else TopicState(*known, images.lost, images.remedy())
+        )
 
     def _hear_poses(self) -> None:
         if self._config.pose_type == "tf":
@@ -166,10 +181,10 @@ class Inputs:
         camera: CameraInput,
         message: Image | CompressedImage,
     ) -> None:
-        camera.complete(message.header.frame_id, self.mounts)
         take_image(ImageMessage(message, time.monotonic(), camera))
 
     def _listen(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
-        reliability = QoSReliabilityPolicy[self._config.reliability.upper()]
-        qos = QoSProfile(depth=_QUEUE_DEPTH, reliability=reliability)
-        self._subscriptions.append(self._node.create_subscription(kind, topic, callback, qos))
+        reliability = self._config.reliability
+        self._subscriptions.append(
+            OfferedSubscription(self._node, kind, topic, callback, reliability)
+        )

@@ -17,8 +17,10 @@ _FINEST, _COARSEST = 64, 8  # cells along the longer side of an image, at most a
 _COVER = 0.7  # how much of the image the strongest color hides
 
 
-def overlaid(image: ImageArray, local: LocalFeatures) -> ImageArray:
+def overlaid(image: ImageArray, local: LocalFeatures | None) -> ImageArray:
     """The image under the heat map of its local features; both of any size, RGB uint8 [H, W, 3]."""
+    if local is None:
+        return image
     height, width = image.shape[:2]
     values = heat(local, (width, height))
     colors = cv2.applyColorMap(np.asarray(255.0 * values, np.uint8), cv2.COLORMAP_INFERNO)

@@ -103,19 +103,23 @@ def decode_global(blob: object) -> FloatArray:
     return _floats(payload, "<f4")
 
 
-def encode_local(local: LocalFeatures, codec: str) -> bytes:
-    """Turn local features into a blob.
+def encode_local(local: LocalFeatures | None, codec: str) -> bytes:
+    """Turn local features into a blob, None into one without rows and columns.
 
     Raises:
         MapError: The codec is unknown or cannot hold a value.
     """
+    if local is None:
+        return _seal(0, 0, b"")
     points = local.keypoints.astype("<f4").tobytes() + local.scores.astype("<f4").tobytes()
     rows, columns = local.descriptors.shape
     return _seal(rows, columns, points + codec_of(codec).encode(local.descriptors))
 
 
-def decode_local(blob: object, codec: str, image_size: tuple[int, int]) -> LocalFeatures:
+def decode_local(blob: object, codec: str, image_size: tuple[int, int]) -> LocalFeatures | None:
     """Turn a blob back into local features, float32, of an image of this width and height.
+
+    None where the method has none, as ``encode_local`` was told.
 
     Raises:
         MapError: The blob is truncated or damaged, or its codec is unknown.
@@ -125,6 +129,8 @@ def decode_local(blob: object, codec: str, image_size: tuple[int, int]) -> Local
     _check_size(payload, rows * POINT_BYTES + decoder.size(rows, columns))
     keypoints = _floats(payload[: rows * 8], "<f4").reshape(rows, 2)
     scores = _floats(payload[rows * 8 : rows * POINT_BYTES], "<f4")
+    if not columns:
+        return None
     descriptors = decoder.decode(payload[rows * POINT_BYTES :], rows, columns)
     return LocalFeatures(keypoints, scores, descriptors, image_size)
 

@@ -54,10 +54,7 @@ class FeatureCache:
 
 
 def _bytes_of(features: Features) -> int:
-    local = features.local
-    return (
-        features.global_descriptor.nbytes
-        + local.keypoints.nbytes
-        + local.scores.nbytes
-        + local.descriptors.nbytes
+    kinds = (features.local, features.points)
+    return features.global_descriptor.nbytes + sum(
+        kind.size_bytes for kind in kinds if kind is not None
     )

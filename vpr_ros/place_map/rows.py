@@ -47,7 +47,7 @@ def encode_keyframe(keyframe: Keyframe, spec: ModelSpec, codec: str) -> Keyframe
         camera=None if keyframe.camera is None else _camera_json(keyframe.camera),
         thumbnail=bytes(keyframe.thumbnail_jpeg),
         global_blob=encode_global(keyframe.features.global_descriptor),
-        image_size=_check_size(keyframe.features.local.image_size),
+        image_size=_check_size(keyframe.features.image_size),
         codec=codec,
         local_blob=encode_local(keyframe.features.local, codec),
     )
@@ -62,7 +62,11 @@ def check_global(descriptor: FloatArray, spec: ModelSpec) -> None:
     _check_array("global descriptor", descriptor, (spec.global_dim,), spec)
 
 
-def _check_local(local: LocalFeatures, spec: ModelSpec) -> None:
+def _check_local(local: LocalFeatures | None, spec: ModelSpec) -> None:
+    if local is None:
+        if spec.local_dim:
+            raise MapError(f"a keyframe without local features, which {spec.method} makes")
+        return
     count = len(local.keypoints)
     _check_array("keypoints", local.keypoints, (count, 2), spec)
     _check_array("scores", local.scores, (count,), spec)
@@ -166,7 +170,10 @@ def spec_from_json(text: str) -> ModelSpec:
     Raises:
         MapError: The text is not what this format writes.
     """
-    return ModelSpec(**_fields_from_json(text, ModelSpec))
+    try:
+        return ModelSpec.of_fields(_parsed(text, ModelSpec))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise MapError(f"damaged ModelSpec: {error!r}") from error
 
 
 def calibration_to_json(record: CalibrationRecord) -> str:

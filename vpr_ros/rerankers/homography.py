@@ -88,6 +88,8 @@ class HomographyReranker:
 
     def compare(self, query: Features, candidates: Sequence[Features]) -> list[Comparison]:
         """One comparison for each candidate; score 0 where fewer than four matches agree."""
+        if query.local is None:
+            return [_NONE] * len(candidates)
         # Products this small gain nothing from a second BLAS thread, and lose ten times their own
         # time to threads that wait for a core which the camera driver or the SLAM is using.
         with self._one_thread():
@@ -95,7 +97,9 @@ class HomographyReranker:
             others = [candidate.local for candidate in candidates]
             return list(self._pool.map(compare, others) if self._pool else map(compare, others))
 
-    def _compared(self, query: LocalFeatures, candidate: LocalFeatures) -> Comparison:
+    def _compared(self, query: LocalFeatures, candidate: LocalFeatures | None) -> Comparison:
+        if candidate is None:
+            return _NONE
         # Both halves of this let go of the interpreter, so that threads do gain something.
         pairs = self._pairs(query, candidate)
         return _comparison(self._task(query, candidate, pairs), pairs)

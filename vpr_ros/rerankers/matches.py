@@ -12,6 +12,7 @@ from vpr_ros.datatypes import Comparison, Features, FloatArray, LocalFeatures
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]  # rows of the query, rows of the candidate
 Rows = tuple[NDArray[Any], NDArray[Any]]
+_NO_POINTS: FloatArray = np.empty((0, 2), np.float32)
 _SHOWN = 40  # pairs that a person can still tell apart
 
 
@@ -29,6 +30,8 @@ def matched_points(query: Features, candidate: Features, comparison: Comparison)
     single pairs. Where nobody counted inliers, the nearest pairs of most attention are given: they
     show what the network had to read, not what its score is made of.
     """
+    if query.local is None or candidate.local is None:
+        return Matches(_NO_POINTS, _NO_POINTS)
     rows: Rows = (comparison.query_rows, comparison.candidate_rows)
     if comparison.inliers < 0 and not len(comparison.query_rows):
         rows = _nearest(query.local, candidate.local)

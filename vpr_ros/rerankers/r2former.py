@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -64,10 +64,12 @@ class R2FormerReranker:
             BackendError: the device failed, or the features are not R2Former's.
         """
         compared = [_NONE] * len(candidates)
-        if len(query.local) < _FEWEST:
+        if query.local is None or len(query.local) < _FEWEST:
             return compared
-        batches = list(_batches([len(each.local) for each in candidates], self._batch))
-        tasks = [[candidates[index].local for index in batch] for batch in batches]
+        looks = enumerate(each.local for each in candidates)
+        known = {index: local for index, local in looks if local is not None}
+        batches = list(_batches({i: len(local) for i, local in known.items()}, self._batch))
+        tasks = [[known[index] for index in batch] for batch in batches]
         run = partial(self._run, to_rows(query.local, self._input_size)[None])
         answers = self._pool.map(run, tasks) if self._pool else map(run, tasks)
         for batch, values in zip(batches, answers, strict=True):
@@ -100,9 +102,9 @@ def to_rows(local: LocalFeatures, input_size: tuple[int, int]) -> FloatArray:
     return np.concatenate(columns, axis=1, dtype=np.float32)
 
 
-def _batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
+def _batches(lengths: Mapping[int, int], size: int) -> Iterator[list[int]]:
     """Numbers of candidates that have equally many features, so that their rows can be stacked."""
-    for length in sorted({each for each in lengths if each >= _FEWEST}):
-        same = [index for index, each in enumerate(lengths) if each == length]
+    for length in sorted({count for count in lengths.values() if count >= _FEWEST}):
+        same = [index for index, count in lengths.items() if count == length]
         for start in range(0, len(same), size):
             yield same[start : start + size]

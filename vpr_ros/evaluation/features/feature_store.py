@@ -179,7 +179,7 @@ class FeatureStore:
         """
         return Features(np.asarray(self.descriptors[number]), self._local(number))
 
-    def _local(self, number: int) -> LocalFeatures:
+    def _local(self, number: int) -> LocalFeatures | None:
         record = self._files.records[number]
         size = (record.width, record.height)
         try:
@@ -206,7 +206,7 @@ class FeatureStore:
             return
         blob = encode_local(features.local, self._codec)
         descriptor = np.asarray(features.global_descriptor)
-        self._files.append(descriptor, blob, features.local.image_size, seconds)
+        self._files.append(descriptor, blob, features.image_size, seconds)
 
     def _claim(self, known: dict[str, object]) -> None:
         """Make sure that the files are what they should be, and start anew where they are not."""

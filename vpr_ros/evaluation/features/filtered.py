@@ -37,7 +37,10 @@ class FilteredFeatures:
     def features(self, number: int) -> Features:
         """Features of one image without what is left out."""
         features = self._images.features(number)
-        local, kept = features.local, self._keep(features.local)
+        local = features.local
+        if local is None:
+            return features
+        kept = self._keep(local)
         fewer = LocalFeatures(
             local.keypoints[kept], local.scores[kept], local.descriptors[kept], local.image_size
         )
@@ -50,7 +53,7 @@ class FilteredFeatures:
         return float(np.mean(sizes)) if sizes else 0.0
 
     def _bytes(self, features: Features) -> int:
-        rows, columns = features.local.descriptors.shape
+        rows, columns = features.local.descriptors.shape if features.local is not None else (0, 0)
         local = HEADER.size + rows * POINT_BYTES + codec_of(self._codec).size(rows, columns)
         return int(local + features.global_descriptor.nbytes)
 

@@ -92,8 +92,8 @@ def memory_per_place(features: Iterable[Features]) -> PlaceMemory:
     sizes = [
         (
             each.global_descriptor.nbytes,
-            each.local.descriptors.nbytes,
-            each.local.keypoints.nbytes + each.local.scores.nbytes,
+            each.local.descriptors.nbytes if each.local is not None else 0,
+            each.local.keypoints.nbytes + each.local.scores.nbytes if each.local is not None else 0,
         )
         for each in features
     ]
