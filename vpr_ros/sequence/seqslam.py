@@ -90,7 +90,7 @@ class SeqSlam:
     def reload(self) -> None:
         """Read all keyframes again."""
         self._table = self._keyframes.table
-        self._count = self._count
+        self._count = len(self._table)
         route = Route(self._table)
         speeds = [leg.speed for leg in route.legs]
         self._per_second = float(np.mean(speeds)) if speeds else 0.0

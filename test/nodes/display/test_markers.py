@@ -9,7 +9,7 @@ from builtin_interfaces.msg import Time
 from rclpy.serialization import serialize_message
 from visualization_msgs.msg import Marker, MarkerArray
 
-from vpr_ros.datatypes import Candidate, KeyframeRecord, Pose, Recognition, Verdict
+from vpr_ros.datatypes import Candidate, KeyframeKey, KeyframeRecord, Pose, Recognition, Verdict
 from vpr_ros.nodes.display.markers import BELIEFS, MapMarkers
 
 STAMP = Time(sec=7, nanosec=5)
@@ -18,7 +18,7 @@ SIDEWAYS = (0.0, 0.0, 0.5**0.5, 0.5**0.5)
 
 def record(number, x=0.0, session="monday", frame="odom", posed=True):
     pose = Pose((x, 2.0, 0.5), SIDEWAYS, frame) if posed else None
-    return KeyframeRecord(number, session, number, pose)
+    return KeyframeRecord(KeyframeKey("map", number), session, number, pose)
 
 
 def row(count, step=1.0, **about):
