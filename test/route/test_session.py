@@ -171,3 +171,27 @@ def test_a_session_that_cannot_begin_leaves_no_map_locked(line, town, tmp_path):
     with pytest.raises(MapError, match=r"missing\.vprmap"):
         line.open_session(town, SLAM, more_maps=[tmp_path / "missing.vprmap"])
     line.open_session(town, SLAM).close()
+
+
+class Spy:
+    """A recognizer that remembers what it was told of the robot's motion."""
+
+    def __init__(self, recognizer):
+        self._recognizer, self.odometry = recognizer, []
+
+    def answer(self, query, exclude=()):
+        self.odometry.append(query.odometry)
+        return self._recognizer.answer(query, exclude)
+
+
+@pytest.mark.parametrize("mode", [MAP, SLAM])
+@pytest.mark.parametrize("has_odometry", [True, False])
+def test_only_odometry_is_taken_for_motion_and_keyframes_take_any_pose(
+    line, scene, tmp_path, mode, has_odometry
+):
+    path = tmp_path / "m.vprmap"
+    with closing(line.open_session(path, mode, has_odometry=has_odometry)) as session:
+        session.recognizer = spy = Spy(session.recognizer)
+        outcome = session.step(Frame(0, scene(1), at(1.0)))
+    assert [pose is not None for pose in spy.odometry] == [has_odometry]
+    assert outcome.kept.keyframe.pose == at(1.0)
