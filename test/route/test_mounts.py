@@ -6,7 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from vpr_ros.datatypes import Camera, Candidate, KeyframeRecord, Pose, Recognition, Verdict
+from vpr_ros.datatypes import (
+    Camera,
+    Candidate,
+    KeyframeKey,
+    KeyframeRecord,
+    Pose,
+    Recognition,
+    Verdict,
+)
 from vpr_ros.errors import ConfigError
 from vpr_ros.geometry.fixed_frames import FixedFrames, as_mount
 from vpr_ros.geometry.poses import angle, distance
@@ -25,14 +33,14 @@ def yaw(pose):
 
 
 def answer(pose=POSE):
-    keyframe = KeyframeRecord(7, "session-1", 0, pose)
+    keyframe = KeyframeRecord(KeyframeKey("map", 7), "session-1", 0, pose)
     return Recognition(0, Verdict.ACCEPTED, "", 1.0, (Candidate(keyframe, 0.9),), {})
 
 
 def seen(mount, camera, pose=POSE):
     asked = []
-    found = seen_from(answer(pose), mount, lambda number: asked.append(number) or camera)
-    assert set(asked) <= {7}
+    found = seen_from(answer(pose), mount, lambda key: asked.append(key) or camera)
+    assert set(asked) <= {KeyframeKey("map", 7)}
     return found.candidates[0].keyframe.pose
 
 

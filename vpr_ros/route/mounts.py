@@ -18,7 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from vpr_ros.datatypes import Camera, Candidate, Pose, Recognition
+from vpr_ros.datatypes import Camera, Candidate, KeyframeKey, Pose, Recognition
 from vpr_ros.errors import ConfigError
 from vpr_ros.geometry.fixed_frames import as_mount
 from vpr_ros.geometry.transforms import LINK_T_OPTICAL, Matrix, RigidTransform
@@ -54,7 +54,7 @@ def parse_mount(text: str) -> Pose | None:
 
 
 def seen_from(
-    recognition: Recognition, mount: Pose | None, camera_of: Callable[[int], Camera | None]
+    recognition: Recognition, mount: Pose | None, camera_of: Callable[[KeyframeKey], Camera | None]
 ) -> Recognition:
     """The answer with the poses that the robot has if its camera stands where a keyframe's stood.
 
@@ -69,7 +69,7 @@ def seen_from(
 
     def moved(candidate: Candidate) -> Candidate:
         pose = candidate.keyframe.pose
-        camera = camera_of(candidate.keyframe.keyframe_id)
+        camera = camera_of(candidate.keyframe.key)
         # With equal mounts the product is the same pose again, but for rounding.
         if pose is None or camera is None or camera.mount in (None, mount):
             return candidate
