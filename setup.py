@@ -12,7 +12,7 @@ setup(
     name=package_name,
     version="0.1.0",
     packages=find_packages(include=["vpr_ros", "vpr_ros.*"]),
-    package_data={package_name: ["py.typed"]},
+    package_data={package_name: ["py.typed", "evaluation/report/page.*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
         (share, ["package.xml"]),
