@@ -27,7 +27,7 @@ from vpr_ros.place_map.codec import decode_global
 if TYPE_CHECKING:
     from vpr_ros.place_map.database import Database
 
-SIZE = 1024  # keyframes
+SIZE = 256  # keyframes
 BATCH = 256  # keyframes whose rows are read at a time
 
 # As the columns of ``keyframes``; 0 for no camera and no frame, NaN without a pose.

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from vpr_ros.errors import MapError
 from vpr_ros.place_map.blocks import damaged_blocks, facts_of_rows
@@ -26,9 +27,9 @@ def damages(database: Database) -> Iterator[str]:
     yield from _raised(store.columns)
     yield from damaged_blocks(database, store.spec.global_dim)
     for number in ids:
-        yield from _raised(lambda number=number: facts_of_rows(database, number, number))
+        yield from _raised(partial(facts_of_rows, database, number, number))
         for read in (store.features, store.thumbnail, store.camera):
-            yield from _raised(lambda read=read, number=number: read(number))
+            yield from _raised(partial(read, number))
 
 
 def _raised(read: Callable[[], object]) -> Iterator[str]:

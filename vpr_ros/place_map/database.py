@@ -6,16 +6,18 @@ Everything here raises ``MapError`` and nothing else where the file or the disk 
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import MapError
+from vpr_ros.place_map.blocks import pack
 from vpr_ros.place_map.connection import (
     check_file,
     check_format,
@@ -127,6 +129,7 @@ class Database:
                     use_write_ahead_log(connection, path)
                     if version < FORMAT_VERSION:
                         migrate(connection, version)
+                        _pack(cls(path, connection, lock))
         except BaseException:
             if connection:
                 connection.close()
@@ -215,6 +218,14 @@ class Database:
     def _vacuum_into(self, temporary: Path) -> None:
         self._connection.execute("VACUUM INTO ?", (str(temporary),))
         mark_copy(temporary)
+
+
+def _pack(database: Database) -> None:
+    """Let a map that was brought up to date open fast."""
+    ((text,),) = database.execute("SELECT value FROM meta WHERE key = 'model_spec'") or [("{}",)]
+    with suppress(ValueError, TypeError):
+        pack(database, int(json.loads(text).get("global_dim", 0)))
+    database.commit()
 
 
 def _is_old(path: Path) -> bool:
