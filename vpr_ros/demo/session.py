@@ -17,7 +17,6 @@ from rclpy.qos import QoSProfile
 from vpr_ros.datatypes import Candidate, Comparison, KeyframeRecord, Recognition, Verdict
 from vpr_ros.demo.drives import Drive
 from vpr_ros.demo.lifecycle_process import LifecycleProcess, NodeCommand
-from vpr_ros.demo.sightings import Sighting
 from vpr_ros.errors import VprError
 from vpr_ros.nodes.conversions import stamp_to_ns
 from vpr_ros.nodes.interfaces import GetMapInfo, PlaceCandidate, PlaceMatch
@@ -33,12 +32,12 @@ class DemoNode(Node):
 
     def __init__(self) -> None:
         super().__init__("demo", start_parameter_services=False)
-        self.sightings: list[Sighting] = []
-        self._told: Callable[[Sighting], None] | None = None
+        self.answers: list[Recognition] = []
+        self._told: Callable[[Recognition], None] | None = None
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
 
-    def listen(self, localizer: str, told: Callable[[Sighting], None]) -> None:
+    def listen(self, localizer: str, told: Callable[[Recognition], None]) -> None:
         """Collect the answers of a localizer; ``told`` hears of each."""
         self._told = told
         # The queue holds a whole drive: this process may be busy while answers arrive.
@@ -52,10 +51,10 @@ class DemoNode(Node):
             self._executor.spin_once(timeout_sec=left)
 
     def _take(self, message: PlaceMatch) -> None:
-        sighting = Sighting(recognition_from_message(message))
-        self.sightings.append(sighting)
+        answer = recognition_from_message(message)
+        self.answers.append(answer)
         if self._told is not None:
-            self._told(sighting)
+            self._told(answer)
 
 
 def recognition_from_message(message: PlaceMatch) -> Recognition:
@@ -96,8 +95,8 @@ def learn(drive: Drive, map_path: Path, rate: float, say: Say) -> None:
 
 
 def localize(
-    drive: Drive, map_path: Path, rate: float, told: Callable[[Sighting], None]
-) -> list[Sighting]:
+    drive: Drive, map_path: Path, rate: float, told: Callable[[Recognition], None]
+) -> list[Recognition]:
     """Replay a drive into a localizer that has the map; every answer in the order it came.
 
     Raises:
@@ -121,7 +120,7 @@ def localize(
             localizer.shutdown()
     finally:
         node.destroy_node()
-    return node.sightings
+    return node.answers
 
 
 @contextmanager
@@ -170,9 +169,9 @@ def _keyframes(mapper: LifecycleProcess) -> int:
 
 def _await_last_answers(node: DemoNode, expected: int) -> None:
     """Return when every image is answered, or nothing has come for a while."""
-    quiet_since, count = time.monotonic(), len(node.sightings)
-    while len(node.sightings) < expected and time.monotonic() - quiet_since < _SILENCE:
+    quiet_since, count = time.monotonic(), len(node.answers)
+    while len(node.answers) < expected and time.monotonic() - quiet_since < _SILENCE:
         node.spin_for(0.1)
-        if len(node.sightings) != count:
-            quiet_since, count = time.monotonic(), len(node.sightings)
+        if len(node.answers) != count:
+            quiet_since, count = time.monotonic(), len(node.answers)
     node.spin_for(0.3)  # an answer too many would come now
