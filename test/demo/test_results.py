@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vpr_ros.datatypes import Candidate, KeyframeRecord, Pose, Recognition, Verdict
+from vpr_ros.datatypes import Candidate, KeyframeKey, KeyframeRecord, Pose, Recognition, Verdict
 from vpr_ros.demo.live import LiveLines
 from vpr_ros.demo.options import parse_options
 from vpr_ros.demo.pictures import Gallery
@@ -36,7 +36,11 @@ def truth():
 
 
 def answer(second, verdict, match=None):
-    records = [] if match is None else [KeyframeRecord(match, "1", match * SECOND_NS, None)]
+    records = (
+        []
+        if match is None
+        else [KeyframeRecord(KeyframeKey("map", match), "1", match * SECOND_NS, None)]
+    )
     candidates = tuple(Candidate(record, 0.5) for record in records)
     timings = {"extract": 0.020, "rerank": 0.010 + 0.001 * second}
     stamp_ns = DAY_NS + second * SECOND_NS
