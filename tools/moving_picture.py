@@ -25,14 +25,14 @@ from vpr_ros.demo.options import Options
 from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.evaluation.protocols.map_set import Keyframes
 from vpr_ros.evaluation.report.overhead import positions
-from vpr_ros.pictures.canvas import BLUE, FAINT, GRAY, GREEN, INK, ORANGE, SOFT
+from vpr_ros.pictures.canvas import BLUE, GRAY, GREEN, INK, ORANGE, SOFT
 
-IMAGE = (264, 176)  # pixels
-MAP = (232, 250)
-GAP, STRIP = 8, 74
+IMAGE = (240, 160)  # pixels
+MAP = (220, 230)
+GAP, STRIP = 8, 70
 COLORS = {Verdict.ACCEPTED: GREEN, Verdict.AMBIGUOUS: ORANGE, Verdict.UNKNOWN: GRAY}
-STEP = 4  # of so many answers one is shown
-MILLISECONDS = 260  # that it is shown
+STEP = 6  # of so many answers one is shown
+MILLISECONDS = 350  # that it is shown
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/demo.gif"))
     args = parser.parse_args()
     frames = list(drawn(args.demo))
-    palette = frames[len(frames) // 3].quantize(96, method=Image.Quantize.MEDIANCUT)
+    palette = frames[len(frames) // 3].quantize(64, method=Image.Quantize.MEDIANCUT)
     quantized = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     first, *others = quantized
     first.save(
@@ -99,7 +99,7 @@ class Plan:
         picture = Image.new("RGB", (2 * MAP[0], 2 * MAP[1]), "white")
         draw = ImageDraw.Draw(picture)
         for place in route:
-            dot(draw, self.at(place), 3, FAINT)
+            dot(draw, self.at(place), 3, (176, 196, 222))
         for place, verdict in trail:
             dot(draw, self.at(place), 4, COLORS[verdict])
         place, verdict = trail[-1]

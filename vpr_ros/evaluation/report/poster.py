@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vpr_ros.datatypes import ImageArray
-from vpr_ros.evaluation.outcomes import REFUSED
+from vpr_ros.evaluation.outcomes import MISSED, REFUSED, RIGHT, WRONG
 from vpr_ros.evaluation.report.figures import blank_figure, colors
 from vpr_ros.evaluation.report.overhead import KEYS, Situation, draw_overhead
 from vpr_ros.pictures.match_picture import paired
@@ -20,7 +20,13 @@ _SIZE = (1800.0, 1000.0)  # pixels
 _ROWS = 4  # of pairs
 _LEFT, _TOP, _PITCH = 0.51, 0.89, 0.22  # where pairs stand, as parts of the picture
 _WIDE = 2.0  # width of images over their height from which pairs stand in one column
-_LETTERS = 52  # of a reason that have room below a pair of half the width
+_NAMES = {
+    RIGHT: "accepted, right",
+    WRONG: "accepted, wrong",
+    MISSED: "in the map, not accepted",
+    REFUSED: "not in the map, not accepted",
+}
+_LETTERS = 56  # of a reason that have room below a pair of half the width
 
 
 class Shot(NamedTuple):
@@ -52,7 +58,7 @@ def write_poster(path: Path, poster: Poster) -> None:
     """
     figure, look = blank_figure(_SIZE), colors()
     figure.text(0.02, 0.945, poster.title, size=34, weight="bold", color=look["ink"])
-    figure.text(0.02, 0.905, poster.summary, size=20, color=look["soft"])
+    figure.text(0.02, 0.905, poster.summary, size=18, color=look["soft"])
     map_axes = figure.add_axes((0.01, 0.06, 0.48, 0.80))
     if poster.situation.is_known:
         draw_overhead(map_axes, poster.situation, lifted=True)
@@ -60,7 +66,7 @@ def write_poster(path: Path, poster: Poster) -> None:
     else:
         _draw_times(map_axes, poster.times)
     said = "the camera now  |  the keyframe that fits best"
-    figure.text(_LEFT, 0.905, said, size=20, color=look["soft"])
+    figure.text(_LEFT, 0.905, said, size=18, color=look["soft"])
     wide = any(min(i.shape[1] / i.shape[0] for i in s[:2]) > _WIDE for s in poster.shots)
     columns = 1 if wide else 2
     for number, shot in enumerate(poster.shots[: _ROWS * columns]):
@@ -87,11 +93,10 @@ def _draw_keys(figure: Any, situation: Situation) -> None:
     words, left = situation.outcomes.words, 0.02
     for key in KEYS:
         if key.color in words:
-            name = key.name.format(words.count(key.color)).partition(",")[0]
-            name = name if key.color != REFUSED else name.replace("in the database", "in the map")
+            name = _NAMES[key.color]
             figure.text(left, 0.03, key.sign, size=18, color=colors()[key.color])
             figure.text(left + 0.013, 0.03, name, size=17, color=colors()["soft"])
-            left += 0.03 + 0.0062 * len(name)
+            left += 0.035 + 0.0053 * len(name)
 
 
 def _draw_times(axes: Any, times: Sequence[tuple[float, float]]) -> None:
