@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from rclpy.executors import SingleThreadedExecutor
@@ -26,7 +27,7 @@ from vpr_ros.demo.drives import Drive
 from vpr_ros.demo.lifecycle_process import LifecycleProcess, NodeCommand
 from vpr_ros.errors import VprError
 from vpr_ros.nodes.conversions import stamp_to_ns
-from vpr_ros.nodes.interfaces import GetMapInfo, PlaceCandidate, PlaceMatch
+from vpr_ros.nodes.interfaces import FrameTimings, GetMapInfo, PlaceCandidate, PlaceMatch
 
 _SILENCE = 2.0  # seconds without news after which nothing more is expected
 _REPORT_PERIOD = 5.0  # seconds between two lines about the growing map
@@ -39,7 +40,8 @@ class DemoNode(Node):
 
     def __init__(self) -> None:
         super().__init__("demo", start_parameter_services=False)
-        self.answers: list[Recognition] = []
+        self._answers: list[Recognition] = []
+        self._timings: dict[int, dict[str, float]] = {}  # by the image's stamp
         self._told: Callable[[Recognition], None] | None = None
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
@@ -50,6 +52,19 @@ class DemoNode(Node):
         # The queue holds a whole drive: this process may be busy while answers arrive.
         qos = QoSProfile(depth=10000)
         self.create_subscription(PlaceMatch, f"/{localizer}/place_match", self._take, qos)
+        self.create_subscription(FrameTimings, f"/{localizer}/timings", self._take_timings, qos)
+
+    @property
+    def count(self) -> int:
+        """Answers so far."""
+        return len(self._answers)
+
+    def answers(self) -> list[Recognition]:
+        """All answers in the order they came, with the time that each took."""
+        return [
+            replace(answer, timings_s=self._timings.get(answer.stamp_ns, {}))
+            for answer in self._answers
+        ]
 
     def spin_for(self, seconds: float) -> None:
         """Handle what arrives within the next seconds."""
@@ -59,9 +74,14 @@ class DemoNode(Node):
 
     def _take(self, message: PlaceMatch) -> None:
         answer = recognition_from_message(message)
-        self.answers.append(answer)
+        self._answers.append(answer)
         if self._told is not None:
             self._told(answer)
+
+    def _take_timings(self, message: FrameTimings) -> None:
+        seconds = map(float, message.seconds)
+        stamp_ns = stamp_to_ns(message.header.stamp)
+        self._timings[stamp_ns] = dict(zip(message.stages, seconds, strict=True))
 
 
 def recognition_from_message(message: PlaceMatch) -> Recognition:
@@ -72,13 +92,13 @@ def recognition_from_message(message: PlaceMatch) -> Recognition:
         reason=message.reason,
         probability=float(message.probability),
         candidates=tuple(map(_candidate, message.candidates)),
-        timings_s=dict(zip(message.stages, map(float, message.stage_seconds), strict=True)),
+        timings_s={},
     )
 
 
 def _candidate(message: PlaceCandidate) -> Candidate:
     stamp_ns = stamp_to_ns(message.stamp)
-    key = KeyframeKey(message.map, int(message.keyframe_id))
+    key = KeyframeKey(message.map_id, int(message.keyframe_id))
     record = KeyframeRecord(key, message.session, stamp_ns, None)
     comparison = Comparison(float(message.rerank_score), int(message.inliers))
     return Candidate(record, float(message.similarity), comparison)
@@ -128,7 +148,7 @@ def localize(
             localizer.shutdown()
     finally:
         node.destroy_node()
-    return node.answers
+    return node.answers()
 
 
 @contextmanager
@@ -177,9 +197,9 @@ def _keyframes(mapper: LifecycleProcess) -> int:
 
 def _await_last_answers(node: DemoNode, expected: int) -> None:
     """Return when every image is answered, or nothing has come for a while."""
-    quiet_since, count = time.monotonic(), len(node.answers)
-    while len(node.answers) < expected and time.monotonic() - quiet_since < _SILENCE:
+    quiet_since, count = time.monotonic(), node.count
+    while node.count < expected and time.monotonic() - quiet_since < _SILENCE:
         node.spin_for(0.1)
-        if len(node.answers) != count:
-            quiet_since, count = time.monotonic(), len(node.answers)
+        if node.count != count:
+            quiet_since, count = time.monotonic(), node.count
     node.spin_for(0.3)  # an answer too many would come now
