@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from nav_msgs.msg import Odometry
 from nav_msgs.msg import Path as PathMessage
 from rclpy.serialization import deserialize_message, serialize_message
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from vpr_ros.datatypes import (
@@ -33,7 +33,6 @@ from vpr_ros.geometry.poses import PoseError
 from vpr_ros.geometry.transforms import quaternion
 from vpr_ros.nodes import conversions
 from vpr_ros.nodes.conversions import (
-    camera_from_message,
     image_from_message,
     loop_closure_to_message,
     ns_to_stamp,
@@ -192,24 +191,6 @@ def test_a_pose_survives_the_way_out_and_back():
     message = PoseStamped(pose=pose_to_message(POSE))
     message.header.frame_id = POSE.frame_id
     assert pose_from_message(over_the_wire(message))[1] == POSE
-
-
-def test_camera_info_keeps_every_number():
-    message = CameraInfo(width=1280, height=720, distortion_model="plumb_bob")
-    message.k = [700.0, 0.0, 640.0, 0.0, 701.0, 360.0, 0.0, 0.0, 1.0]
-    message.d = [0.1, -0.2, 0.001, 0.0, 0.05]
-    camera = camera_from_message(over_the_wire(message))
-    assert (camera.width, camera.height) == (1280, 720)
-    assert camera.intrinsics == (700.0, 0.0, 640.0, 0.0, 701.0, 360.0, 0.0, 0.0, 1.0)
-    assert camera.distortion_model == "plumb_bob"
-    assert camera.distortion == (0.1, -0.2, 0.001, 0.0, 0.05)
-    assert all(type(value) is float for value in (*camera.intrinsics, *camera.distortion))
-
-
-def test_camera_info_of_an_uncalibrated_camera_is_zeros():
-    camera = camera_from_message(CameraInfo())
-    assert camera.intrinsics == (0.0,) * 9
-    assert camera.distortion == ()
 
 
 def recognition(*candidates, verdict=Verdict.ACCEPTED):

@@ -370,7 +370,7 @@ def test_without_messages_the_build_command_is_named(ros, kind):
     code, errors = ended("-c", BLOCKED_MESSAGES.format(kind=kind))
     assert code == 2
     assert errors.count("\n") == 1
-    assert "colcon build --base-paths . vpr_msgs" in errors
+    assert "vcs import src < vpr_ros.repos" in errors
 
 
 @pytest.mark.parametrize("parameter", ["decision.candidates:=0", "map_path:=5"])

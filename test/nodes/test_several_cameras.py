@@ -80,7 +80,8 @@ def learn(ear, log, path):
         front, rear = ear.publisher(Image, "/front/image"), ear.publisher(Image, "/rear/image")
         poses = ear.publisher(PoseStamped, "/pose")
         intrinsics = ear.publisher(CameraInfo, "/front/camera_info")
-        intrinsics.publish(CameraInfo(width=320, height=240))
+        k = [300.0, 0.0, 160.0, 0.0, 300.0, 120.0, 0.0, 0.0, 1.0]
+        intrinsics.publish(CameraInfo(width=320, height=240, k=k))
         ear.spin_for(0.5)
         for place in range(PLACES):
             stamp = START_NS + place * S

@@ -15,11 +15,10 @@ from geometry_msgs.msg import Pose as PoseMessage
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, Transform
 from nav_msgs.msg import Odometry
 from nav_msgs.msg import Path as PathMessage
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from vpr_ros.datatypes import (
-    Camera,
     Candidate,
     ImageArray,
     LoopClosure,
@@ -129,17 +128,6 @@ def path_from_message(message: PathMessage) -> list[tuple[int, Pose]]:
         (stamp, replace(pose, frame_id=message.header.frame_id or pose.frame_id))
         for stamp, pose in stamped
     ]
-
-
-def camera_from_message(message: CameraInfo) -> Camera:
-    """The camera's intrinsics."""
-    return Camera(
-        width=int(message.width),
-        height=int(message.height),
-        intrinsics=tuple(float(value) for value in message.k),
-        distortion_model=str(message.distortion_model),
-        distortion=tuple(float(value) for value in message.d),
-    )
 
 
 def place_match_to_message(

@@ -82,7 +82,8 @@ class RouteNode(PlaceNode):
             self._tf.broadcast(self.config, lambda stamp_ns: self._poses.at(stamp_ns, 0.0))
         if self.learns:
             for camera in self.cameras:
-                self.listen(CameraInfo, camera.info_topic, camera.take_info)
+                for name in camera.info_names(self):
+                    self.listen(CameraInfo, name, camera.take_info)
             self.listen(PathMessage, "corrected_path", self._take_path)
         super().subscribe()
 
