@@ -99,7 +99,6 @@ def test_settings_by_name(vpr, asked_with_images, requests, tmp_path):
         (["--set", "num_local=0"], "num_local = 0: must be between"),
         (["--set", "num_local=many"], "must be of type int"),
         (["--images", "nowhere"], "nowhere: there is no such file"),
-        (["--size", "100x64"], "both sides must be multiples of 16"),
         (["--weights", "none.pth"], "none.pth: No such file"),
     ],
 )
@@ -110,6 +109,15 @@ def test_refusals(words, said, vpr, asked_with_images, tmp_path):
     assert done.code == 2
     assert said in done.err
     assert len(done.err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_size_that_the_network_cannot_take(vpr, asked_with_images, generated_weights, tmp_path):
+    pytest.importorskip("onnxscript", reason="exporting needs onnxscript")
+    words = ["--method", "transvpr", "--weights", generated_weights("transvpr")]
+    done = vpr(*asked_with_images, *words, "--size", "100x64", "-o", tmp_path)
+    assert done.code == 2
+    assert "both sides must be multiples of 16" in done.err
     assert list(tmp_path.iterdir()) == []
 
 

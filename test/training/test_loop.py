@@ -105,9 +105,9 @@ def test_the_backbone_stays_as_it_is_while_the_reranker_learns(three_stages, pho
 def test_a_handful_of_photos_is_learned_by_heart(photos, change, tmp_path):
     """By all tasks: every view finds its photo, and the reranker judges all pairs right."""
     stages = (
-        change(name="global", task="contrast", steps=40, learning_rate=2e-3),
+        change(name="global", task="contrast", steps=30, learning_rate=2e-3),
         change(name="reranker", task="rerank", steps=20, learning_rate=1e-3, hardness=2),
-        change(name="joint", task="joint", steps=20, learning_rate=5e-4, hardness=2),
+        change(name="joint", task="joint", steps=10, learning_rate=5e-4, hardness=2),
     )
     run(Recipe("r2former_tiny", stages, validate_every=1000), photos, tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
