@@ -79,7 +79,7 @@ find_python() {
 
 make_venv() {
   local place="$root/$venv python $python_version" made_from
-  made_from="$place requirements $(hash_of requirements/{robot,base,dev,evaluation,$distro}.txt tools/mend_wheels.py)"
+  made_from="$place requirements $(hash_of requirements/{robot,evaluation,base,dev,$distro}.txt tools/mend_wheels.py)"
   if [[ -x $venv/bin/python && -f $venv_stamp && $(head -n1 "$venv_stamp") == "$made_from" ]]; then
     return
   fi
@@ -93,7 +93,7 @@ make_venv() {
     quietly "$python" -m venv "$venv"
   fi
   echo "setup: ROS 2 $distro and the other wheels of requirements/$distro.txt (650 MB, about a minute)"
-  quietly "$venv/bin/python" -m pip install --progress-bar off -r "requirements/$distro.txt" -r requirements/evaluation.txt
+  quietly "$venv/bin/python" -m pip install --progress-bar off -r "requirements/$distro.txt"
   echo "setup: mending the wheels' CMake files"
   quietly "$venv/bin/python" tools/mend_wheels.py
   # The date tells later steps that this is another environment even when it is made from the same.
