@@ -126,7 +126,7 @@ class Observer:
 
     def replay(self, bag, rate, *topics):
         """Play a bag with the real replay; returns when it ended."""
-        words = [sys.executable, "-m", "vpr_ros.nodes.replay.replay_node", str(bag)]
+        words = [sys.executable, "-m", "vpr_ros.demo.replay.replay_node", str(bag)]
         words += ["--rate", str(rate), "--wait-for-subscribers", "30", "--topics", *topics]
         with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
             try:
