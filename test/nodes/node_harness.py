@@ -86,10 +86,14 @@ class Observer:
         self.statuses.clear()
 
     def wait_for(self, condition, what, limit=LIMIT):
-        """Handle messages until the condition gives something, which is returned."""
+        """Handle messages until the condition gives something, which is returned.
+
+        What is waited for is told in words, or by a function that says them at the end.
+        """
         end = time.monotonic() + limit
         while not (found := condition()):
-            assert time.monotonic() < end, f"waited {limit:g} s in vain for {what}"
+            words = what() if callable(what) else what
+            assert time.monotonic() < end, f"waited {limit:g} s in vain for {words}"
             self._executor.spin_once(timeout_sec=0.05)
         return found
 
@@ -105,7 +109,9 @@ class Observer:
         def find():
             return next((s for s in self.statuses[first:] if s.node == node and fits(s)), None)
 
-        return self.wait_for(find, f"a status of {node}: {what}; the last: {self.statuses[-1:]}")
+        return self.wait_for(
+            find, lambda: f"a status of {node}: {what}; the last: {self.statuses[-1:]}"
+        )
 
     def match_of(self, stamp_ns):
         """The answers to one image."""
