@@ -12,7 +12,7 @@ RUN = tools/env.sh
 RUN_ALONE = ROS_DOMAIN_ID=$(ROS_DOMAIN_ID) tools/env.sh
 # A file's tests share what they make, so they stay together; test/conftest.py says which files come first.
 # One worker more than two cores: tests of nodes wait more than they compute.
-RUN_TESTS = $(RUN_ALONE) python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+RUN_TESTS = ROS_PYTHON_CHECK_FIELDS=1 $(RUN_ALONE) python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 DEMO_OPTIONS = $(if $(MAP_BAG),--map-bag "$(MAP_BAG)") $(if $(QUERY_BAG),--query-bag "$(QUERY_BAG)") \
 	$(if $(IMAGE_TOPIC),--image-topic "$(IMAGE_TOPIC)") $(if $(POSE_TOPIC),--pose-topic "$(POSE_TOPIC)") \

@@ -50,6 +50,8 @@ RESERVED = {
     "rosbags": ("drives/",),
     "rosbags.image": ("drives/", "images.py"),
     "cv_bridge": ("nodes/conversions.py",),
+    "matplotlib": ("evaluation/report/",),
+    "jinja2": ("evaluation/report/",),
     "tf2_ros": ("nodes/tf/tf2_library.py",),
     "tensorrt": ("backends/tensorrt_library.py",),
     "tensorrt_rtx": ("backends/tensorrt_library.py",),

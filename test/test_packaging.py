@@ -132,6 +132,8 @@ KEYS = {
     "PIL": "python3-pil",
     "cv2": "python3-opencv",
     "numpy": "python3-numpy",
+    "jinja2": "python3-jinja2",
+    "matplotlib": "python3-matplotlib",
     "scipy": "python3-scipy",
     "tf2_ros": "tf2_ros_py",
     "tqdm": "python3-tqdm",

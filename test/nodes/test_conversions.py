@@ -22,6 +22,7 @@ from std_msgs.msg import Header
 from vpr_ros.datatypes import (
     Candidate,
     Comparison,
+    KeyframeKey,
     KeyframeRecord,
     LoopClosure,
     Pose,
@@ -198,24 +199,23 @@ def recognition(*candidates, verdict=Verdict.ACCEPTED):
     return Recognition(5, verdict, "it fits", 0.75, candidates, timings)
 
 
-def candidate(pose=POSE, comparison=None, number=7):
-    record = KeyframeRecord(number, "monday", 1_700_000_000_000_000_001, pose)
+def candidate(pose=POSE, comparison=None, number=7, of="floor0"):
+    record = KeyframeRecord(KeyframeKey(of, number), "monday", 1_700_000_000_000_000_001, pose)
     return Candidate(record, 0.5, comparison)
 
 
 def sent(answer):
     header = Header(stamp=ns_to_stamp(5), frame_id="camera")
-    message = place_match_to_message(answer, header, "/maps/route.vprmap", locate)
+    message = place_match_to_message(answer, header, "/maps/route.vprmap", path_of)
     return over_the_wire(message)
 
 
-def locate(keyframe_id):
-    """As a set of maps does that numbers each map's keyframes from a thousand."""
-    return Path(f"/maps/floor{keyframe_id // 1000}.vprmap"), keyframe_id % 1000
+def path_of(key):
+    return Path(f"/maps/{key.map}.vprmap")
 
 
 def test_a_candidate_of_another_map():
-    message = sent(recognition(candidate(number=2007)))
+    message = sent(recognition(candidate(of="floor2")))
     assert message.map == "/maps/floor2.vprmap"
     (first,) = message.candidates
     assert (first.map, first.keyframe_id) == ("/maps/floor2.vprmap", 7)
@@ -223,10 +223,13 @@ def test_a_candidate_of_another_map():
 
 def test_a_loop_closure_names_both_keyframes_and_invents_no_transform():
     closure = LoopClosure(
-        9, 70 * 10**9, candidate(number=2007, comparison=Comparison(80.0, 80)), 0.9
+        KeyframeKey("floor0", 9),
+        70 * 10**9,
+        candidate(of="floor2", comparison=Comparison(80.0, 80)),
+        0.9,
     )
     header = Header(stamp=ns_to_stamp(70 * 10**9), frame_id="camera")
-    message = over_the_wire(loop_closure_to_message(closure, header, locate))
+    message = over_the_wire(loop_closure_to_message(closure, header, path_of))
     assert message.header == header
     assert stamp_to_ns(message.query_stamp) == 70 * 10**9
     assert stamp_to_ns(message.match_stamp) == 1_700_000_000_000_000_001

@@ -85,8 +85,9 @@ class NodeConfig(PipelineConfig):
     )
     cameras: tuple[str, ...] = setting(
         (),
-        "Topics of several cameras, each with its place on the robot if it is known: 'TOPIC x y z "
-        "roll pitch yaw', meters and radians as in a URDF, x ahead; empty: the topic image alone",
+        "Topics of several cameras; where /tf_static does not tell their places on the robot, or "
+        "not well, 'TOPIC x y z roll pitch yaw': meters and radians as a URDF places a camera's "
+        "body, x ahead; empty: the topic image alone",
     )
     image_transport: str = setting(
         "raw",

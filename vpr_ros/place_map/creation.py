@@ -12,6 +12,7 @@ from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import MapError
 from vpr_ros.place_map.codec import codec_of
 from vpr_ros.place_map.connection import logs_beside, translated, use_write_ahead_log
+from vpr_ros.place_map.identity import new_uuid
 from vpr_ros.place_map.lock import publish
 from vpr_ros.place_map.rows import spec_to_json
 from vpr_ros.place_map.schema import APPLICATION_ID, FORMAT_VERSION, PAGE_SIZE, TABLES
@@ -27,6 +28,7 @@ def create_file(path: Path, spec: ModelSpec, codec: str) -> None:
     """
     codec_of(codec)
     meta = {"model_spec": spec_to_json(spec), "fingerprint": spec.fingerprint, "codec": codec}
+    meta["uuid"] = new_uuid()
     write_file(path, lambda temporary: _write_tables(temporary, meta))
 
 
