@@ -20,7 +20,10 @@ from vpr_ros.config.methods import (
     TransVprConfig,
 )
 from vpr_ros.config.nodes import (
+    LOCALIZE,
+    MAP,
     MODES,
+    SLAM,
     LocalizerConfig,
     MapperConfig,
     NodeConfig,
@@ -42,11 +45,14 @@ from vpr_ros.config.stacks import (
 )
 
 __all__ = [
+    "LOCALIZE",
+    "MAP",
     "METHODS",
     "MODES",
     "PRECISIONS",
     "RUNTIMES",
     "SEQUENCE_MODES",
+    "SLAM",
     "SLAM_STACKS",
     "AppsvrConfig",
     "CalibrationConfig",
