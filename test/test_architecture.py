@@ -4,6 +4,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -216,6 +217,14 @@ def test_rings_are_seen(sources):
 )
 def test_chains_are_no_rings(sources):
     assert ring_of_imports(sources) == []
+
+
+def test_no_room_holds_a_fifth_of_the_house():
+    sizes = Counter()
+    for path in SOURCES:
+        sizes[station_of(Path(path).with_suffix("").parts)] += source_of(path).count("\n")
+    (largest, lines), total = sizes.most_common(1)[0], sizes.total()
+    assert lines < total / 5, f"{largest}/ holds {lines} of {total} lines"
 
 
 def test_tests_mirror_the_tree():

@@ -19,7 +19,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from vpr_ros.demo.lifecycle_process import LifecycleProcess, NodeCommand
 from vpr_ros.nodes.conversions import ns_to_stamp, stamp_to_ns
-from vpr_ros.nodes.interfaces import PlaceMatch
+from vpr_ros.nodes.interfaces import GetMapInfo, PlaceMatch
 
 LIMIT = 60.0  # seconds after which whatever a test waits for will not come any more
 START_NS = 1_700_000_000 * 10**9
@@ -34,6 +34,10 @@ class NodeProcess(LifecycleProcess):
         """Send a signal and wait; returns the exit code."""
         self._process.send_signal(number)
         return self._process.wait(LIMIT)
+
+    def keyframes(self):
+        """What its map holds; sooner told than by the diagnostics of every second."""
+        return self.request(GetMapInfo, "get_map_info", GetMapInfo.Request()).keyframes
 
 
 def node_process(kind, log, map_path, name=None, remappings=None, **parameters):
