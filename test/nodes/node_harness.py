@@ -90,10 +90,14 @@ class Observer:
         self.statuses.clear()
 
     def wait_for(self, condition, what, limit=LIMIT):
-        """Handle messages until the condition gives something, which is returned."""
+        """Handle messages until the condition gives something, which is returned.
+
+        What is waited for is told in words, or by a function that says them at the end.
+        """
         end = time.monotonic() + limit
         while not (found := condition()):
-            assert time.monotonic() < end, f"waited {limit:g} s in vain for {what}"
+            words = what() if callable(what) else what
+            assert time.monotonic() < end, f"waited {limit:g} s in vain for {words}"
             self._executor.spin_once(timeout_sec=0.05)
         return found
 
@@ -109,7 +113,9 @@ class Observer:
         def find():
             return next((s for s in self.statuses[first:] if s.node == node and fits(s)), None)
 
-        return self.wait_for(find, f"a status of {node}: {what}; the last: {self.statuses[-1:]}")
+        return self.wait_for(
+            find, lambda: f"a status of {node}: {what}; the last: {self.statuses[-1:]}"
+        )
 
     def match_of(self, stamp_ns):
         """The answers to one image."""
@@ -130,7 +136,7 @@ class Observer:
 
     def replay(self, bag, rate, *topics):
         """Play a bag with the real replay; returns when it ended."""
-        words = [sys.executable, "-m", "vpr_ros.nodes.replay.replay_node", str(bag)]
+        words = [sys.executable, "-m", "vpr_ros.demo.replay.replay_node", str(bag)]
         words += ["--rate", str(rate), "--wait-for-subscribers", "30", "--topics", *topics]
         with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
             try:
