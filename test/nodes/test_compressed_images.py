@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A camera as image_transport publishes it: a base topic, its compressed sibling, its intrinsics."""
+"""A camera as image_transport publishes it: base topic, compressed sibling, intrinsics."""
 
 import pytest
 
