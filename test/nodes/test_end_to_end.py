@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
@@ -13,11 +14,16 @@ pytest.importorskip("rclpy", reason="the nodes need ROS 2")
 
 from node_harness import KEEP_ALL, Observer, node_process, raw_message, set_parameter
 
+from vpr_ros.config import PipelineConfig
 from vpr_ros.datatypes import Verdict
 from vpr_ros.demo.lifecycle_process import NodeProcessError
 from vpr_ros.demo.session import recognition_from_message
 from vpr_ros.drives.bag_reader import BagReader
+from vpr_ros.evaluation.drive import Drive, answer_drive
 from vpr_ros.evaluation.judge import Truth
+from vpr_ros.evaluation.protocols.bag_set import BagOptions
+from vpr_ros.evaluation.protocols.map_set import read_map_set
+from vpr_ros.evaluation.runner import Task, described
 from vpr_ros.evaluation.verdicts import Tally
 from vpr_ros.images import decode_compressed
 from vpr_ros.nodes.conversions import stamp_to_ns
@@ -232,6 +238,30 @@ def test_accepted_answers_are_right_and_most_places_are_found(answered, learned,
     assert numbers.positives >= 10
     assert numbers.precision >= 0.95
     assert numbers.recall >= 0.6
+
+
+@pytest.fixture(scope="module")
+def evaluated(drive, learned, folder):
+    """What evaluation says of every image of the second lap, in the map that the mapper made."""
+    options = BagOptions(max_distance=5.0, max_angle=math.radians(45.0))
+    data = read_map_set(learned.map, drive.query_bag, options, drive.map_bag)
+    task = Task(data, folder / "cache", map_path=learned.map)
+    with (
+        described(task, PipelineConfig(method="hog_sift")) as opened,
+        closing(opened.pipeline.open_session(learned.map)) as session,
+    ):
+        answers = answer_drive(task, opened, session, Drive(drive.query_bag, IMAGES))
+    return {answer.stamp_ns: answer for answer in answers}
+
+
+def test_evaluation_says_of_every_image_what_the_node_said(answered, evaluated):
+    assert len(evaluated) == len(answered.sent)
+    for match in answered.matches:
+        answer = evaluated[stamp_to_ns(match.header.stamp)]
+        assert match.verdict == answer.verdict, (match.reason, answer.reason)
+        # The cache keeps features as a map does, rounded: what is accepted withstands that.
+        if answer.verdict is Verdict.ACCEPTED:
+            assert match.candidates[0].keyframe_id == answer.candidates[0].keyframe.key.id
 
 
 def test_the_detour_is_unknown_with_a_reason(answered, truth):

@@ -66,9 +66,7 @@ def drive_laps(ear, process):
         place = second % LAP
         poses.publish(pose_message(10.0 * place, stamp(second)))
         camera.publish(raw_message(pattern(place), stamp(second)))
-        ear.wait_for_status(
-            "mapper", lambda s, n=second: s.count("keyframes") == n + 1, f"keyframe {second + 1}"
-        )
+        ear.wait_for(lambda n=second: process.keyframes() == n + 1, f"keyframe {second + 1}")
     ear.silence(camera)
     ear.silence(poses)
 
@@ -116,9 +114,7 @@ def test_a_slam_corrects_the_poses_of_this_drive(ear, tmp_path):
         for second in range(3):
             poses.publish(pose_message(10.0 * second, stamp(second)))
             camera.publish(raw_message(pattern(second), stamp(second)))
-            ear.wait_for_status(
-                "mapper", lambda s, n=second: s.count("keyframes") == n + 4, "a keyframe"
-            )
+            ear.wait_for(lambda n=second: process.keyframes() == n + 4, "a keyframe")
         corrected = ear.publisher(PathMessage, "/corrected_path")
         trajectory = [pose_message(100.0 + 4 * second, stamp(2 * second)) for second in range(2)]
         corrected.publish(stamped(PathMessage(poses=trajectory), stamp(2), "slam"))

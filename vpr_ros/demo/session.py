@@ -159,7 +159,7 @@ def _replaying(drive: Drive, rate: float, log: Path) -> Iterator[Callable[[], bo
     Raises:
         VprError: the replay failed; the message is its own.
     """
-    words = [sys.executable, "-m", "vpr_ros.nodes.replay.replay_node", str(drive.bag)]
+    words = [sys.executable, "-m", "vpr_ros.demo.replay.replay_node", str(drive.bag)]
     words += ["--rate", str(rate), "--wait-for-subscribers", "20", "--topics", *drive.replayed]
     with log.open("wb") as output:
         process = subprocess.Popen(
