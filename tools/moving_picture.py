@@ -31,8 +31,8 @@ IMAGE = (240, 160)  # pixels
 MAP = (220, 230)
 GAP, STRIP = 8, 70
 COLORS = {Verdict.ACCEPTED: GREEN, Verdict.AMBIGUOUS: ORANGE, Verdict.UNKNOWN: GRAY}
-STEP = 6  # of so many answers one is shown
-MILLISECONDS = 350  # that it is shown
+STEP = 7  # of so many answers one is shown
+MILLISECONDS = 400  # that it is shown
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/demo.gif"))
     args = parser.parse_args()
     frames = list(drawn(args.demo))
-    palette = frames[len(frames) // 3].quantize(64, method=Image.Quantize.MEDIANCUT)
+    palette = sample(frames).quantize(64, method=Image.Quantize.MEDIANCUT)
     quantized = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     first, *others = quantized
     first.save(
@@ -50,6 +50,19 @@ def main() -> None:
     )
     size = args.out.stat().st_size / 1e6
     sys.stdout.write(f"wrote {args.out}: {len(frames)} images, {size:.2f} MB\n")
+
+
+def sample(frames: list[Image.Image]) -> Image.Image:
+    """Some of the images above each other, and so much of each verdict's color that it stays."""
+    width, height = frames[0].size
+    picture = Image.new("RGB", (width, 5 * height))
+    for row in range(4):
+        picture.paste(frames[(2 * row + 1) * len(frames) // 8], (0, row * height))
+    for column, color in enumerate((*COLORS.values(), BLUE)):
+        picture.paste(
+            color, (column * width // 4, 4 * height, (column + 1) * width // 4, 5 * height)
+        )
+    return picture
 
 
 def drawn(demo: Path) -> Iterator[Image.Image]:

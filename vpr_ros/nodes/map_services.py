@@ -47,8 +47,8 @@ class MapServices:
             response.message = str(error)
             return response
         response.success, response.path = True, str(info.path)
-        response.map_id, response.space = info.uuid, info.fingerprint
-        response.method, response.made_by = info.spec.method, info.spec.precision
+        response.map_id, response.space = info.uuid, info.space
+        response.method, response.made_by = info.spec.method, info.made_by
         response.sessions, response.keyframes = len(info.sessions), info.keyframes
         response.keyframes_with_pose = info.keyframes_with_pose
         response.size_bytes = info.size_bytes

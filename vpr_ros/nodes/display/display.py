@@ -72,7 +72,7 @@ class Display:
     def open(self, config: NodeConfig, pipeline: Pipeline, session: Session) -> None:
         """Show another map from now on, with those that are searched besides."""
         info, searched = session.maps.place_map.info(), session.maps.searched
-        about = {"map": str(info.path), "model": info.fingerprint, "method": info.spec.method}
+        about = {"map": str(info.path), "model": info.space, "method": info.spec.method}
         about["backend"] = pipeline.description
         recorder = Recorder(config.records, about, searched.path_of)
         self._scene = _Scene(config, session, about, recorder)
