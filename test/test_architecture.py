@@ -41,7 +41,6 @@ RESERVED = {
     "timm": TORCH,
     "onnx": ("backends/export.py", "backends/onnx_precision.py"),
     "onnxruntime": ("backends/onnx_backend.py", "backends/onnx_precision.py"),
-    "openvino": ("backends/openvino_backend.py",),
     "faiss": ("place_map/",),
     "rosbags": ("drives/", "simulation/", "nodes/replay/"),
     "rosbags.image": ("drives/", "images.py"),
@@ -230,7 +229,7 @@ def test_checker_allows(path, source):
 
 
 TORCH_WHEELS = ("torch", "torchvision", "timm")
-RUNTIMES = ("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx_bindings", "cuda")
+RUNTIMES = ("onnxruntime", "tensorrt", "tensorrt_rtx_bindings", "cuda")
 WATCHER = """
 import importlib, sys
 

@@ -8,8 +8,7 @@ from contextlib import closing
 
 from vpr_ros.backends import choice
 from vpr_ros.calibration_curve import Calibration, CalibrationRecord, Tail
-from vpr_ros.config import HogSiftConfig
-from vpr_ros.extractors.hog_sift import HogSiftExtractor
+from vpr_ros.extractors.combined import hog_sift
 from vpr_ros.place_map import PlaceMap
 
 RECORD = CalibrationRecord(
@@ -25,7 +24,7 @@ RECORD = CalibrationRecord(
 
 
 def keep(path, record):
-    spec = HogSiftExtractor(HogSiftConfig()).spec
+    spec = hog_sift().spec
     with PlaceMap.open(path, spec, writable=True) as place_map:
         place_map.keep_calibration(record)
 

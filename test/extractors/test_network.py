@@ -54,7 +54,7 @@ def test_all_scores_are_kept_on_demand_which_makes_other_maps():
     extractor = NetworkExtractor(Table(), keep_all=True)
     assert len(extractor.extract(image()).local) == 4
     assert extractor.spec.settings == {}
-    assert extractor.spec.fingerprint != NetworkExtractor(Table()).spec.fingerprint
+    assert extractor.spec.space != NetworkExtractor(Table()).spec.space
 
 
 def test_input_is_normalized_channels_first():
@@ -70,7 +70,7 @@ def test_input_is_normalized_channels_first():
 
 def test_antialias_makes_another_model():
     plain, smooth = NetworkExtractor(Table()), NetworkExtractor(Table(), antialias=True)
-    assert plain.spec.fingerprint != smooth.spec.fingerprint
+    assert plain.spec.space != smooth.spec.space
 
 
 def test_warm_up_comes_first():

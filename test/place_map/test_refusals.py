@@ -101,7 +101,7 @@ def test_no_format(opening, path):
 def test_made_with_another_model(path, name, other):
     with pytest.raises(MapError) as caught:
         PlaceMap.open(path, other, writable=name == "write")
-    for word in (SPEC.method, SPEC.fingerprint, other.method, other.fingerprint):
+    for word in (SPEC.method, SPEC.space, other.method, other.space):
         assert word in str(caught.value)
     PlaceMap.open(path, SPEC, writable=True).close()  # the lock was given back
 

@@ -34,7 +34,7 @@ class MapServices:
             response.message = str(error)
             return response
         response.success, response.path = True, str(info.path)
-        response.method, response.fingerprint = info.spec.method, info.fingerprint
+        response.method, response.fingerprint = info.spec.method, info.space
         response.sessions, response.keyframes = len(info.sessions), info.keyframes
         response.keyframes_with_pose = info.keyframes_with_pose
         response.size_bytes = info.size_bytes

@@ -26,7 +26,7 @@ def create_file(path: Path, spec: ModelSpec, codec: str) -> None:
         MapError: Something is there already, the codec is unknown, or the disk refuses.
     """
     codec_of(codec)
-    meta = {"model_spec": spec_to_json(spec), "fingerprint": spec.fingerprint, "codec": codec}
+    meta = {"model_spec": spec_to_json(spec), "space": spec.space, "codec": codec}
     write_file(path, lambda temporary: _write_tables(temporary, meta))
 
 

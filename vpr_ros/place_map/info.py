@@ -27,7 +27,7 @@ class MapInfo:
 
     path: Path
     spec: ModelSpec
-    fingerprint: str
+    space: str
     codec: str
     sessions: tuple[SessionInfo, ...]  # in the order they were begun
     keyframes: int

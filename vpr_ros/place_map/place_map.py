@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from vpr_ros.place_map.prototypes import Prototypes, prototypes_of
 from vpr_ros.place_map.rows import check_global, encode_keyframe, pose_columns
 from vpr_ros.place_map.store import Store
 
+_LOGGER = logging.getLogger(__name__)
 CACHE_BYTES = 64 * 2**20  # some 200 keyframes of 600 local descriptors [128]
 
 
@@ -329,7 +331,7 @@ class PlaceMap:
         return MapInfo(
             path=self._store.path,
             spec=self._store.spec,
-            fingerprint=self._store.fingerprint,
+            space=self._store.space,
             codec=self._store.codec,
             sessions=summarize_sessions(records),
             keyframes=len(records),
@@ -384,8 +386,11 @@ class PlaceMap:
 
 
 def _refuse_other_model(store: Store, spec: ModelSpec) -> None:
-    if store.fingerprint != spec.fingerprint:
+    """Descriptors of one space compare, however they were made; that is told, not refused."""
+    if store.space != spec.space:
         raise MapError(
-            f"{store.path}: made with {store.spec.method} ({store.fingerprint}), not with "
-            f"{spec.method} ({spec.fingerprint}): use that model, or build another map"
+            f"{store.path}: made with {store.spec.method} ({store.space}), not with "
+            f"{spec.method} ({spec.space}): use that model, or build another map"
         )
+    if not spec.is_made_as(store.spec):
+        _LOGGER.info("%s: made with %s, used with %s", store.path, store.spec.made_by, spec.made_by)

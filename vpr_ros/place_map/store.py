@@ -52,7 +52,7 @@ class Store:
         self._database = database
         self.path = database.path
         self.spec = spec_from_json(self._meta("model_spec"))
-        self.fingerprint = self._meta("fingerprint")
+        self.space = self.spec.space
         self.codec = self._meta("codec")
 
     def records(self) -> list[KeyframeRecord]:

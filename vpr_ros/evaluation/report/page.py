@@ -158,9 +158,7 @@ def _making(findings: Findings) -> Iterator[str]:
     yield element("pre", text(findings.command))
     for result in findings.results:
         run = result.run
-        yield element(
-            "p", text(f"{run.variant.name}: {run.description}; model {run.spec.fingerprint}.")
-        )
+        yield element("p", text(f"{run.variant.name}: {run.description}; model {run.spec.space}."))
         yield element("pre", text("\n".join(changed_settings(run.variant.config))))
 
 

@@ -79,7 +79,7 @@ class Display:
     ) -> None:
         """Show another map from now on, with those that are searched besides."""
         info = place_map.info()
-        about = {"map": str(info.path), "model": info.fingerprint, "method": info.spec.method}
+        about = {"map": str(info.path), "model": info.space, "method": info.spec.method}
         about["backend"] = pipeline.description
         self._scene = _Scene(
             config, searched, recognizer, about, Recorder(config.records, about, searched.locate)
