@@ -10,6 +10,9 @@ export ROS_DISTRO PYTHON
 ROS_DOMAIN_ID = $(shell echo $$((1 + $$$$ % 101)))
 RUN = tools/env.sh
 RUN_ALONE = ROS_DOMAIN_ID=$(ROS_DOMAIN_ID) tools/env.sh
+# A file's tests share what they make, so they stay together; test/conftest.py says which files come first.
+# One worker more than two cores: tests of nodes wait more than they compute.
+RUN_TESTS = ROS_PYTHON_CHECK_FIELDS=1 $(RUN_ALONE) python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 DEMO_OPTIONS = $(if $(MAP_BAG),--map-bag "$(MAP_BAG)") $(if $(QUERY_BAG),--query-bag "$(QUERY_BAG)") \
 	$(if $(IMAGE_TOPIC),--image-topic "$(IMAGE_TOPIC)") $(if $(POSE_TOPIC),--pose-topic "$(POSE_TOPIC)") \
@@ -17,12 +20,13 @@ DEMO_OPTIONS = $(if $(MAP_BAG),--map-bag "$(MAP_BAG)") $(if $(QUERY_BAG),--query
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-networks demo test lint bench clean
+.PHONY: help setup setup-networks demo test coverage lint bench clean
 
 help:
 	@echo 'make demo    learn a route and find yourself on it, with real ROS 2 (MAP_BAG=... QUERY_BAG=... for your bags;'
 	@echo '             also IMAGE_TOPIC, POSE_TOPIC, TRUTH_TOPIC, DEMO_ARGS)'
 	@echo 'make test    run the tests (PYTEST_ARGS="-k name", or a path)'
+	@echo 'make coverage   the same, and which lines and branches of vpr_ros they reach; pages in build/coverage/'
 	@echo 'make lint    ruff, mypy --strict, package.xml'
 	@echo 'make bench   measure nodes and networks, write build/bench.json (R2FORMER=checkout of its published code,'
 	@echo '             to measure that, too; R2FORMER_PACKAGES=folder with its timm; BENCH_ARGS)'
@@ -43,7 +47,11 @@ demo: setup
 
 test: setup-networks
 	@$(RUN) python test/nodes/stack_interfaces.py
-	@$(RUN_ALONE) python -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
+	@$(RUN_TESTS) $(PYTEST_ARGS)
+
+coverage: setup-networks
+	@$(RUN) python test/nodes/stack_interfaces.py
+	@$(RUN_TESTS) --cov --cov-report=term:skip-covered --cov-report=html:build/coverage $(PYTEST_ARGS)
 
 lint: setup-networks
 	@$(RUN) ruff check .

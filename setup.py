@@ -12,7 +12,7 @@ setup(
     name=package_name,
     version="0.1.0",
     packages=find_packages(include=["vpr_ros", "vpr_ros.*"]),
-    package_data={package_name: ["py.typed"]},
+    package_data={package_name: ["py.typed", "evaluation/report/page.*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
         (share, ["package.xml"]),
@@ -24,11 +24,14 @@ setup(
         (f"{share}/scripts", sorted(glob("scripts/*.py"))),
     ],
     install_requires=["setuptools"],
+    extras_require={"test": ["pytest"]},  # what tells colcon test to run pytest
     zip_safe=True,
+    author="The vpr_ros authors",
     maintainer="vpr_ros maintainers",
     maintainer_email="maintainers@vpr-ros.org",
     description="Visual place recognition for robots running ROS 2",
     license="Apache-2.0",
+    url="https://github.com/vpr-ros/vpr_ros",
     python_requires=">=3.10",
     entry_points={
         "console_scripts": [

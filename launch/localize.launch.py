@@ -1,11 +1,93 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recognize places in a map: ros2 launch vpr_ros localize.launch.py map:=route.vprmap."""
+"""Recognize places in a map: ros2 launch vpr_ros localize.launch.py map:=route.vprmap.
 
-from launch import LaunchDescription
+Starts one lifecycle node, ``localizer``, with the parameters of config/localize.yaml (or your
+params_file), and brings it to active. An argument outdoes the file where it is given.
+"""
 
-from vpr_ros.nodes.launching import lifecycle_launch
+import os
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode
+from launch_ros.parameter_descriptions import ParameterValue
+
+from vpr_ros.nodes.launching import autostarted
+
+CONFIG = os.path.join(get_package_share_directory("vpr_ros"), "config", "localize.yaml")
+
+# name, default, description
+ARGUMENTS = [
+    ("namespace", "", "Namespace of the node"),
+    ("params_file", CONFIG, "Parameter file"),
+    ("autostart", "true", "false: somebody else configures and activates the node"),
+    ("log_level", "info", "debug, info, warn, error or fatal"),
+    # The node's topics
+    ("image_topic", "/camera/image_raw", "The camera's images"),
+    ("odom_topic", "/odom", "Odometry, for a sequence filter or tf.broadcast"),
+    # Parameters; empty: as the parameter file, or a launch file around this one, says
+    ("use_sim_time", "", "true: take the time from /clock, as when replaying a bag"),
+    ("map", "", "The map's file, or a folder of maps"),
+    ("image_transport", "", "raw or compressed"),
+    ("reliability", "", "Quality of service of the image subscription"),
+    ("method", "", "r2former_tiny, hog_sift, or another; see docs/methods.md"),
+    ("weights", "", "File of the network, or its weights"),
+    ("runtime", "", "What runs the network"),
+    ("device", "", "auto, cpu, cuda or cuda:N"),
+]
+
+REMAPPINGS = [
+    ("image", LaunchConfiguration("image_topic")),
+    ("odom", LaunchConfiguration("odom_topic")),
+]
+
+# argument -> the node's parameter that it sets
+PARAMETERS = {
+    "use_sim_time": "use_sim_time",
+    "map": "map_path",
+    "image_transport": "image_transport",
+    "reliability": "reliability",
+    "method": "method",
+    "weights": "network.weights",
+    "runtime": "network.runtime",
+    "device": "network.device",
+}
 
 
 def generate_launch_description() -> LaunchDescription:
     """The localizer, configured and activated by itself."""
-    return lifecycle_launch("localizer", "localize.yaml", {})
+    arguments = [
+        DeclareLaunchArgument(name, default_value=default, description=description)
+        for name, default, description in ARGUMENTS
+    ]
+    return LaunchDescription([*arguments, OpaqueFunction(function=start)])
+
+
+def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """The node, with the parameters that were given."""
+    localizer = LifecycleNode(
+        package="vpr_ros",
+        executable="localizer",
+        name="localizer",
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[LaunchConfiguration("params_file"), *given(context)],
+        remappings=REMAPPINGS,
+        ros_arguments=["--log-level", LaunchConfiguration("log_level")],
+        output="screen",
+    )
+    return [*autostarted(localizer, IfCondition(LaunchConfiguration("autostart"))), localizer]
+
+
+def given(context: LaunchContext) -> list[dict[str, ParameterValue]]:
+    """The parameters whose argument is not empty: of their type, and not what YAML makes of it."""
+    values = {
+        parameter: ParameterValue(
+            LaunchConfiguration(name), value_type=bool if name == "use_sim_time" else str
+        )
+        for name, parameter in PARAMETERS.items()
+        if LaunchConfiguration(name).perform(context)
+    }
+    return [values] if values else []

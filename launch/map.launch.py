@@ -1,23 +1,103 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Build a map while somebody drives: ros2 launch vpr_ros map.launch.py map:=route.vprmap."""
+"""Build a map while somebody drives: ros2 launch vpr_ros map.launch.py map:=route.vprmap.
 
-from launch import LaunchDescription
+Starts one lifecycle node, ``mapper``, with the parameters of config/map.yaml (or your
+params_file), and brings it to active. An argument outdoes the file where it is given.
+"""
 
-from vpr_ros.nodes.launching import Argument, lifecycle_launch
+import os
 
-ARGUMENTS = {
-    "session": Argument("Name of this drive in the map; empty: session-N", parameter="session"),
-    "pose_type": Argument(
-        "odometry, pose, pose_with_covariance, tf or none", parameter="pose_type"
-    ),
-    "odom_topic": Argument("Poses, if pose_type is odometry", "/odom", topic="odom"),
-    "pose_topic": Argument("Poses, if pose_type is pose...", "/pose", topic="pose"),
-    "camera_info_topic": Argument(
-        "Intrinsics, kept in the map", "/camera/camera_info", topic="camera_info"
-    ),
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode
+from launch_ros.parameter_descriptions import ParameterValue
+
+from vpr_ros.nodes.launching import autostarted
+
+CONFIG = os.path.join(get_package_share_directory("vpr_ros"), "config", "map.yaml")
+
+# name, default, description
+ARGUMENTS = [
+    ("namespace", "", "Namespace of the node"),
+    ("params_file", CONFIG, "Parameter file"),
+    ("autostart", "true", "false: somebody else configures and activates the node"),
+    ("log_level", "info", "debug, info, warn, error or fatal"),
+    # The node's topics
+    ("image_topic", "/camera/image_raw", "The camera's images"),
+    ("camera_info_topic", "/camera/camera_info", "Intrinsics, kept in the map"),
+    ("odom_topic", "/odom", "Poses, if pose_type is odometry"),
+    ("pose_topic", "/pose", "Poses, if pose_type is pose or pose_with_covariance"),
+    # Parameters; empty: as the parameter file, or a launch file around this one, says
+    ("use_sim_time", "", "true: take the time from /clock, as when replaying a bag"),
+    ("mode", "", "map, or slam: answer images from the map that grows"),
+    ("map", "", "The map's file"),
+    ("session", "", "Name of this drive in the map"),
+    ("pose_type", "", "odometry, pose, pose_with_covariance, tf or none"),
+    ("image_transport", "", "raw or compressed"),
+    ("reliability", "", "Quality of service of the image subscription"),
+    ("method", "", "r2former_tiny, hog_sift, or another; see docs/methods.md"),
+    ("weights", "", "File of the network, or its weights"),
+    ("runtime", "", "What runs the network"),
+    ("device", "", "auto, cpu, cuda or cuda:N"),
+]
+
+REMAPPINGS = [
+    ("image", LaunchConfiguration("image_topic")),
+    ("camera_info", LaunchConfiguration("camera_info_topic")),
+    ("odom", LaunchConfiguration("odom_topic")),
+    ("pose", LaunchConfiguration("pose_topic")),
+]
+
+# argument -> the node's parameter that it sets
+PARAMETERS = {
+    "use_sim_time": "use_sim_time",
+    "mode": "mode",
+    "map": "map_path",
+    "session": "session",
+    "pose_type": "pose_type",
+    "image_transport": "image_transport",
+    "reliability": "reliability",
+    "method": "method",
+    "weights": "network.weights",
+    "runtime": "network.runtime",
+    "device": "network.device",
 }
 
 
 def generate_launch_description() -> LaunchDescription:
     """The mapper, configured and activated by itself."""
-    return lifecycle_launch("mapper", "map.yaml", ARGUMENTS)
+    arguments = [
+        DeclareLaunchArgument(name, default_value=default, description=description)
+        for name, default, description in ARGUMENTS
+    ]
+    return LaunchDescription([*arguments, OpaqueFunction(function=start)])
+
+
+def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """The node, with the parameters that were given."""
+    mapper = LifecycleNode(
+        package="vpr_ros",
+        executable="mapper",
+        name="mapper",
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[LaunchConfiguration("params_file"), *given(context)],
+        remappings=REMAPPINGS,
+        ros_arguments=["--log-level", LaunchConfiguration("log_level")],
+        output="screen",
+    )
+    return [*autostarted(mapper, IfCondition(LaunchConfiguration("autostart"))), mapper]
+
+
+def given(context: LaunchContext) -> list[dict[str, ParameterValue]]:
+    """The parameters whose argument is not empty: of their type, and not what YAML makes of it."""
+    values = {
+        parameter: ParameterValue(
+            LaunchConfiguration(name), value_type=bool if name == "use_sim_time" else str
+        )
+        for name, parameter in PARAMETERS.items()
+        if LaunchConfiguration(name).perform(context)
+    }
+    return [values] if values else []

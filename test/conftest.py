@@ -15,16 +15,48 @@ from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent / "models"))  # weights and inputs of golden numbers
 
+SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights" / "r2former_tiny.safetensors"
+
 # Machines that build packages are busy: time says nothing about whether a property holds.
 settings.register_profile("vpr_ros", deadline=None)
 settings.load_profile("vpr_ros")
 
 
+# What takes a worker longest, the dearest first: what runs at the end should be short.
+LONGEST = (
+    "training/test_recipes_learn.py",
+    "nodes/test_end_to_end.py",
+    "training/papers/test_appsvr_start.py",
+    "backends/",
+    "models/",
+    "nodes/",
+    "training/",
+    "evaluation/",
+    "simulation/",
+)
+
+
 def pytest_configure(config):
-    """Workers that run tests side by side talk on domains of their own."""
+    """Workers side by side talk on domains of their own, and compute on one core each."""
+    if getattr(config.option, "numprocesses", None):  # before they start
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        cv2.setNumThreads(1)
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     domain = int(os.environ.get("ROS_DOMAIN_ID", 1 + os.getpid() % 101))
     os.environ["ROS_DOMAIN_ID"] = str((domain + worker) % 102)  # Linux has ports for so many
+
+
+def pytest_collection_modifyitems(items):
+    """Long files first, so that no worker is left with one while the others are done."""
+
+    def rank(item):
+        path = item.nodeid.removeprefix("test/")
+        starts = [number for number, start in enumerate(LONGEST) if path.startswith(start)]
+        return min(starts, default=len(LONGEST))
+
+    items.sort(key=rank)
 
 
 def draw_scene(seed, height=240, width=320):
@@ -47,29 +79,23 @@ def scene():
 
 @pytest.fixture(scope="session")
 def generated_weights(tmp_path_factory):
-    """The function that gives the file of a method's generated weights."""
+    """The function that gives the file of a method's weights: generated, or those we ship."""
     pytest.importorskip("torch", reason="the networks need PyTorch")
     pytest.importorskip("timm", reason="the networks need timm")
     from generated import write_weights
 
-    folder = tmp_path_factory.mktemp("weights")
+    folder = shared_folder(tmp_path_factory, "weights")
 
     def file_of(method):
+        if method == "r2former_tiny":
+            return SHIPPED_WEIGHTS
         path = folder / f"{method}.pth"
-        if not path.exists():
-            write_weights(method, path)
+        with locked(path.with_suffix(".lock")):
+            if not path.exists():
+                write_weights(method, path)
         return path
 
     return file_of
-
-
-@pytest.fixture(scope="session")
-def rendered_drive(tmp_path_factory):
-    """A small simulated drive and its return, as bags in small pictures."""
-    from vpr_ros.simulation import small_drive, write_drive
-
-    config = dataclasses.replace(small_drive(), image_width=200, image_height=150, rate_hz=1.5)
-    return write_drive(tmp_path_factory.mktemp("rendered") / "drive", config)
 
 
 def shared_folder(tmp_path_factory, name):
@@ -86,6 +112,32 @@ def locked(path):
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def shared_drive(tmp_path_factory, name, config):
+    """The bags of a simulated drive, rendered by the first worker that asks for them."""
+    from vpr_ros.simulation import write_drive
+
+    folder = shared_folder(tmp_path_factory, "simulated")
+    with locked(folder / f"{name}.lock"):
+        return write_drive(folder / name, config)
+
+
+@pytest.fixture(scope="session")
+def rendered_drive(tmp_path_factory):
+    """A small simulated drive and its return, as bags in small pictures."""
+    from vpr_ros.simulation import small_drive
+
+    config = dataclasses.replace(small_drive(), image_width=200, image_height=150, rate_hz=1.5)
+    return shared_drive(tmp_path_factory, "rendered", config)
+
+
+@pytest.fixture(scope="session")
+def drive(tmp_path_factory):
+    """A short simulated drive: two bags, of some 40 and 70 frames."""
+    from vpr_ros.simulation import small_drive
+
+    return shared_drive(tmp_path_factory, "small", small_drive())
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Imports go one way, and heavy or ROS-only libraries stay in their place: the design's layers."""
+"""Imports go one way, heavy libraries stay in their place, and tests mirror the tree."""
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "vpr_ros"
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
+PACKAGE = ROOT / "vpr_ros"
 
 # A module imports only from layers above its own line, or from its own folder.
 LAYERS = (
@@ -45,6 +49,8 @@ RESERVED = {
     "rosbags": ("drives/", "simulation/", "nodes/replay/"),
     "rosbags.image": ("drives/", "images.py"),
     "cv_bridge": ("nodes/conversions.py",),
+    "matplotlib": ("evaluation/report/",),
+    "jinja2": ("evaluation/report/",),
     "tf2_ros": ("nodes/tf/tf2_library.py",),
     "tensorrt": ("backends/tensorrt_library.py",),
     "tensorrt_rtx": ("backends/tensorrt_library.py",),
@@ -146,7 +152,36 @@ def defects(source: str, path: str) -> list[str]:
     return found
 
 
+def files_reached(source: str, path: str, sources: Mapping[str, str]) -> set[str]:
+    """Return the files that a file takes something from; a folder's names are its __init__.py's."""
+    files = set()
+    for _, module, names in imports_of(source, path):
+        root, _, rest = module.partition(".")
+        if root == "vpr_ros":
+            base = rest.replace(".", "/")
+            for part in [f"{base}/{name}".lstrip("/") for name in names] or [base]:
+                files |= {f"{part}.py", f"{part}/__init__.py"} & sources.keys() or {
+                    f"{base}.py" if f"{base}.py" in sources else f"{base}/__init__.py".lstrip("/")
+                }
+    return files
+
+
+def ring_of_imports(sources: Mapping[str, str]) -> list[str]:
+    """Return files that import one another in a ring, [] if none do; {path: source}."""
+    graph = {path: files_reached(source, path, sources) for path, source in sources.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
 SOURCES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
+
+
+@cache
+def source_of(path: str) -> str:
+    return (PACKAGE / path).read_text(encoding="utf-8")
 
 
 def test_there_are_sources():
@@ -155,7 +190,38 @@ def test_there_are_sources():
 
 @pytest.mark.parametrize("path", SOURCES)
 def test_imports_go_one_way(path):
-    assert defects((PACKAGE / path).read_text(encoding="utf-8"), path) == []
+    assert defects(source_of(path), path) == []
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        {"a.py": "import vpr_ros.b", "b.py": "def f():\n    from vpr_ros.a import g"},
+        {"a.py": "from . import b", "b.py": "from .c import x", "c.py": "from vpr_ros import a"},
+        {"a/__init__.py": "from vpr_ros.a.b import x", "a/b.py": "from vpr_ros.a import y"},
+        {"a/b.py": "from ..c import x", "c.py": "from vpr_ros.a import b"},
+    ],
+)
+def test_rings_are_seen(sources):
+    assert set(ring_of_imports(sources)) == set(sources)
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        {"a/__init__.py": "from vpr_ros.a.b import x", "a/b.py": "from . import c", "a/c.py": ""},
+        {"a.py": "from vpr_ros import b", "b.py": "from vpr_ros.c.d import x", "c/d.py": ""},
+    ],
+)
+def test_chains_are_no_rings(sources):
+    assert ring_of_imports(sources) == []
+
+
+def test_tests_mirror_the_tree():
+    """What tests lie in a folder of tests is about is found in the folder of the same name."""
+    folders = {path.parent.relative_to(TESTS) for path in TESTS.rglob("test_*.py")}
+    strays = [path for path in folders if not ((PACKAGE / path).is_dir() or (ROOT / path).is_dir())]
+    assert strays == []
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from vpr_ros import pipeline
 from vpr_ros.config import PipelineConfig, with_settings
 from vpr_ros.config.methods import DESCRIBERS, FILE
-from vpr_ros.datatypes import Keyframe, Pose, Verdict
+from vpr_ros.datatypes import Keyframe, Pose, Query, Verdict
 from vpr_ros.errors import BackendError, ConfigError, MapError, WeightsError
 from vpr_ros.extractors import HAND_MADE
 from vpr_ros.models import NETWORKS, VARIANTS, variant_of
@@ -55,9 +55,9 @@ def test_from_an_image_to_a_verdict(method, weights, scene, tmp_path):
     line = pipeline.build(configured(method=method, network__weights=weights, codec="float32"))
     path = learn(line, tmp_path / "route.vprmap", [scene(number) for number in range(4)])
     with line.open_map(path) as place_map:
-        answer = line.recognizer(place_map).recognize(scene(2), 7)
+        answer = line.recognizer(place_map).answer(Query(line.extractor.extract(scene(2)), 7))
     best = answer.candidates[0]
-    assert (best.keyframe.keyframe_id, len(answer.candidates)) == (3, 4)
+    assert (best.keyframe.key.id, len(answer.candidates)) == (3, 4)
     assert best.similarity == pytest.approx(1.0, abs=1e-5)
     assert all(np.isfinite(each.comparison.score) for each in answer.candidates)
     assert method == "r2former" or best.comparison.inliers > 30
@@ -97,8 +97,8 @@ def test_patches_of_fourteen_pixels(generated_weights, scene, tmp_path):
     line = pipeline.build(configured(method="sup_vpr", network__weights=weights, **size))
     path = learn(line, tmp_path / "route.vprmap", [scene(number) for number in range(3)])
     with line.open_map(path) as place_map:
-        answer = line.recognizer(place_map).recognize(scene(1), 7)
-    assert answer.candidates[0].keyframe.keyframe_id == 2
+        answer = line.recognizer(place_map).answer(Query(line.extractor.extract(scene(1)), 7))
+    assert answer.candidates[0].keyframe.key.id == 2
     assert answer.candidates[0].comparison.inliers > 30
 
 

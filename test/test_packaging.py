@@ -10,10 +10,16 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+import yaml
 
 pytest.importorskip("catkin_pkg", reason="python3-catkin-pkg is not installed")
-from catkin_pkg.changelog import get_changelog_from_path
+from catkin_pkg.changelog import (
+    Changelog,
+    get_changelog_from_path,
+    populate_changelog_from_rst,
+)
 from catkin_pkg.package import parse_package
+from catkin_pkg.package_version import get_forthcoming_label, rename_section
 
 ROOT = Path(__file__).parents[1]
 
@@ -38,9 +44,36 @@ def msgs_manifest():
 
 
 def test_versions_agree(setup_arguments, manifest, msgs_manifest):
-    changelog = get_changelog_from_path(str(ROOT / "CHANGELOG.rst"))
-    newest = next(version for version, _, _ in changelog.foreach_version())
-    assert {manifest.version, msgs_manifest.version, newest} == {setup_arguments["version"]}
+    assert {manifest.version, msgs_manifest.version} == {setup_arguments["version"]}
+
+
+@pytest.mark.parametrize("folder", [".", "vpr_msgs"])
+def test_changelogs_are_fit_for_bloom(folder, manifest):
+    """New work stands under Forthcoming, which catkin_prepare_release turns into a version."""
+    text = get_changelog_from_path(str(ROOT / folder / "CHANGELOG.rst")).rst
+    label = get_forthcoming_label(text)
+    if label is not None:
+        text = rename_section(text, label, f"{manifest.version} (2030-01-31)")
+    changelog = populate_changelog_from_rst(Changelog(manifest.name), text)
+    newest, _, notes = next(iter(changelog.foreach_version()))
+    assert newest == manifest.version
+    assert notes
+
+
+def test_urls_agree(manifest, msgs_manifest):
+    """One repository, in every place that names it."""
+    home = "https://github.com/vpr-ros/vpr_ros"
+    for package in (manifest, msgs_manifest):
+        urls = {url.type: url.url for url in package.urls}
+        assert urls == {"repository": home, "bugtracker": f"{home}/issues"}
+        assert package.authors
+    repositories = yaml.safe_load((ROOT / "vpr_ros.repos").read_text("utf-8"))["repositories"]
+    assert {name: entry["version"] for name, entry in repositories.items()} == {
+        "vpr_ros": "main",
+        "vpr_msgs": "vpr_msgs",
+    }
+    assert {entry["url"] for entry in repositories.values()} == {f"{home}.git"}
+    assert f"git clone {home}" in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_descriptions_agree(setup_arguments, manifest, msgs_manifest):
@@ -94,16 +127,76 @@ def test_only_this_package_is_packed(setup_arguments):
     ), "a folder lacks its __init__.py"
 
 
-def test_every_ros_package_in_use_is_declared(manifest):
+# Modules whose rosdep key or ROS package is called otherwise; all others are called as they are.
+KEYS = {
+    "PIL": "python3-pil",
+    "cv2": "python3-opencv",
+    "numpy": "python3-numpy",
+    "jinja2": "python3-jinja2",
+    "matplotlib": "python3-matplotlib",
+    "scipy": "python3-scipy",
+    "tf2_ros": "tf2_ros_py",
+    "tqdm": "python3-tqdm",
+    "yaml": "python3-yaml",
+}
+BY_NAME = {"tf2_msgs"}  # the types of recorded topics are imported by the names in the bag
+
+
+def imported(path):
+    """The libraries that a file imports anywhere, also by import_module."""
+    modules = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            modules.append(node.module)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            modules += [word.value for word in node.args if isinstance(word, ast.Constant)]
+    return {module.partition(".")[0] for module in modules} - {"vpr_ros", *sys.stdlib_module_names}
+
+
+@pytest.fixture(scope="module")
+def libraries():
+    folders = ("vpr_ros", "launch", "scripts")
+    sources = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    return set().union(*(imported(path) for path in sources))
+
+
+@pytest.fixture
+def optional():
+    """The libraries that package.xml calls optional."""
+    lines = (ROOT / "package.xml").read_text(encoding="utf-8").splitlines()
+    listed = [line.partition("optional:")[2] for line in lines if "optional:" in line]
+    return set(" ".join(listed).replace("-->", "").split())
+
+
+def test_every_library_in_use_is_declared(libraries, optional, manifest):
+    """By package.xml, or by its comment where it is optional."""
     declared = {dependency.name for dependency in manifest.exec_depends}
-    pattern = re.compile(
-        r"^\s*(?:from|import) "
-        r"(\w+_msgs|builtin_interfaces|std_srvs|rclpy|cv_bridge|launch|launch_ros)\b",
-        re.MULTILINE,
+    assert {KEYS.get(name, name) for name in libraries - optional} <= declared
+    assert not declared & {KEYS.get(name, name) for name in optional}, "said twice"
+
+
+def test_every_declared_library_is_in_use(libraries, optional, manifest):
+    declared = {dependency.name for dependency in manifest.exec_depends}
+    assert declared <= {KEYS.get(name, name) for name in libraries} | BY_NAME
+    assert optional <= libraries
+
+
+def test_an_import_is_seen_wherever_it_stands(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text(
+        "import os, numpy.linalg\n"
+        "from std_srvs.srv import Trigger\n"
+        "from vpr_ros import errors\n"
+        "from . import sibling\n"
+        "def late():\n"
+        "    from rcl_interfaces.msg import Log\n"
+        "    import importlib\n"
+        "    importlib.import_module('faiss')\n",
+        encoding="utf-8",
     )
-    sources = [*(ROOT / "vpr_ros").rglob("*.py"), *(ROOT / "launch").glob("*.py")]
-    used = {name for path in sources for name in pattern.findall(path.read_text(encoding="utf-8"))}
-    assert used <= declared | {"rcl_interfaces"}  # rclpy brings rcl_interfaces
+    assert imported(path) == {"numpy", "std_srvs", "rcl_interfaces", "faiss"}
 
 
 def test_every_interface_is_generated():
@@ -125,6 +218,7 @@ def test_every_field_of_the_interfaces_is_explained():
 
 def test_every_source_names_its_licence():
     suffixes = {".py", ".sh", ".msg", ".srv", ".cfg", ".toml", ".yaml", ".yml", ".xml", ".txt"}
+    suffixes |= {".md", ".repos"}
     folders = (
         "vpr_ros",
         "vpr_msgs",
@@ -160,7 +254,7 @@ def test_package_xml_check_can_fail(tmp_path):
         ("<version>0.1.0</version>", ""),
         ('email="maintainers@vpr-ros.org"', ""),
         ("<exec_depend>rclpy</exec_depend>", "<run_depends>rclpy</run_depends>"),
-        ("<license>Apache-2.0</license>", ""),
+        ('<license file="LICENSE">Apache-2.0</license>', ""),
     ]:
         assert old in text
         broken.write_text(text.replace(old, new), encoding="utf-8")

@@ -13,7 +13,7 @@ from vpr_ros.config import (
     PipelineConfig,
     SiftConfig,
 )
-from vpr_ros.datatypes import Frame, Pose, Verdict
+from vpr_ros.datatypes import Frame, Pose, Query, Verdict
 from vpr_ros.errors import MapError
 
 S = 10**9
@@ -32,7 +32,7 @@ def test_what_was_learned_is_recognized_by_another_run(scene, tmp_path):
     learn(pipeline.build(PipelineConfig(method="hog_sift")), path, [scene(n) for n in range(4)])
     later = pipeline.build(PipelineConfig(method="hog_sift"))
     with later.open_map(path) as place_map:
-        answer = later.recognizer(place_map).recognize(scene(2), 0)
+        answer = later.recognizer(place_map).answer(Query(later.extractor.extract(scene(2)), 0))
     assert answer.verdict is Verdict.ACCEPTED
     assert answer.candidates[0].keyframe.stamp_ns == 2 * S
 
@@ -42,7 +42,7 @@ def test_each_drive_is_a_session_of_its_own(scene, tmp_path):
     for session in ("", "evening", "evening", ""):
         learn(line, path, [scene(1)], session)
     with line.open_map(path) as place_map:
-        sessions = [record.session for record in place_map.records()]
+        sessions = [record.session for record in place_map.table.records()]
     assert len(set(sessions)) == 4
     assert sessions[1] == "evening"
 
@@ -105,7 +105,7 @@ def test_the_map_tells_what_scores_are_worth(tmp_path):
     with line.open_map(path) as place_map:
         assert line.calibrator.of(place_map) == record
         image = np.ascontiguousarray(wall[:, 1500:1820])
-        answer = line.recognizer(place_map).recognize(image, 0)
+        answer = line.recognizer(place_map).answer(Query(line.extractor.extract(image), 0))
     assert answer.verdict is Verdict.ACCEPTED
     assert answer.probability == record.calibration.probability(
         answer.candidates[0].comparison.score

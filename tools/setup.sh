@@ -79,7 +79,7 @@ find_python() {
 
 make_venv() {
   local place="$root/$venv python $python_version" made_from
-  made_from="$place requirements $(hash_of requirements/{robot,dev,$distro}.txt tools/mend_wheels.py)"
+  made_from="$place requirements $(hash_of requirements/{robot,base,dev,$distro}.txt tools/mend_wheels.py)"
   if [[ -x $venv/bin/python && -f $venv_stamp && $(head -n1 "$venv_stamp") == "$made_from" ]]; then
     return
   fi

@@ -188,34 +188,48 @@ class KeyframeKey(NamedTuple):
     id: int  # its number there; never used twice within one map
 
 
-MAP_SPAN = 1 << 40
-"""Ids of keyframes where several maps are one: this times the map's number, and the id there."""
-
-
-def is_one_map(left: int, right: int) -> bool:
-    """Whether two keyframes are of one map, by their ids."""
-    return left // MAP_SPAN == right // MAP_SPAN
-
-
-def keyframe_name(keyframe_id: int) -> str:
-    """A keyframe for people, by its id in its own map."""
-    return f"keyframe {keyframe_id % MAP_SPAN}"
-
-
 @dataclass(frozen=True)
 class KeyframeRecord:
     """What a map knows of a keyframe besides its descriptors."""
 
-    keyframe_id: int
+    key: KeyframeKey
     session: str
     stamp_ns: int
     pose: Pose | None
     camera: str = ""  # name of the camera that took it
+    map_name: str = ""  # of its map, for people; empty where only one map is searched
+
+    @property
+    def number(self) -> str:
+        """For people who know which drive is meant."""
+        return f"keyframe {self.key.id}"
 
     @property
     def name(self) -> str:
-        """For people, with its drive."""
-        return f"{keyframe_name(self.keyframe_id)} of {self.session}"
+        """For people, with its drive, and with its map where several are searched."""
+        drive = f"{self.map_name}/{self.session}" if self.map_name else self.session
+        return f"{self.number} of {drive}"
+
+    def is_of_drive(self, other: KeyframeRecord) -> bool:
+        """Whether both were taken in one drive."""
+        return self.key.map == other.key.map and self.session == other.session
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search gave: the nearest keyframes, best first."""
+
+    keyframes: tuple[KeyframeRecord, ...]
+    similarities: tuple[float, ...]  # inner products of the global descriptors
+    maps: MapShares | None = None  # where a map stage was asked
+
+    def __len__(self) -> int:
+        return len(self.keyframes)
+
+    @property
+    def keys(self) -> list[KeyframeKey]:
+        """The names of the keyframes."""
+        return [record.key for record in self.keyframes]
 
 
 class Verdict(IntEnum):
@@ -279,6 +293,11 @@ class Query:
     odometry: Pose | None = None  # odom_T_base at that stamp, the base's x axis pointing ahead
     camera: Camera | None = None  # which took it
 
+    @property
+    def source(self) -> str:
+        """Which of several cameras took it."""
+        return "" if self.camera is None else self.camera.name
+
 
 @dataclass(frozen=True)
 class PoseEstimate:
@@ -299,6 +318,14 @@ class Candidate:
     comparison: Comparison | None = None  # None where nobody looked closer
 
 
+class Conclusion(NamedTuple):
+    """What is made of a query and its candidates."""
+
+    judgment: Judgment
+    candidates: tuple[Candidate, ...]  # best first
+    believed: tuple[tuple[KeyframeKey, float], ...] = ()  # see ``Recognition``
+
+
 @dataclass(frozen=True)
 class MeasuredTransform:
     """The motion between the two images of a loop closure, between cameras' optical frames."""
@@ -311,7 +338,7 @@ class MeasuredTransform:
 class LoopClosure:
     """A keyframe that shows the place of an earlier one."""
 
-    keyframe_id: int  # the later one
+    key: KeyframeKey  # the later one
     stamp_ns: int  # of the later one
     match: Candidate  # the earlier one
     probability: float
@@ -338,8 +365,8 @@ class Recognition:
     candidates: tuple[Candidate, ...]  # best first
     timings_s: dict[str, float]  # stage name -> seconds, in the order the stages ran
     cause: Cause = Cause.NONE
-    # (keyframe id, probability) of the likeliest keyframes, best first; none without a sequence
+    # (keyframe, probability) of the likeliest keyframes, best first; none without a sequence
     # filter. The whole belief would be a number for each keyframe of the map, in every answer.
-    believed: tuple[tuple[int, float], ...] = ()
-    maps: MapShares | None = None  # where several maps are searched
+    believed: tuple[tuple[KeyframeKey, float], ...] = ()
+    maps: MapShares | None = None  # where a map stage was asked which map it is
     pose: PoseEstimate | None = None  # where exactly, None where that was not measured

@@ -15,8 +15,6 @@ from vpr_ros.datatypes import (
     Judgment,
     KeyframeRecord,
     Verdict,
-    is_one_map,
-    keyframe_name,
 )
 from vpr_ros.geometry.poses import distance
 
@@ -30,9 +28,9 @@ def decide(
         The verdict, its reason in words, and the probability that the first candidate shows the
         query's place; and what kept it from being accepted.
     """
-    if not candidates or candidates[0].comparison is None:
+    if not candidates:
         return Judgment(Verdict.UNKNOWN, "the map holds no keyframes", 0.0, Cause.EMPTY_MAP)
-    best, comparison = candidates[0], candidates[0].comparison
+    best, comparison = candidates[0], _compared(candidates[0])
     name = best.keyframe.name
     # A score that is no number is worth nothing, and must not be compared.
     is_number = math.isfinite(comparison.score)
@@ -45,10 +43,10 @@ def decide(
         reason = f"near {name}, {_zoom_in_words(comparison.zoom)}"
         return Judgment(Verdict.AMBIGUOUS, reason, probability, Cause.ZOOM)
     rival = _rival(candidates, config)
-    if rival is not None and rival.comparison is not None:
-        other, is_same = rival.keyframe, rival.keyframe.session == best.keyframe.session
-        named = keyframe_name(other.keyframe_id) if is_same else other.name
-        pair = f"{name} ({_in_words(comparison)}) and {named} ({_in_words(rival.comparison)})"
+    if rival is not None:
+        other = rival.keyframe
+        named = other.number if other.is_of_drive(best.keyframe) else other.name
+        pair = f"{name} ({_in_words(comparison)}) and {named} ({_in_words(_compared(rival))})"
         reason = f"{pair} are different places that look alike"
         return Judgment(Verdict.AMBIGUOUS, reason, probability, Cause.LOOK_ALIKE)
     return Judgment(Verdict.ACCEPTED, f"{name} agrees in {_in_words(comparison)}", probability)
@@ -60,13 +58,18 @@ def same_place(left: KeyframeRecord, right: KeyframeRecord, config: DecisionConf
     Poses of two sessions need not share an origin, so keyframes of different sessions are given
     the benefit of the doubt; those of different maps unless maps do not overlap.
     """
-    if not (config.maps_overlap or is_one_map(left.keyframe_id, right.keyframe_id)):
+    if not (config.maps_overlap or left.key.map == right.key.map):
         return False
-    if left.session != right.session:
+    if not left.is_of_drive(right):
         return True
     if left.pose and right.pose and left.pose.frame_id == right.pose.frame_id:
         return distance(left.pose, right.pose) <= config.place_radius
     return abs(left.stamp_ns - right.stamp_ns) <= config.place_seconds * 1e9
+
+
+def _compared(candidate: Candidate) -> Comparison:
+    """How a candidate compares; where nothing but whole images was compared, by these."""
+    return candidate.comparison or Comparison(candidate.similarity)
 
 
 def _in_words(comparison: Comparison) -> str:
@@ -93,8 +96,6 @@ def _rival(candidates: Sequence[Candidate], config: DecisionConfig) -> Candidate
     best = candidates[0]
     for other in candidates[1:]:
         if not same_place(best.keyframe, other.keyframe, config):
-            if best.comparison is None or other.comparison is None:
-                return None
-            close = other.comparison.score >= config.rival_ratio * best.comparison.score
+            close = _compared(other).score >= config.rival_ratio * _compared(best).score
             return other if close else None
     return None

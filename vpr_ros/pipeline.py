@@ -22,7 +22,7 @@ from vpr_ros.extractors import HAND_MADE
 from vpr_ros.extractors.base import FeatureExtractor
 from vpr_ros.extractors.combined import with_local
 from vpr_ros.extractors.network import MIN_SCORE, NetworkExtractor
-from vpr_ros.place_map import MapSet, MapStage, PlaceMap, maps_in
+from vpr_ros.place_map import Map, MapSet, MapStage, PlaceMap, maps_in
 from vpr_ros.recognizer import PlaceRecognizer
 from vpr_ros.rerankers.base import Reranker
 from vpr_ros.rerankers.homography import HomographyReranker, PatchGrid
@@ -63,7 +63,7 @@ class Pipeline:
         """
         return PlaceMap.open(path, self.extractor.spec)
 
-    def open_maps(self, path: Path) -> PlaceMap | MapSet:
+    def open_maps(self, path: Path) -> Map:
         """A map to search, or all maps in a folder as if they were one.
 
         Raises:
@@ -75,11 +75,11 @@ class Pipeline:
             opened.pop_all()
         return joined
 
-    def joined(self, main: PlaceMap, others: Sequence[PlaceMap]) -> PlaceMap | MapSet:
+    def joined(self, main: PlaceMap, others: Sequence[PlaceMap]) -> Map:
         """Several maps as one; a map alone stays what it is.
 
         Raises:
-            MapError: the file that tells maps apart cannot be used.
+            MapError: two are copies of one map, or the file that tells maps apart cannot be used.
         """
         if not others:
             return main
@@ -96,7 +96,7 @@ class Pipeline:
         return PlaceMap.open_or_create(path, self.extractor.spec, codec=self.config.codec)
 
     def recognizer(
-        self, place_map: PlaceMap | MapSet, record: CalibrationRecord | None = None
+        self, place_map: Map, record: CalibrationRecord | None = None
     ) -> PlaceRecognizer:
         """What answers images from a map, or from several.
 
@@ -113,9 +113,7 @@ class Pipeline:
         calibration = (record or self.calibrator.of(place_map)).calibration
         tracker = open_tracker(place_map, self.config, calibration)
         decision = self.config.decision
-        return PlaceRecognizer(
-            self.extractor, place_map, self.reranker, decision, calibration, tracker
-        )
+        return PlaceRecognizer(place_map, self.reranker, decision, calibration, tracker)
 
     def map_builder(self, place_map: PlaceMap, session: str = "") -> MapBuilder:
         """What appends a drive to a map, as a session of the given name or a numbered one."""

@@ -11,7 +11,7 @@ from vpr_ros import pipeline
 from vpr_ros.backends import BackendOptions, open_backend
 from vpr_ros.backends.exported import SPEC_KEY, reranker_path, to_text
 from vpr_ros.config import PipelineConfig, with_settings
-from vpr_ros.datatypes import Keyframe
+from vpr_ros.datatypes import Keyframe, Query
 from vpr_ros.errors import BackendError, ConfigError, WeightsError
 from vpr_ros.models import NETWORKS
 
@@ -89,7 +89,9 @@ def answers(method, weights, settings, scene, path):
             place_map.append(Keyframe(seed * 20 * 10**9, line.extractor.extract(scene(seed))))
         place_map.commit()
         recognizer = line.recognizer(place_map)
-        return [recognizer.recognize(scene(seed), 7) for seed in (0, 2, 9)]
+        return [
+            recognizer.answer(Query(line.extractor.extract(scene(seed)), 7)) for seed in (0, 2, 9)
+        ]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
@@ -98,7 +100,7 @@ def test_verdicts_are_those_of_pytorch(reference, precision, exported, scene, tm
     found = answers(method, exported(method, precision), {}, scene, tmp_path / "onnx.vprmap")
     assert [each.verdict for each in found] == [each.verdict for each in expected]
     for left, right in zip(found[:2], expected[:2], strict=True):
-        best = [answer.candidates[0].keyframe.keyframe_id for answer in (left, right)]
+        best = [answer.candidates[0].keyframe.key.id for answer in (left, right)]
         assert best[0] == best[1]
 
 

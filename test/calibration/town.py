@@ -3,7 +3,8 @@
 
 import numpy as np
 
-from vpr_ros.datatypes import Comparison, Features, KeyframeRecord, Pose
+from vpr_ros.datatypes import Comparison, Features, KeyframeKey, KeyframeRecord, Pose
+from vpr_ros.place_map import KeyframeTable, Nearest
 
 S = 10**9
 UPRIGHT = (0.0, 0.0, 0.0, 1.0)
@@ -19,9 +20,9 @@ class Town:
         self.places, self.likeness, self.zoomed = list(places), likeness, zoomed
         self.compared, self.kept = 0, None
         names = sessions or ["monday"] * len(self.places)
-        self.list = [
+        records = [
             KeyframeRecord(
-                number + 1,
+                KeyframeKey("town", number + 1),
                 names[number],
                 round(number * period * S),
                 Pose((float(x), 0.0, 0.0), UPRIGHT, "odom") if poses else None,
@@ -29,22 +30,20 @@ class Town:
             )
             for number, x in enumerate(self.places)
         ]
+        self.table = KeyframeTable(records)
 
     def __len__(self):
-        return len(self.list)
+        return len(self.table)
 
-    def records(self):
-        return list(self.list)
+    def features_of(self, keys):
+        return [Features(np.array([key.id], np.float32), None) for key in keys]
 
-    def features_of(self, ids):
-        return [Features(np.array([number], np.float32), None) for number in ids]
-
-    def search(self, descriptor, k, exclude=()):
+    def nearest(self, descriptor, k, hidden):
         """The nearest by likeness."""
-        allowed = [each for each in self.list if each.keyframe_id not in set(exclude)]
-        query = int(descriptor[0])
-        scored = [(each, self.worth(query, each.keyframe_id)) for each in allowed]
-        return sorted(scored, key=lambda pair: -pair[1])[:k]
+        rows = np.flatnonzero(~hidden)
+        worth = np.array([self.worth(int(descriptor[0]), row + 1) for row in rows.tolist()])
+        best = np.argsort(-worth, kind="stable")[:k]
+        return Nearest(rows[best], worth[best])
 
     def worth(self, query, other):
         return self.likeness(self.places[query - 1], self.places[other - 1])

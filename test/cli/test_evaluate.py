@@ -75,6 +75,7 @@ def test_bags_and_folders_agree_to_the_last_digit(evaluate, rendered_drive, fold
 
 
 def test_a_report_and_variants_side_by_side(evaluate, rendered_drive, tmp_path):
+    pytest.importorskip("matplotlib", reason="reports need matplotlib and jinja2")
     bags = ("--map-bag", rendered_drive.map_bag, "--query-bag", rendered_drive.query_bag)
     asked = ("--compare", "three <only>: candidates=3", "--study", "candidates", "-n", "1,2")
     result = evaluate(*bags, *LIMITS, *asked, "--html", tmp_path / "page.html")

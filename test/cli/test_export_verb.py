@@ -7,46 +7,53 @@ import cv2
 import pytest
 
 from vpr_ros.backends.engine_file import read_engine
-from vpr_ros.cli import export_verb
+from vpr_ros.backends.onnx_backend import OnnxBackend
+
+METHOD = "r2former_tiny"  # the others would only take longer
 
 
 @pytest.fixture
 def asked(generated_weights):
-    """Arguments that export TransVPR."""
-    weights = generated_weights("transvpr")
-    return ["export", "--method", "transvpr", "--weights", weights, "--size", "160x224"]
+    """Arguments that export a network."""
+    weights = generated_weights(METHOD)
+    return ["export", "--method", METHOD, "--weights", weights, "--size", "160x224"]
 
 
 def test_export_on_rendered_images(vpr, exported, asked, tmp_path):
-    exported("transvpr")  # so that tracing is remembered
+    exported(METHOD)  # so that tracing is remembered
     done = vpr(*asked, "--precision", "int8", "-o", tmp_path / "models")
     assert done.code == 0, done.err
     first, *lines = done.out.splitlines()
     assert first.startswith("checking on 6 images of a rendered street")
-    assert lines[0].startswith("transvpr_160x224_int8.onnx, 11")
-    assert all(" at " in line for line in lines[1:5])
-    path = tmp_path / "models" / "transvpr_160x224_int8.onnx"
-    assert lines[5:] == [f"wrote {path}"]
-    assert sorted(each.name for each in path.parent.iterdir()) == [path.name, f"{path.name}.json"]
+    path = tmp_path / "models" / f"{METHOD}_160x224_int8.onnx"
+    reranker = path.with_suffix(".reranker.onnx")
+    told = [line for line in lines if not line.startswith("  ")]
+    assert [line.partition(",")[0] for line in told[:2]] == [path.name, reranker.name]
+    assert all(" at " in line for line in lines if line.startswith("  "))
+    assert told[2:] == [f"wrote {path}", f"wrote {reranker}"]
+    files = [name for each in (path, reranker) for name in (each.name, f"{each.name}.json")]
+    assert sorted(each.name for each in path.parent.iterdir()) == sorted(files)
 
 
 def test_the_file_maps_and_localizes(vpr, exported, drives, tmp_path):
-    network = ["--method", "transvpr", "--weights", exported("transvpr")]
+    network = ["--method", METHOD, "--weights", exported(METHOD)]
     done = vpr("map", drives / "map", "-o", tmp_path / "a.vprmap", *network)
     assert done.code == 0, done.err
     done = vpr("localize", drives / "query", "--map", tmp_path / "a.vprmap", *network)
     assert done.code == 0, done.err
 
 
-def test_photographs_of_a_folder(vpr, exported, asked, scene, tmp_path):
-    exported("transvpr")
+def test_photographs_of_a_folder_and_settings(vpr, exported, asked, scene, tmp_path):
+    exported(METHOD)
     folder = tmp_path / "photographs"
     folder.mkdir()
     for number in range(9):
         cv2.imwrite(str(folder / f"{number}.png"), scene(number))
-    assert len(export_verb._photographs(folder)) == export_verb._IMAGES
-    done = vpr(*asked, "--images", folder, "-o", tmp_path)
+    done = vpr(*asked, "--images", folder, "--set", "num_local=200", "-o", tmp_path)
     assert done.code == 0, done.err
+    assert done.out.startswith(f"checking on 6 images of {folder}\n"), "from all over the folder"
+    network = OnnxBackend(tmp_path / f"{METHOD}_160x224_fp32.onnx")
+    assert network.spec.settings["num_local"] == 200.0
 
 
 @pytest.mark.parametrize(
@@ -54,12 +61,15 @@ def test_photographs_of_a_folder(vpr, exported, asked, scene, tmp_path):
     [
         (["--size", "480"], "--size 480: write HEIGHTxWIDTH"),
         (["--size", "0x640"], "--size 0x640: write HEIGHTxWIDTH"),
-        (["--set", "num_local=9"], "transvpr has no setting 'num_local'; known: min_score,"),
-        (["--set", "patch_level"], "write NAME=VALUE"),
-        (["--set", "patch_level=9"], "patch_level = 9: must be between 0 and 6"),
-        (["--set", "mask_low=maybe"], "--set mask_low=maybe: write a number, true or false"),
+        (
+            ["--set", "patch_level=4"],
+            "tiny has no setting 'patch_level'; known: num_local",
+        ),
+        (["--set", "num_local"], "write NAME=VALUE"),
+        (["--set", "num_local=0"], "num_local = 0: must be at least 1"),
+        (["--set", "num_local=many"], "num_local=many: write a number, true or false"),
         (["--images", "nowhere"], "nowhere: there is no such file"),
-        (["--variant", "tiny"], "variant = 'tiny': transvpr has ml_matt_plain, ml_satt"),
+        (["--variant", "tiny"], "variant = 'tiny': r2former_tiny has only one network"),
         (["--size", "100x64"], "both sides must be multiples of 16"),
         (["--weights", "none.pth"], "none.pth: No such file"),
     ],
@@ -88,11 +98,6 @@ def test_unknown_choices(words, vpr, asked, tmp_path):
         vpr(*asked, *words, "-o", tmp_path)
 
 
-def test_settings_by_name():
-    settings = export_verb._settings("r2former", ["num_local=300", "own_tokens=true"])
-    assert settings == {"num_local": 300.0, "own_tokens": 1.0}
-
-
 def test_without_pytorch(vpr, asked, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     monkeypatch.delitem(sys.modules, "vpr_ros.backends.export", raising=False)
@@ -102,22 +107,20 @@ def test_without_pytorch(vpr, asked, tmp_path, monkeypatch):
     assert "pip install torch" in done.err
 
 
-def test_engines_for_other_gpus(vpr, exported, generated_weights, tmp_path, monkeypatch):
+def test_engines_for_other_gpus(vpr, exported, asked, tmp_path, monkeypatch):
     pytest.importorskip("tensorrt_rtx_bindings", reason="engines for others need TensorRT for RTX")
-    exported("r2former")
+    exported(METHOD)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    words = ["export", "--method", "r2former", "--weights", generated_weights("r2former")]
-    words += ["--size", "160x224", "--format", "tensorrt", "--capability", "8.6"]
-    done = vpr(*words, "-o", tmp_path)
+    done = vpr(*asked, "--format", "tensorrt", "--capability", "8.6", "-o", tmp_path)
     assert done.code == 0, done.err
-    name = "r2former_160x224_fp32"
-    assert f"{name}.engine, 9" in done.out
+    name = f"{METHOD}_160x224_fp32"
+    assert f"{name}.engine, " in done.out
     assert done.out.count("not checked: built for other GPUs") == 2
     for suffix in (".engine", ".reranker.engine"):
         engine = read_engine(tmp_path / f"{name}{suffix}")
         assert engine.key.capabilities == ("8.6",)
         assert f"wrote {tmp_path / name}{suffix}" in done.out
-    assert (engine.spec.method, engine.spec.precision) == ("r2former_reranker", "fp32")
+    assert (engine.spec.method, engine.spec.precision) == (f"{METHOD}_reranker", "fp32")
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,16 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
-from vpr_ros.backends import choice
+import pytest
+
 from vpr_ros.calibration_curve import Calibration, CalibrationRecord, Tail
+from vpr_ros.errors import UnavailableError
 from vpr_ros.extractors.combined import hog_sift
 from vpr_ros.place_map import PlaceMap
 
+NETWORK = Path(__file__).parents[2] / "weights" / "r2former_tiny_192x256_fp16.onnx"
 RECORD = CalibrationRecord(
     Calibration((Tail(20.0, 0.1, 2.0), Tail(7.0, 0.2, 1.0)), 0.25, of_map=True),
     keyframes=8,
@@ -57,35 +61,39 @@ def test_json(vpr, street_map):
     ]
 
 
-def test_network(vpr, exported):
-    path = exported("r2former")
-    lines = vpr("inspect", path).out.splitlines()
-    assert lines[0].startswith("network      r2former (")
-    assert lines[0].endswith("), fp32")
-    assert lines[1].startswith(f"file         {path} (")
-    assert lines[3] == "input        160 x 224 pixels (height x width)"
+def test_network(vpr):
+    lines = vpr("inspect", NETWORK, "--device", "cpu").out.splitlines()
+    assert lines[0].startswith("network      r2former_tiny (")
+    assert lines[0].endswith("), fp16")
+    assert lines[1].startswith(f"file         {NETWORK} (")
+    assert lines[3] == "input        192 x 256 pixels (height x width)"
     assert lines[-1].startswith("runs on      ONNX Runtime ")
-    assert lines[-1].endswith(" on the CPU, fp32")
+    assert " on the CPU, " in lines[-1]
 
 
-def test_why_another_runtime_was_passed_over(vpr, exported, monkeypatch):
-    monkeypatch.setattr(choice, "_obstacle_to_tensorrt", lambda device: "there is no GPU")
-    result = vpr("inspect", exported("r2former"))
+def test_why_another_runtime_was_passed_over(vpr, monkeypatch):
+    cuda_device = pytest.importorskip("vpr_ros.backends.cuda_device", reason="needs cuda-python")
+
+    def find_gpu(index):
+        raise UnavailableError("there is no GPU")
+
+    monkeypatch.setattr(cuda_device, "find_gpu", find_gpu)
+    result = vpr("inspect", NETWORK)
     assert result.err.endswith("is run by onnxruntime, not by tensorrt: there is no GPU\n")
 
 
 def test_weights_as_json(vpr, generated_weights):
-    result = vpr("inspect", generated_weights("transvpr"), "--device", "cpu", "--json")
+    result = vpr("inspect", generated_weights("r2former_tiny"), "--device", "cpu", "--json")
     known = json.loads(result.out)
-    assert (known["method"], known["input_width"], known["device"]) == ("transvpr", 640, "cpu")
+    assert (known["method"], known["input_width"], known["device"]) == ("r2former_tiny", 256, "cpu")
     assert known["backend"].startswith("PyTorch ")
     assert len(known["weights_sha256"]) == 64
 
 
-def test_a_runtime_that_cannot(vpr, exported):
-    result = vpr("inspect", exported("r2former"), "--runtime", "pytorch")
+def test_a_runtime_that_cannot(vpr):
+    result = vpr("inspect", NETWORK, "--runtime", "pytorch")
     assert result.code == 2
-    assert "'pytorch' does not run r2former_160x224_fp32.onnx" in result.err
+    assert f"'pytorch' does not run {NETWORK.name}" in result.err
 
 
 def test_a_small_map_says_that_it_is_not_calibrated(vpr, street_map):

@@ -21,7 +21,7 @@ def lines_of(path):
 
 def test_map_keeps_images_and_poses(street_map):
     with PlaceMap.open(street_map) as place_map:
-        records = place_map.records()
+        records = place_map.table.records()
     assert [record.pose.position[0] for record in records] == [2.0 * i for i in range(8)]
     assert [record.stamp_ns for record in records] == [200_000_000 * i for i in range(8)]
 

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from vpr_ros.datatypes import Candidate, KeyframeRecord, Pose, Recognition, Verdict
+from vpr_ros.datatypes import Candidate, KeyframeKey, KeyframeRecord, Pose, Recognition, Verdict
 from vpr_ros.demo.options import parse_options
 from vpr_ros.demo.outcome import conclude
 from vpr_ros.demo.pairs import Pair, choose
@@ -40,7 +40,8 @@ def truth():
 def sighting(second, verdict, match=None):
     match_ns = None if match is None else match * SECOND_NS
     timings = {"extract": 0.020, "rerank": 0.010 + 0.001 * second}
-    records = [] if match is None else [KeyframeRecord(match, "1", match_ns, None)]
+    key = KeyframeKey("map", match or 0)
+    records = [] if match is None else [KeyframeRecord(key, "1", match_ns, None)]
     candidates = tuple(Candidate(record, 0.5) for record in records)
     stamp_ns = DAY_NS + second * SECOND_NS
     return Sighting(Recognition(stamp_ns, verdict, f"reason {second}", 0.9, candidates, timings))

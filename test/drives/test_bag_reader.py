@@ -8,11 +8,13 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
+from vpr_ros.datatypes import Camera
 from vpr_ros.drives.bag_file import is_bag
 from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.drives.bag_topics import Topic, find_camera_topic
 from vpr_ros.errors import DatasetError, ImageError
 from vpr_ros.geometry.poses import PoseError
+from vpr_ros.route.mounts import parse_mount
 
 START_NS = 1_700_000_000 * 10**9
 STEP_NS = 200_000_000
@@ -45,6 +47,36 @@ def test_reads_images_poses_and_camera(bags, storage, compression):
     assert frames[5].pose is None, "the last pose lies before the last image"
     assert frames[0].camera.intrinsics[0] == 100.0
     assert frames[0].name == "/cam/image"
+
+
+OPTICAL = (-0.5, 0.5, -0.5, 0.5)
+
+
+def robot(bags, *, frame="camera", orientation=OPTICAL):
+    """What robot_state_publisher says of a camera 1.2 m up that looks ahead."""
+    link = ("base_link", "mast", (0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 1.0))
+    optical = ("mast", frame, (0.0, 0.0, 0.2), orientation)
+    return bags.transforms("/tf_static", START_NS, link, optical)
+
+
+def test_a_camera_sits_where_the_fixed_frames_say(bags):
+    frame = read(bags.write([*bags.drive(1), robot(bags)]))[0]
+    assert frame.camera.frame_id == "camera"
+    assert frame.camera.intrinsics[0] == 100.0
+    assert frame.camera.mount.position == pytest.approx((0.0, 0.0, 1.2))
+    written = parse_mount("0 0 1.2 0 0 0")
+    assert frame.camera.mount.orientation == pytest.approx(written.orientation)
+    assert frame.camera.mount.frame_id == written.frame_id
+
+
+def test_a_camera_that_no_chain_joins_to_the_base_has_no_mount(bags):
+    told = []
+    for messages in ([], [robot(bags, frame="other")], [robot(bags, orientation=(0.0,) * 4)]):
+        frame = read(bags.write([*bags.drive(1), *messages]), on_error=told.append)[0]
+        assert (frame.camera.frame_id, frame.camera.mount) == ("camera", None)
+    (error,) = told
+    assert "/tf_static at" in str(error)
+    assert "zero quaternion" in str(error)
 
 
 def test_compressed_images_come_out_alike(bags):
@@ -194,11 +226,11 @@ def test_camera_topic(image_topic, camera_topic):
     assert find_camera_topic(topics, "/elsewhere/image") is None
 
 
-def test_uncalibrated_camera_is_none(bags):
+def test_of_an_uncalibrated_camera_only_the_frame_is_known(bags):
     messages = bags.drive(1)
     messages[0] = bags.camera("/cam/camera_info", START_NS, focal=0.0)
     (frame,) = read(bags.write(messages))
-    assert frame.camera is None
+    assert frame.camera == Camera(frame_id="camera")
 
 
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from vpr_ros.config import PipelineConfig
+from vpr_ros.datatypes import Query
 from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.drive import Drive, judge_drive
@@ -52,7 +53,10 @@ def test_verdicts_are_those_of_the_localizer(rendered_drive, street_map, verdict
     pipeline = build(CONFIG)
     with BagReader(rendered_drive.query_bag) as bag, pipeline.open_map(street_map) as place_map:
         recognizer = pipeline.recognizer(place_map)
-        answers = [recognizer.recognize(each.image, each.stamp_ns) for each in bag.frames()]
+        answers = [
+            recognizer.answer(Query(pipeline.extractor.extract(each.image), each.stamp_ns))
+            for each in bag.frames()
+        ]
         assert verdicts.keyframes == len(place_map)
     counted = [verdicts.tally.accepted, verdicts.tally.ambiguous, verdicts.tally.unknown]
     named = [answer.verdict.name for answer in answers]

@@ -6,12 +6,13 @@ import math
 
 import pytest
 
-from vpr_ros.datatypes import Candidate, KeyframeRecord, Pose, Recognition, Verdict
+from vpr_ros.datatypes import Candidate, KeyframeKey, KeyframeRecord, Pose, Recognition, Verdict
 from vpr_ros.evaluation.judge import Limits, Truth
 from vpr_ros.evaluation.outcomes import MISSED, REFUSED, RIGHT, WRONG
 from vpr_ros.evaluation.verdicts import Tally, Verdicts
 
 SECOND_NS = 10**9
+KEY = KeyframeKey("map", 1)
 
 
 def pose(x, y=0.0, yaw=0.0):
@@ -33,7 +34,7 @@ def truth():
 
 
 def answer(second, verdict=Verdict.ACCEPTED, match=None):
-    records = [] if match is None else [KeyframeRecord(1, "1", round(match * SECOND_NS), None)]
+    records = [] if match is None else [KeyframeRecord(KEY, "1", round(match * SECOND_NS), None)]
     candidates = tuple(Candidate(record, 0.5) for record in records)
     timings_s = {"extract": 0.010, "rerank": 0.005}
     return Recognition(round(second * SECOND_NS), verdict, "so", 0.9, candidates, timings_s)

@@ -46,6 +46,11 @@ def test_frames_that_nothing_joins_are_not_guessed(robot):
     assert robot.between("base", "nowhere") is None
 
 
+def test_the_base_is_no_camera(robot):
+    assert robot.camera_on("base", "camera").translation[0] == 0.5
+    assert robot.camera_on("base", "/base") is None
+
+
 def test_the_slash_of_ros_1_is_no_part_of_a_name(robot):
     robot.add("/base", "/rear", placed(-2.0))
     assert robot.between("/base", "rear").as_pose("").position == (-2.0, 0.0, 0.0)

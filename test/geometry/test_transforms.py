@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.geometry.poses import angle, checked_pose, distance
-from vpr_ros.geometry.transforms import RigidTransform
+from vpr_ros.geometry.transforms import LINK_T_OPTICAL, RigidTransform
 
 number = st.floats(-50.0, 50.0)
 turn = st.tuples(*[st.floats(-1.0, 1.0)] * 4).filter(lambda q: math.hypot(*q) > 0.05)
@@ -44,3 +44,9 @@ def test_a_body_in_front_of_one_that_looks_left():
 def test_no_turn_is_the_unit_matrix():
     still = RigidTransform.of_pose(Pose((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), "map"))
     np.testing.assert_array_equal(still.rotation, np.eye(3))
+
+
+def test_the_optical_frame_is_that_of_rep_103():
+    pose = LINK_T_OPTICAL.as_pose("camera_link")
+    assert pose.position == (0.0, 0.0, 0.0)
+    assert angle(pose, Pose((0.0, 0.0, 0.0), (-0.5, 0.5, -0.5, 0.5), "")) == 0.0

@@ -13,60 +13,29 @@ import pytest
 import yaml
 
 from vpr_ros import pipeline
-from vpr_ros.config import LocalizerConfig, MapperConfig, settings_of
+from vpr_ros.config import LocalizerConfig
 
 ROOT = Path(__file__).parents[2]
 DESCRIPTIONS = {"mapper": "map", "localizer": "localize"}  # node -> its files
-CONFIGS = {"mapper": MapperConfig(), "localizer": LocalizerConfig()}
 LIMIT = 60.0  # seconds
-SETTINGS = {kind: {name for name, _, _ in settings_of(CONFIGS[kind])} for kind in CONFIGS}
 
+# Launches a file inside another one, which sets the time as a simulation's does, if told so.
 LAUNCH = """
-import sys
+import os, sys
 from launch import LaunchDescription, LaunchService
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 
 arguments = [word.split(":=", 1) for word in sys.argv[2:]]
 source = PythonLaunchDescriptionSource(sys.argv[1])
+actions = [IncludeLaunchDescription(source, launch_arguments=arguments)]
+if "PARENT_SIM_TIME" in os.environ:
+    from launch_ros.actions import SetParameter
+    actions.insert(0, SetParameter("use_sim_time", True))
 service = LaunchService()
-service.include_launch_description(
-    LaunchDescription([IncludeLaunchDescription(source, launch_arguments=arguments)])
-)
+service.include_launch_description(LaunchDescription(actions))
 sys.exit(service.run())
 """
-
-
-@pytest.mark.parametrize("kind", DESCRIPTIONS)
-def test_files_compile_and_name_real_parameters(kind):
-    path = ROOT / "launch" / f"{DESCRIPTIONS[kind]}.launch.py"
-    compile(path.read_text("utf-8"), str(path), "exec")
-    written = yaml.safe_load((ROOT / "config" / f"{DESCRIPTIONS[kind]}.yaml").read_text("utf-8"))
-    parameters = written["/**"]["ros__parameters"]
-    assert set(parameters) <= SETTINGS[kind] | {"use_sim_time"}
-
-
-@pytest.mark.parametrize("kind", DESCRIPTIONS)
-def test_arguments_set_parameters_that_exist(kind):
-    needs_launch()
-    import runpy
-
-    from vpr_ros.nodes.launching import COMMON
-
-    module = runpy.run_path(str(ROOT / "launch" / f"{DESCRIPTIONS[kind]}.launch.py"))
-    own = module.get("ARGUMENTS", {})
-    named = {argument.parameter for argument in (*COMMON.values(), *own.values())}
-    assert named - {""} <= SETTINGS[kind]
-    assert "map_path" in named
-    declared = {entity.name for entity in declared_arguments(module)}
-    assert declared == {*COMMON, *own}
-
-
-def declared_arguments(module):
-    from launch.actions import DeclareLaunchArgument
-
-    entities = module["generate_launch_description"]().entities
-    return [entity for entity in entities if isinstance(entity, DeclareLaunchArgument)]
 
 
 def needs_launch():
@@ -105,13 +74,16 @@ class Caller:
         assert future.done(), f"no answer from {service}"
         return future.result()
 
-    def wait_until_active(self, name):
+    def state(self, name):
         from lifecycle_msgs.srv import GetState
 
+        return self.ask(GetState, f"{name}/get_state", GetState.Request()).current_state.label
+
+    def wait_until_active(self, name):
         end, label = time.monotonic() + LIMIT, ""
         while label != "active":
             assert time.monotonic() < end, f"{name} is still {label}"
-            label = self.ask(GetState, f"{name}/get_state", GetState.Request()).current_state.label
+            label = self.state(name)
             time.sleep(0.05)
 
     def parameters(self, name, *wanted):
@@ -186,6 +158,25 @@ def test_localizer_in_a_namespace_with_a_parameter_file(caller, tmp_path):
         assert found[0].integer_value == 7
         assert found[1].string_value == "best_effort"  # an argument outdoes the file
         assert caller.listens_to("/camera/image_raw")
+        assert interrupt() == 0
+    assert_clean_end(log)
+
+
+@pytest.mark.parametrize("where", ["file", "parent"])
+def test_the_time_is_what_the_file_or_the_launch_around_it_says(
+    where, caller, tmp_path, monkeypatch
+):
+    log, params = tmp_path / "log", tmp_path / "params.yaml"
+    arguments = {"autostart": "false", "log_level": "warn"}
+    if where == "file":
+        params.write_text(yaml.safe_dump({"/**": {"ros__parameters": {"use_sim_time": True}}}))
+        arguments["params_file"] = params
+    else:
+        monkeypatch.setenv("PARENT_SIM_TIME", "")
+    with launched("mapper", log, **arguments) as interrupt:
+        (value,) = caller.parameters("/mapper", "use_sim_time")
+        assert value.bool_value
+        assert caller.state("/mapper") == "unconfigured"
         assert interrupt() == 0
     assert_clean_end(log)
 

@@ -10,6 +10,7 @@ import pytest
 from vpr_ros import pipeline
 from vpr_ros.backends.exported import reranker_path
 from vpr_ros.config import PipelineConfig, with_settings
+from vpr_ros.errors import WeightsError
 from vpr_ros.models import shipped
 from vpr_ros.models.shipped import shipped_file
 
@@ -35,16 +36,45 @@ def test_it_is_small():
     assert "_fp16" in path.name
 
 
-def test_where_it_is_installed(tmp_path, monkeypatch):
-    """In a workspace, a virtual environment or /opt/ros: beside the folder of the libraries."""
-    name = shipped.SHIPPED["r2former_tiny"]
-    module = tmp_path / "lib/python3.12/site-packages/vpr_ros/models/shipped.py"
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """The prefix of a workspace, a virtual environment or /opt/ros that the module runs from."""
+    prefix = tmp_path / "home/ws/install"
+    module = prefix / "lib/python3.12/site-packages/vpr_ros/models/shipped.py"
     monkeypatch.setattr(shipped, "__file__", str(module))
-    assert shipped_file("r2former_tiny") is None
-    installed = tmp_path / "share/vpr_ros/weights" / name
-    installed.parent.mkdir(parents=True)
-    installed.touch()
-    assert shipped_file("r2former_tiny") == installed
+    return prefix
+
+
+def put(folder):
+    folder.mkdir(parents=True)
+    path = folder / shipped.SHIPPED["r2former_tiny"]
+    path.touch()
+    return path
+
+
+def test_where_it_is_installed(installed):
+    path = put(installed / "share/vpr_ros/weights")
+    assert shipped_file("r2former_tiny") == path
+
+
+def test_nobody_elses_weights_are_run(installed, tmp_path):
+    """Folders above an installation belong to others, whatever their files are called."""
+    put(tmp_path / "home/weights")
+    put(installed / "weights")
+    put(installed / "lib/weights")
+    put(tmp_path / "home/share/vpr_ros/weights")
+    with pytest.raises(WeightsError, match=r"share/vpr_ros/weights/.* is missing.*install the"):
+        shipped_file("r2former_tiny")
+    assert shipped_file("hog_sift") is None
+
+
+def test_a_checkout_has_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "__file__", str(tmp_path / "vpr_ros/models/shipped.py"))
+    (tmp_path / "setup.py").touch()
+    with pytest.raises(WeightsError, match="is missing"):
+        shipped_file("r2former_tiny")
+    path = put(tmp_path / "weights")
+    assert shipped_file("r2former_tiny") == path
 
 
 def test_pytorch_reads_what_it_was_made_of(line, scene):

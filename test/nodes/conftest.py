@@ -3,6 +3,7 @@
 
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -44,9 +45,25 @@ def observer(ros):
     observer.close()
 
 
-@pytest.fixture(scope="session")
-def drive(tmp_path_factory):
-    """A short simulated drive: two bags, of some 40 and 70 frames."""
-    from vpr_ros.simulation import small_drive, write_drive
+@pytest.fixture
+def waits(monkeypatch):
+    """Every wait for another thread; ``waits.meanwhile`` are deeds that each end one at once."""
+    return Waits(monkeypatch, threading.Condition.wait)
 
-    return write_drive(tmp_path_factory.mktemp("drive") / "small", small_drive())
+
+class Waits(list):
+    """The seconds that each wait might have taken."""
+
+    def __init__(self, monkeypatch, really):
+        super().__init__()
+        self.meanwhile = []
+        monkeypatch.setattr(
+            threading.Condition, "wait", lambda *arguments: self._wait(really, *arguments)
+        )
+
+    def _wait(self, really, condition, timeout=None):
+        self.append(timeout)
+        if not self.meanwhile:
+            return really(condition, timeout)
+        self.meanwhile.pop(0)()
+        return True

@@ -42,7 +42,7 @@ def node_process(kind, log, map_path, name=None, remappings=None, **parameters):
     By ``hog_sift`` unless told: what most tests of nodes show it are patterns, not photographs.
     """
     values = {key.replace("__", "."): value for key, value in parameters.items()}
-    usual = {"map_path": str(map_path), "reliability": "reliable", "method": "hog_sift"}
+    usual = {"map_path": str(map_path), "method": "hog_sift"}
     values = {**usual, **values}
     command = NodeCommand(f"vpr_ros.nodes.{kind}_node", name or kind, values, remappings or {})
     return NodeProcess(command, log, timeout=LIMIT)

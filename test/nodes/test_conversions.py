@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from nav_msgs.msg import Odometry
 from nav_msgs.msg import Path as PathMessage
 from rclpy.serialization import deserialize_message, serialize_message
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from vpr_ros.datatypes import (
     Candidate,
     Comparison,
+    KeyframeKey,
     KeyframeRecord,
     LoopClosure,
     Pose,
@@ -33,7 +34,6 @@ from vpr_ros.geometry.poses import PoseError
 from vpr_ros.geometry.transforms import quaternion
 from vpr_ros.nodes import conversions
 from vpr_ros.nodes.conversions import (
-    camera_from_message,
     image_from_message,
     loop_closure_to_message,
     ns_to_stamp,
@@ -194,47 +194,28 @@ def test_a_pose_survives_the_way_out_and_back():
     assert pose_from_message(over_the_wire(message))[1] == POSE
 
 
-def test_camera_info_keeps_every_number():
-    message = CameraInfo(width=1280, height=720, distortion_model="plumb_bob")
-    message.k = [700.0, 0.0, 640.0, 0.0, 701.0, 360.0, 0.0, 0.0, 1.0]
-    message.d = [0.1, -0.2, 0.001, 0.0, 0.05]
-    camera = camera_from_message(over_the_wire(message))
-    assert (camera.width, camera.height) == (1280, 720)
-    assert camera.intrinsics == (700.0, 0.0, 640.0, 0.0, 701.0, 360.0, 0.0, 0.0, 1.0)
-    assert camera.distortion_model == "plumb_bob"
-    assert camera.distortion == (0.1, -0.2, 0.001, 0.0, 0.05)
-    assert all(type(value) is float for value in (*camera.intrinsics, *camera.distortion))
-
-
-def test_camera_info_of_an_uncalibrated_camera_is_zeros():
-    camera = camera_from_message(CameraInfo())
-    assert camera.intrinsics == (0.0,) * 9
-    assert camera.distortion == ()
-
-
 def recognition(*candidates, verdict=Verdict.ACCEPTED):
     timings = {"extract": 0.02, "rerank": 0.01, "decide": 0.0}
     return Recognition(5, verdict, "it fits", 0.75, candidates, timings)
 
 
-def candidate(pose=POSE, comparison=None, number=7):
-    record = KeyframeRecord(number, "monday", 1_700_000_000_000_000_001, pose)
+def candidate(pose=POSE, comparison=None, number=7, of="floor0"):
+    record = KeyframeRecord(KeyframeKey(of, number), "monday", 1_700_000_000_000_000_001, pose)
     return Candidate(record, 0.5, comparison)
 
 
 def sent(answer):
     header = Header(stamp=ns_to_stamp(5), frame_id="camera")
-    message = place_match_to_message(answer, header, "/maps/route.vprmap", locate)
+    message = place_match_to_message(answer, header, "/maps/route.vprmap", path_of)
     return over_the_wire(message)
 
 
-def locate(keyframe_id):
-    """As a set of maps does that numbers each map's keyframes from a thousand."""
-    return Path(f"/maps/floor{keyframe_id // 1000}.vprmap"), keyframe_id % 1000
+def path_of(key):
+    return Path(f"/maps/{key.map}.vprmap")
 
 
 def test_a_candidate_of_another_map():
-    message = sent(recognition(candidate(number=2007)))
+    message = sent(recognition(candidate(of="floor2")))
     assert message.map == "/maps/floor2.vprmap"
     (first,) = message.candidates
     assert (first.map, first.keyframe_id) == ("/maps/floor2.vprmap", 7)
@@ -242,10 +223,13 @@ def test_a_candidate_of_another_map():
 
 def test_a_loop_closure_names_both_keyframes_and_invents_no_transform():
     closure = LoopClosure(
-        9, 70 * 10**9, candidate(number=2007, comparison=Comparison(80.0, 80)), 0.9
+        KeyframeKey("floor0", 9),
+        70 * 10**9,
+        candidate(of="floor2", comparison=Comparison(80.0, 80)),
+        0.9,
     )
     header = Header(stamp=ns_to_stamp(70 * 10**9), frame_id="camera")
-    message = over_the_wire(loop_closure_to_message(closure, header, locate))
+    message = over_the_wire(loop_closure_to_message(closure, header, path_of))
     assert message.header == header
     assert stamp_to_ns(message.query_stamp) == 70 * 10**9
     assert stamp_to_ns(message.match_stamp) == 1_700_000_000_000_000_001

@@ -104,11 +104,32 @@ def test_failures_are_an_error_only_in_the_period_they_happened_in(health, stati
     assert values_of(status)["frames failed"] == "1"
 
 
-def test_a_publisher_that_is_never_heard_is_a_warning_with_a_hint(health, statistics):
-    level, message = said(health.report(statistics, LISTENING, {}, 1.0))
-    assert level == DiagnosticStatus.WARN
-    assert "no image on /camera/image yet" in message
-    assert "reliability" in message
+@pytest.mark.parametrize(("remedy", "hint"), [
+    ("", "is its type another one?"), ("set reliability: auto", "set reliability: auto")
+])  # fmt: skip
+def test_a_publisher_that_is_never_heard_is_a_warning_with_a_hint(health, statistics, remedy, hint):
+    source = InputState((TopicState(TOPIC, 1, remedy=remedy),), active=True)
+    assert said(health.report(statistics, source, {}, 1.0)) == (
+        DiagnosticStatus.WARN, f"no image on /camera/image yet: {hint}"
+    )  # fmt: skip
+
+
+def losing(lost):
+    """To one topic whose images get lost."""
+    return InputState((TopicState(TOPIC, 1, 1.0, lost, "publish reliable"),), active=True)
+
+
+def test_losses_on_the_way_are_a_warning_with_the_remedy_while_they_happen(health, statistics):
+    busy(statistics, 5, now=1.0)
+    status = health.report(statistics, losing(48), {}, 1.0)
+    remedy = "48 images on /camera/image lost on the way: publish reliable"
+    assert said(status) == (DiagnosticStatus.WARN, remedy)
+    assert values_of(status)["frames lost on the way"] == "48"
+    status = health.report(statistics, losing(50), {}, 1.5)
+    assert status.message.startswith("2 images on /camera/image lost")
+    status = health.report(statistics, losing(50), {}, 2.0)
+    assert said(status) == (DiagnosticStatus.OK, "working")
+    assert values_of(status)["frames lost on the way"] == "50"
 
 
 @pytest.mark.parametrize(("silence", "message"), [

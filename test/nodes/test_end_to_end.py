@@ -141,8 +141,8 @@ def test_mapper_goes_through_every_state(learned):
 
 def test_mapper_keeps_every_frame_of_a_moving_car(learned):
     with PlaceMap.open(learned.map) as place_map:
-        records = place_map.records()
-        cameras = {place_map.camera_of(record.keyframe_id) for record in records}
+        records = place_map.table.records()
+        cameras = {place_map.camera_of(record.key) for record in records}
     kept = [record.stamp_ns for record in records]
     assert kept == sorted(set(kept) & set(learned.sent))
     assert len(kept) == len(learned.sent) - learned.status.count("frames dropped")
@@ -174,7 +174,7 @@ def test_saving_copies_and_never_overwrites(learned):
     assert not learned.again.success
     assert str(learned.copy) in learned.again.message
     with PlaceMap.open(learned.map) as original, PlaceMap.open(learned.copy) as copy:
-        assert copy.records() == original.records()
+        assert copy.table.records() == original.table.records()
 
 
 def test_mapper_diagnostics(learned):
@@ -215,7 +215,7 @@ def test_answers_name_their_image_and_their_map(answered, learned):
 
 def test_accepted_answers_are_right_and_most_places_are_found(answered, learned, truth):
     with PlaceMap.open(learned.map) as place_map:
-        keyframes = [record.stamp_ns for record in place_map.records()]
+        keyframes = place_map.table.stamps_ns.tolist()
     answers = [recognition_from_message(match) for match in answered.matches]
     numbers = Tally.of(answers, truth.outcomes(answers, keyframes))
     assert numbers.positives >= 10
@@ -304,8 +304,8 @@ def test_a_refused_map_leaves_the_old_one_in_use(localizer, seen, tmp_path, kind
 def seen(learned):
     """A keyframe and its thumbnail, which is as large as the images of the short drive."""
     with PlaceMap.open(learned.map) as place_map:
-        record = place_map.records()[3]
-        return record, decode_compressed(place_map.thumbnail(record.keyframe_id))
+        record = place_map.table.records()[3]
+        return record, decode_compressed(place_map.thumbnail(record.key))
 
 
 def query(localizer, image, **changes):
@@ -321,7 +321,7 @@ def test_asking_for_one_image(localizer, seen):
     assert answer.match.header.frame_id == "camera_front"
     assert answer.match.verdict == Verdict.ACCEPTED
     best = answer.match.candidates[0]
-    assert best.keyframe_id == record.keyframe_id
+    assert best.keyframe_id == record.key.id
     assert stamp_to_ns(best.stamp) == record.stamp_ns
     assert best.has_pose == (record.pose is not None)
 
@@ -370,7 +370,7 @@ def test_without_messages_the_build_command_is_named(ros, kind):
     code, errors = ended("-c", BLOCKED_MESSAGES.format(kind=kind))
     assert code == 2
     assert errors.count("\n") == 1
-    assert "colcon build --base-paths . vpr_msgs" in errors
+    assert "vcs import src < vpr_ros.repos" in errors
 
 
 @pytest.mark.parametrize("parameter", ["decision.candidates:=0", "map_path:=5"])

@@ -36,10 +36,10 @@ def durable(path):
         return {}
     spec = pipeline.build(PipelineConfig(method="hog_sift")).extractor.spec
     with PlaceMap.open(path, spec) as place_map:
-        records = place_map.records()
-        features = place_map.features_of([record.keyframe_id for record in records])
+        records = place_map.table.records()
+        features = place_map.features_of([record.key for record in records])
         return {
-            record.keyframe_id: (record.stamp_ns, kept.local.descriptors.tobytes())
+            record.key: (record.stamp_ns, kept.local.descriptors.tobytes())
             for record, kept in zip(records, features, strict=True)
         }
 
@@ -87,6 +87,6 @@ def test_nothing_committed_is_ever_lost(observer, tmp_path):
         known = after
     assert grown >= KILLS // 2  # it mapped on where the killed one had stopped
     with PlaceMap.open(path) as place_map:
-        stamps = [record.stamp_ns for record in place_map.records()]
+        stamps = [record.stamp_ns for record in place_map.table.records()]
         assert len(place_map.info().sessions) == grown
     assert stamps == sorted(set(stamps))

@@ -126,7 +126,7 @@ def test_a_slam_corrects_the_poses_of_this_drive(ear, tmp_path):
         for publisher in (camera, poses, corrected):
             ear.silence(publisher)
     with PlaceMap.open(path) as place_map:
-        records = place_map.records()
+        records = place_map.table.records()
     assert records[:3] == earlier
     assert [record.pose.position[0] for record in records[3:]] == [100.0, 102.0, 104.0]
     assert {record.pose.frame_id for record in records[3:]} == {"slam"}
@@ -140,7 +140,7 @@ def mapped(path, seeds):
         for second, seed in enumerate(seeds):
             builder.offer(Frame(stamp(second), pattern(seed)))
         builder.finish()
-        return place_map.records()
+        return place_map.table.records()
 
 
 def test_a_mapper_goes_on_in_another_map(ear, tmp_path):
@@ -166,7 +166,7 @@ def test_a_mapper_goes_on_in_another_map(ear, tmp_path):
     for path, count in ((first, 2), (second, 1)):
         with PlaceMap.open(path) as place_map:
             assert len(place_map) == count
-            assert all(record.pose is not None for record in place_map.records())
+            assert all(record.pose is not None for record in place_map.table.records())
 
 
 def test_several_maps_are_searched(ear, tmp_path):

@@ -80,7 +80,8 @@ def learn(ear, log, path):
         front, rear = ear.publisher(Image, "/front/image"), ear.publisher(Image, "/rear/image")
         poses = ear.publisher(PoseStamped, "/pose")
         intrinsics = ear.publisher(CameraInfo, "/front/camera_info")
-        intrinsics.publish(CameraInfo(width=320, height=240))
+        k = [300.0, 0.0, 160.0, 0.0, 300.0, 120.0, 0.0, 0.0, 1.0]
+        intrinsics.publish(CameraInfo(width=320, height=240, k=k))
         ear.spin_for(0.5)
         for place in range(PLACES):
             stamp = START_NS + place * S
@@ -98,7 +99,7 @@ def test_each_camera_finds_what_either_saw(ear, description, tmp_path):
     path = tmp_path / "route.vprmap"
     learn(ear, tmp_path / "log", path)
     with PlaceMap.open(path) as place_map:
-        cameras = [place_map.camera_of(each.keyframe_id) for each in place_map.records()]
+        cameras = [place_map.camera_of(each.key) for each in place_map.table.records()]
     assert {camera.frame_id for camera in cameras} == {"front_optical", "rear_optical"}
     assert sorted(camera.mount.position[0] for camera in cameras) == [-0.5] * 3 + [0.5] * 3
     assert {camera.width for camera in cameras if camera.mount.position[0] > 0} == {320}

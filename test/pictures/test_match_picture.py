@@ -8,6 +8,7 @@ from vpr_ros.datatypes import (
     Candidate,
     Cause,
     Comparison,
+    KeyframeKey,
     KeyframeRecord,
     Recognition,
     Verdict,
@@ -31,7 +32,7 @@ def flat(color, width=320, height=240):
 
 
 def answer(verdict=Verdict.ACCEPTED, inliers=80, score=80.0, session="monday"):
-    record = KeyframeRecord(7, session, 0, None)
+    record = KeyframeRecord(KeyframeKey("map", 7), session, 0, None)
     candidate = Candidate(record, 0.9, Comparison(score, inliers))
     cause = Cause.NONE if verdict is Verdict.ACCEPTED else Cause.TOO_LITTLE
     return Recognition(0, verdict, "it fits in every way", 0.75, (candidate,), {}, cause)

@@ -114,7 +114,7 @@ def map_forever(path, seed):
         ids = [place_map.append(make_real_keyframe(number + i)) for i in range(rng.randint(1, 3))]
         number += len(ids)
         place_map.commit()
-        report(*ids)
+        report(*(key.id for key in ids))
 
 
 def create_forever(folder, _):

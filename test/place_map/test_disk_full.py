@@ -51,11 +51,11 @@ def append_forever(place_map, committed):
 
 
 def assert_intact(place_map, committed):
-    assert [number_of(record) for record in place_map.records()] == list(range(committed))
+    assert [number_of(record) for record in place_map.table.records()] == list(range(committed))
     query = make_keyframe(3).features.global_descriptor
     assert len(place_map.search(query, 10_000)) == committed
-    assert number_of(place_map.search(query, 1)[0][0]) == 3
-    assert len(place_map.features_of([1, committed])) == 2
+    assert number_of(place_map.search(query, 1).keyframes[0]) == 3
+    assert len(place_map.features_of(place_map.table.keys([0, committed - 1]))) == 2
 
 
 def test_full_disk(tmp_path):

@@ -16,6 +16,7 @@ from map_samples import (
     start,
 )
 
+from vpr_ros.datatypes import KeyframeKey
 from vpr_ros.place_map import PlaceMap
 
 KILLS_ON_ONE_MAP = 12
@@ -37,26 +38,29 @@ def quick_check(path):
 
 
 def assert_holds(place_map, ids):
-    for keyframe_id, features in zip(ids, place_map.features_of(ids), strict=True):
-        number = number_of(place_map.record(keyframe_id))
+    keys = [KeyframeKey(place_map.uuid, each) for each in ids]
+    for key, features in zip(keys, place_map.features_of(keys), strict=True):
+        number = number_of(place_map.record(key))
         expected = make_real_keyframe(number)
         assert_same(features, expected.features)
-        assert place_map.record(keyframe_id).pose == expected.pose
-        assert place_map.thumbnail(keyframe_id) == expected.thumbnail_jpeg
+        assert place_map.record(key).pose == expected.pose
+        assert place_map.thumbnail(key) == expected.thumbnail_jpeg
 
 
 def assert_continues(path, committed):
     """Check one killed map and append to it; return its keyframes."""
     assert quick_check(path) == [("ok",)]
     with PlaceMap.open(path, REAL_SPEC, writable=True) as place_map:
-        assert [number_of(record) for record in place_map.records()] == list(range(len(place_map)))
+        assert [number_of(record) for record in place_map.table.records()] == list(
+            range(len(place_map))
+        )
         assert_holds(place_map, committed)
         keyframe = make_real_keyframe(len(place_map))
         added = place_map.append(keyframe)
         place_map.commit()
         found = place_map.search(keyframe.features.global_descriptor, 1)
-        assert [record.keyframe_id for record, _ in found] == [added]
-        return [record.keyframe_id for record in place_map.records()]
+        assert found.keys == [added]
+        return [record.key.id for record in place_map.table.records()]
 
 
 def test_killed_again_and_again_on_one_map(tmp_path):

@@ -52,7 +52,7 @@ def path():
 
 def read_and_copy(path):
     with PlaceMap.open(path, SPEC) as place_map:
-        assert_same(place_map.features_of([1])[0], make_keyframe(0).features)
+        assert_same(place_map.features_of(place_map.table.keys([0]))[0], make_keyframe(0).features)
         assert place_map.search(make_keyframe(0).features.global_descriptor, 1)
         with tempfile.TemporaryDirectory() as folder:
             place_map.save_copy(Path(folder) / "copy.vprmap")

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import math
 import threading
 from dataclasses import replace
 
@@ -7,9 +8,9 @@ import pytest
 from map_samples import CAMERA, REAL_SPEC, SPEC, assert_same, make_keyframe, number_of
 
 from vpr_ros.calibration_curve import Calibration, CalibrationRecord, Tail
-from vpr_ros.datatypes import Camera, Pose
+from vpr_ros.datatypes import Camera, KeyframeKey, Pose
 from vpr_ros.errors import MapError
-from vpr_ros.place_map import PlaceMap, SessionInfo
+from vpr_ros.place_map import CorrectedPoses, PlaceMap, SessionInfo
 from vpr_ros.place_map import place_map as place_map_module
 
 CALIBRATION = CalibrationRecord(
@@ -32,8 +33,16 @@ def descriptor(number):
     return make_keyframe(number).features.global_descriptor
 
 
+def key(place_map, number):
+    return KeyframeKey(place_map.uuid, number)
+
+
+def keys(place_map, *numbers):
+    return [key(place_map, number) for number in numbers]
+
+
 def numbers(place_map):
-    return [number_of(record) for record in place_map.records()]
+    return [number_of(record) for record in place_map.table.records()]
 
 
 def test_everything_comes_back(path):
@@ -46,7 +55,7 @@ def test_everything_comes_back(path):
         for number, keyframe_id in enumerate(ids):
             expected = make_keyframe(number)
             record = place_map.record(keyframe_id)
-            assert (record.keyframe_id, record.session) == (keyframe_id, name)
+            assert (record.key, record.session) == (keyframe_id, name)
             assert (record.stamp_ns, record.pose) == (expected.stamp_ns, expected.pose)
             assert place_map.thumbnail(keyframe_id) == expected.thumbnail_jpeg
             assert place_map.camera_of(keyframe_id) == CAMERA
@@ -59,10 +68,13 @@ def test_what_is_not_known_stays_unknown(path):
         place_map.append(bare)
         place_map.commit()
     with PlaceMap.open(path, SPEC) as place_map:
-        assert place_map.record(1).pose is None
-        assert place_map.camera_of(1) is None
-        assert place_map.thumbnail(1) == b""
-        assert place_map.features_of([1])[0].local.descriptors.shape == (0, SPEC.local_dim)
+        assert place_map.record(key(place_map, 1)).pose is None
+        assert place_map.camera_of(key(place_map, 1)) is None
+        assert place_map.thumbnail(key(place_map, 1)) == b""
+        assert place_map.features_of(keys(place_map, 1))[0].local.descriptors.shape == (
+            0,
+            SPEC.local_dim,
+        )
 
 
 def test_a_camera_keeps_its_place_on_the_robot(path):
@@ -73,27 +85,27 @@ def test_a_camera_keeps_its_place_on_the_robot(path):
             place_map.append(replace(make_keyframe(number), camera=camera))
         place_map.commit()
     with PlaceMap.open(path) as place_map:
-        assert [place_map.camera_of(number) for number in (1, 2, 3)] == cameras
-        assert [record.camera for record in place_map.records()] == ["", "", "rear"]
+        assert [place_map.camera_of(key(place_map, number)) for number in (1, 2, 3)] == cameras
+        assert [record.camera for record in place_map.table.records()] == ["", "", "rear"]
 
 
 def test_appended_is_found_at_once(path):
     with PlaceMap.create(path, SPEC) as place_map:
-        assert place_map.search(descriptor(0), 5) == []
+        assert len(place_map.search(descriptor(0), 5)) == 0
         for number in range(10):
             keyframe_id = place_map.append(make_keyframe(number))
-            (record, similarity), *_ = place_map.search(descriptor(number), 3)
-            assert record.keyframe_id == keyframe_id
-            assert similarity == pytest.approx(1.0)
+            found = place_map.search(descriptor(number), 3)
+            assert found.keys[0] == keyframe_id
+            assert found.similarities[0] == pytest.approx(1.0)
             assert_same(place_map.features_of([keyframe_id])[0], make_keyframe(number).features)
 
 
 def test_search_is_the_same_after_opening(path):
     with PlaceMap.create(path, SPEC) as place_map:
         fill(place_map, range(300))  # more than one batch of reading
-        before = place_map.search(descriptor(7), 400, exclude=[8, 5000])
+        before = place_map.search(descriptor(7), 400, exclude=keys(place_map, 8, 5000))
     with PlaceMap.open(path, SPEC) as place_map:
-        assert place_map.search(descriptor(7), 400, exclude=[8, 5000]) == before
+        assert place_map.search(descriptor(7), 400, exclude=keys(place_map, 8, 5000)) == before
     assert len(before) == 299
 
 
@@ -138,7 +150,7 @@ def test_only_looking_reads_but_does_not_search(path):
     with PlaceMap.create(path, SPEC) as place_map:
         fill(place_map, [0])
     with PlaceMap.open(path) as place_map:
-        assert_same(place_map.features_of([1])[0], make_keyframe(0).features)
+        assert_same(place_map.features_of(keys(place_map, 1))[0], make_keyframe(0).features)
         with pytest.raises(MapError, match="opened only to look"):
             place_map.search(descriptor(0), 1)
 
@@ -150,7 +162,7 @@ def test_codec_may_change_between_sessions(path):
         fill(place_map, [1])
     with PlaceMap.open(path, SPEC) as place_map:
         assert place_map.info().codec == "float32"
-        half, full = place_map.features_of([1, 2])
+        half, full = place_map.features_of(keys(place_map, 1, 2))
         assert_same(half, make_keyframe(0).features)
         assert_same(full, make_keyframe(1).features, tolerance=0)
 
@@ -158,7 +170,9 @@ def test_codec_may_change_between_sessions(path):
 def test_features_come_in_the_order_asked(path):
     with PlaceMap.create(path, SPEC) as place_map:
         fill(place_map, range(5))
-        for features, number in zip(place_map.features_of([4, 1, 1, 3]), [3, 0, 0, 2], strict=True):
+        for features, number in zip(
+            place_map.features_of(keys(place_map, 4, 1, 1, 3)), [3, 0, 0, 2], strict=True
+        ):
             assert_same(features, make_keyframe(number).features)
 
 
@@ -179,9 +193,9 @@ def test_unknown_keyframe_is_named(path):
         fill(place_map, [0])
         for ask in (place_map.record, place_map.thumbnail, place_map.camera_of):
             with pytest.raises(MapError, match="no keyframe 77"):
-                ask(77)
+                ask(key(place_map, 77))
         with pytest.raises(MapError, match="no keyframe 77"):
-            place_map.features_of([1, 77])
+            place_map.features_of(keys(place_map, 1, 77))
 
 
 def with_global(values):
@@ -224,7 +238,7 @@ def test_what_cannot_be_kept_is_refused(path, keyframe, message):
         fill(place_map, [1])
         with pytest.raises(MapError, match=message):
             place_map.append(keyframe)
-        assert [number_of(record) for record, _ in place_map.search(descriptor(1), 9)] == [1]
+        assert [number_of(each) for each in place_map.search(descriptor(1), 9).keyframes] == [1]
         fill(place_map, [2])
     with PlaceMap.open(path, SPEC) as place_map:
         assert numbers(place_map) == [1, 2]
@@ -241,10 +255,10 @@ def test_numbers_of_numpy_are_numbers(path):
         keyframe = with_pose(position=np.array([1.0, 2.0, 3.0], np.float32))
         place_map.append(replace(keyframe, stamp_ns=np.int64(5)))
         place_map.commit()
-        assert place_map.search(descriptor(0), 1, exclude=np.array([7]))[0][0].keyframe_id == 1
+        assert place_map.search(descriptor(0), 1).keyframes[0].stamp_ns == 5
     with PlaceMap.open(path, SPEC) as place_map:
-        assert place_map.record(1).stamp_ns == 5
-        assert place_map.record(1).pose.position == (1.0, 2.0, 3.0)
+        assert place_map.record(key(place_map, 1)).stamp_ns == 5
+        assert place_map.record(key(place_map, 1)).pose.position == (1.0, 2.0, 3.0)
 
 
 def test_readers_read_while_one_writes(path):
@@ -254,7 +268,7 @@ def test_readers_read_while_one_writes(path):
             fill(writer, range(2, 40))
             writer.append(make_keyframe(40))  # not committed
             assert numbers(reader) == [0, 1]
-            assert_same(reader.features_of([2])[0], make_keyframe(1).features)
+            assert_same(reader.features_of(keys(reader, 2))[0], make_keyframe(1).features)
             with PlaceMap.open(path, SPEC) as later:
                 assert numbers(later) == list(range(40))
             with pytest.raises(MapError, match="opened for reading"):
@@ -270,7 +284,7 @@ def test_a_reader_that_outlives_the_writer_tidies_up(path):
     fill(writer, [0, 1])
     with PlaceMap.open(path, SPEC) as reader:
         writer.close()
-        assert_same(reader.features_of([2])[0], make_keyframe(1).features)
+        assert_same(reader.features_of(keys(reader, 2))[0], make_keyframe(1).features)
     assert [file.name for file in path.parent.iterdir()] == ["street.vprmap"]
 
 
@@ -282,7 +296,7 @@ def test_another_thread_may_take_over(path):
         try:
             fill(place_map, range(3))
             place_map.search(descriptor(1), 1)
-            place_map.features_of([1, 2, 3])
+            place_map.features_of(keys(place_map, 1, 2, 3))
         except Exception as error:
             failures.append(error)
 
@@ -348,7 +362,7 @@ def test_real_descriptor_sizes(path):
         place_map.append(keyframe)
         place_map.commit()
     with PlaceMap.open(path, REAL_SPEC) as place_map:
-        assert_same(place_map.features_of([1])[0], keyframe.features)
+        assert_same(place_map.features_of(keys(place_map, 1))[0], keyframe.features)
 
 
 def test_similarities_stand_in_the_order_of_the_records(path):
@@ -357,8 +371,9 @@ def test_similarities_stand_in_the_order_of_the_records(path):
         for number in range(5):
             query = make_keyframe(number, SPEC).features.global_descriptor
             similarities = place_map.similarities(query)
-            found = {record.keyframe_id: value for record, value in place_map.search(query, 5)}
-            expected = [found[record.keyframe_id] for record in place_map.records()]
+            found = place_map.search(query, 5)
+            values = dict(zip(found.keys, found.similarities, strict=True))
+            expected = [values[record.key] for record in place_map.table.records()]
             np.testing.assert_allclose(similarities, expected, rtol=1e-5)
         with pytest.raises(MapError):
             place_map.similarities(query[:-1])
@@ -368,33 +383,56 @@ def moved(x):
     return Pose((x, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0), "map")
 
 
+def corrected(place_map, poses):
+    """Row -> pose as what a SLAM knows better."""
+    values = [(*pose.position, *pose.orientation) for pose in poses.values()]
+    frames = [pose.frame_id for pose in poses.values()]
+    return place_map.correct_poses(CorrectedPoses(np.array([*poses]), np.array(values), frames))
+
+
 def test_poses_are_corrected_at_once_and_for_good(path):
     with PlaceMap.create(path, SPEC) as place_map:
-        ids = fill(place_map, range(3))
+        fill(place_map, range(3))
         place_map.append(make_keyframe(3))  # not committed yet
         place_map.keep_calibration(CALIBRATION)
-        place_map.correct_poses({ids[0]: moved(7.0), ids[2]: moved(9.0)})
-        poses = [record.pose for record in place_map.records()]
+        assert corrected(place_map, {0: moved(7.0), 2: moved(9.0)}) == 2
+        poses = [record.pose for record in place_map.table.records()]
         assert [poses[0], poses[2]] == [moved(7.0), moved(9.0)]
     with PlaceMap.open(path, SPEC) as place_map:
-        assert [record.pose for record in place_map.records()] == poses
+        assert [record.pose for record in place_map.table.records()] == poses
         assert place_map.calibration() is None  # it was made of other places
 
 
-@pytest.mark.parametrize(
-    ("poses", "said"),
-    [
-        ({1: Pose((float("nan"), 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), "map")}, "finite"),
-        ({1: moved(7.0), 99: moved(7.0)}, "there is no keyframe 99"),
-    ],
-)
-def test_poses_that_cannot_be_leave_all_as_they_were(path, poses, said):
+def nearly(pose, meters, radians):
+    """The pose a little aside, turned a little, and its quaternion written the other way."""
+    x, y, z = pose.position
+    turned = (0.0, 0.0, -math.sin(radians / 2), -math.cos(radians / 2))
+    return Pose((x + meters, y, z), turned, pose.frame_id)
+
+
+def test_poses_that_are_what_they_were_change_nothing(path):
+    with PlaceMap.create(path, SPEC) as place_map:
+        fill(place_map, range(3))
+        place_map.keep_calibration(CALIBRATION)
+        before, size = place_map.table, place_map.info().size_bytes
+        poses = [record.pose for record in before.records()]
+        same = {0: poses[0], 1: nearly(poses[1], 5e-7, 5e-7), 2: poses[2]}
+        assert corrected(place_map, same) == 0
+        assert place_map.table is before
+        assert (place_map.calibration(), place_map.info().size_bytes) == (CALIBRATION, size)
+        assert corrected(place_map, {**same, 1: nearly(poses[1], 5e-6, 0.0)}) == 1
+        assert corrected(place_map, {0: nearly(poses[0], 0.0, 5e-6)}) == 1
+        assert corrected(place_map, {2: replace(poses[2], frame_id="odom")}) == 1
+        assert place_map.calibration() is None
+
+
+def test_poses_that_cannot_be_leave_all_as_they_were(path):
     with PlaceMap.create(path, SPEC) as place_map:
         fill(place_map, range(2))
-        before = place_map.records()
-        with pytest.raises(MapError, match=said):
-            place_map.correct_poses(poses)
-        assert place_map.records() == before
+        before = place_map.table.records()
+        with pytest.raises(MapError, match="finite"):
+            corrected(place_map, {0: moved(7.0), 1: moved(float("nan"))})
+        assert place_map.table.records() == before
 
 
 def test_a_reader_corrects_nothing(path):
@@ -404,4 +442,52 @@ def test_a_reader_corrects_nothing(path):
         PlaceMap.open(path, SPEC) as reader,
         pytest.raises(MapError, match="opened for reading"),
     ):
-        reader.correct_poses({1: moved(7.0)})
+        corrected(reader, {0: moved(7.0)})
+
+
+def test_keyframes_that_are_removed_are_gone_for_good(path):
+    with PlaceMap.create(path, SPEC) as place_map:
+        ids = fill(place_map, range(5))
+        place_map.search(descriptor(1), 1)
+        place_map.remove([ids[1], ids[4]])
+        assert numbers(place_map) == [0, 2, 3]
+        found = place_map.search(descriptor(1), 9)
+        assert sorted(found.keys) == [ids[0], ids[2], ids[3]]
+        for ask in (lambda: place_map.features_of([ids[1]]), lambda: place_map.remove([ids[1]])):
+            with pytest.raises(MapError, match="no keyframe 2"):
+                ask()
+        place_map.commit()
+    with PlaceMap.open(path, SPEC) as place_map:
+        assert numbers(place_map) == [0, 2, 3]
+        assert place_map.search(descriptor(1), 9) == found
+
+
+def test_what_was_removed_comes_back_with_what_is_undone(path, monkeypatch):
+    with PlaceMap.create(path, SPEC) as place_map:
+        ids = fill(place_map, range(4))
+        place_map.remove(ids[:2])
+        place_map.append(make_keyframe(7))
+        monkeypatch.setattr(place_map._database, "commit", no_space)
+        with pytest.raises(MapError, match="undone since the last commit"):
+            place_map.commit()
+        assert numbers(place_map) == [0, 1, 2, 3]
+        assert place_map.search(descriptor(0), 1).keys == [ids[0]]
+        assert len(place_map.features_of(ids)) == 4
+
+
+def no_space():
+    raise MapError("no space left")
+
+
+def test_every_map_has_a_name_of_its_own(path):
+    with (
+        PlaceMap.create(path, SPEC) as place_map,
+        PlaceMap.create(path.with_name("other.vprmap"), SPEC) as other,
+    ):
+        name = place_map.uuid
+        assert name != other.uuid
+        assert place_map.append(make_keyframe(0)).map == name
+        place_map.commit()
+    path.rename(path.with_name("moved.vprmap"))
+    with PlaceMap.open(path.with_name("moved.vprmap")) as place_map:
+        assert place_map.uuid == name

@@ -7,6 +7,7 @@ from vpr_ros.config import LoopConfig
 from vpr_ros.datatypes import (
     Candidate,
     Comparison,
+    KeyframeKey,
     KeyframeRecord,
     LoopClosure,
     Pose,
@@ -69,7 +70,7 @@ def test_an_image_that_another_camera_overtook_is_of_the_same_drive():
 
 
 def recognition(verdict):
-    record = KeyframeRecord(3, "monday", 5 * S, None)
+    record = KeyframeRecord(KeyframeKey("map", 3), "monday", 5 * S, None)
     candidates = (Candidate(record, 0.9, Comparison(50.0, 50)),)
     return Recognition(70 * S, verdict, "because", 0.97, candidates, {})
 

@@ -47,7 +47,7 @@ class Drive:
         self.second = self.second + 0.1 if second is None else second
         frame = Frame(round(self.second * S), image, pose, camera)
         kept = self.builder.offer(frame)
-        return None if kept is None else kept.keyframe_id
+        return None if kept is None else kept.key
 
     def on_disk(self):
         """How many keyframes another program would find now."""

@@ -6,12 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from vpr_ros.datatypes import Camera, Candidate, KeyframeRecord, Pose, Recognition, Verdict
+from vpr_ros.datatypes import (
+    Camera,
+    Candidate,
+    KeyframeKey,
+    KeyframeRecord,
+    Pose,
+    Recognition,
+    Verdict,
+)
 from vpr_ros.errors import ConfigError
-from vpr_ros.geometry.fixed_frames import FixedFrames
+from vpr_ros.geometry.fixed_frames import FixedFrames, as_mount
 from vpr_ros.geometry.poses import angle, distance
 from vpr_ros.geometry.transforms import RigidTransform
-from vpr_ros.route.mounts import as_mount, parse_mount, seen_from
+from vpr_ros.route.mounts import parse_mount, seen_from
 
 AHEAD = parse_mount("0.4 0 1 0 0 0")
 BACK = parse_mount(f"-0.6 0 1 0 0 {math.pi}")
@@ -25,14 +33,14 @@ def yaw(pose):
 
 
 def answer(pose=POSE):
-    keyframe = KeyframeRecord(7, "session-1", 0, pose)
+    keyframe = KeyframeRecord(KeyframeKey("map", 7), "session-1", 0, pose)
     return Recognition(0, Verdict.ACCEPTED, "", 1.0, (Candidate(keyframe, 0.9),), {})
 
 
 def seen(mount, camera, pose=POSE):
     asked = []
-    found = seen_from(answer(pose), mount, lambda number: asked.append(number) or camera)
-    assert set(asked) <= {7}
+    found = seen_from(answer(pose), mount, lambda key: asked.append(key) or camera)
+    assert set(asked) <= {KeyframeKey("map", 7)}
     return found.candidates[0].keyframe.pose
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from vpr_ros.calibration_curve import Calibration, Tail
 from vpr_ros.config import DecisionConfig, KeyframeConfig, SequenceConfig
-from vpr_ros.datatypes import Candidate, Comparison, KeyframeRecord, Pose
+from vpr_ros.datatypes import Candidate, Comparison, Features, KeyframeKey, KeyframeRecord, Pose
+from vpr_ros.place_map.keyframe_table import Columns, KeyframeTable
 from vpr_ros.sequence import BayesFilter, Look, OdometryStep
 
 S = 10**9
@@ -22,21 +23,54 @@ class FakeMap:
     """Keyframes in a list."""
 
     def __init__(self, records=()):
-        self.list = list(records)
+        self.table = KeyframeTable(records)
+        self.likeness = None  # what an image resembles, [K]
 
     def __len__(self):
-        return len(self.list)
+        return len(self.table)
 
-    def records(self):
-        return list(self.list)
+    @property
+    def list(self):
+        return self.table.records()
+
+    @list.setter
+    def list(self, records):
+        """Another table: keyframes are gone, or elsewhere."""
+        self.table = KeyframeTable(records)
+
+    def append(self, records):
+        extend(self.table, records)
+
+    def similarities(self, descriptor):
+        return self.likeness
+
+    def record(self, key):
+        return self.table.record(self.table.row_of(key))
+
+    def features_of(self, keys):
+        return [Features(view(0.0), None) for _ in keys]
 
 
-def along(points, session="monday", first_id=1, poses=True, period=1.0, frame="odom"):
+def extend(table, records):
+    """Keyframes that are new in a map."""
+    for record in records:
+        table.append(record.key.map, Columns.of(record), record.map_name)
+
+
+def key(number, of="map"):
+    return KeyframeKey(of, number)
+
+
+def keys(numbers):
+    return frozenset(map(key, numbers))
+
+
+def along(points, session="monday", first_id=1, poses=True, period=1.0, frame="odom", of="map"):
     """Keyframes at points [K, 2] or [K, 3], one each ``period`` seconds."""
     for number, point in enumerate(points):
         x, y, z = (*point, 0.0)[:3]
         pose = Pose((float(x), float(y), float(z)), UPRIGHT, frame) if poses else None
-        yield KeyframeRecord(first_id + number, session, round(number * period * S), pose)
+        yield KeyframeRecord(key(first_id + number, of), session, round(number * period * S), pose)
 
 
 def straight(count, spacing=1.0, **about):
@@ -52,7 +86,7 @@ def view(s):
 
 def seen(place_map, *matches):
     """Candidates: (keyframe id, inliers) or (keyframe id, inliers, zoom)."""
-    by_id = {record.keyframe_id: record for record in place_map.list}
+    by_id = {record.key.id: record for record in place_map.list}
     found = [
         Candidate(by_id[match[0]], 0.9, Comparison(float(match[1]), -1, *match[2:]))
         for match in matches

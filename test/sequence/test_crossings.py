@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from simulated import along, straight
 
+from vpr_ros.place_map.keyframe_table import KeyframeTable
 from vpr_ros.sequence.crossings import find_crossings
-from vpr_ros.sequence.keyframe_table import KeyframeTable
 from vpr_ros.sequence.route import Route
 
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from simulated import DECISION, INLIERS, SEQUENCE, STEPS, seen, straight, view
 
 from vpr_ros.calibration_curve import Calibration, Tail
+from vpr_ros.place_map.keyframe_table import KeyframeTable
 from vpr_ros.sequence import OdometryStep
 from vpr_ros.sequence.evidence import Evidence
 from vpr_ros.sequence.freshness import Freshness
-from vpr_ros.sequence.keyframe_table import KeyframeTable
 from vpr_ros.sequence.route import Route
 
 MAP = straight(100)

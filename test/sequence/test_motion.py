@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from simulated import SEQUENCE, straight
 
 from vpr_ros.datatypes import Pose
-from vpr_ros.sequence.keyframe_table import KeyframeTable
+from vpr_ros.place_map.keyframe_table import KeyframeTable
 from vpr_ros.sequence.motion import Motion, Odometer, OdometryStep, diffuse, move
 from vpr_ros.sequence.route import Route
 

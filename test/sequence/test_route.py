@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulated import DECISION, S, along, straight
+from simulated import DECISION, S, along, extend, key, straight
 
 from vpr_ros.config import DecisionConfig
 from vpr_ros.datatypes import KeyframeRecord, Pose
 from vpr_ros.decision import same_place
-from vpr_ros.sequence.keyframe_table import KeyframeTable
+from vpr_ros.place_map.keyframe_table import KeyframeTable
 from vpr_ros.sequence.route import Route
 
 
@@ -49,7 +49,7 @@ def test_drives_lie_behind_each_other_and_keep_their_kinds():
 
 def test_a_pose_that_is_missing_is_no_hole():
     records = straight(9).list
-    records[4] = KeyframeRecord(5, "monday", records[4].stamp_ns, None)
+    records[4] = KeyframeRecord(key(5), "monday", records[4].stamp_ns, None)
     assert route_of(records).cell_of.tolist() == list(range(9))
 
 
@@ -62,7 +62,7 @@ def test_another_frame_goes_on_where_the_last_one_ended():
 def test_a_pause_does_not_slow_the_drive_down():
     records = straight(10).list
     paused = [
-        KeyframeRecord(10 + n, "monday", (5000 + n) * S, r.pose) for n, r in enumerate(records)
+        KeyframeRecord(key(10 + n), "monday", (5000 + n) * S, r.pose) for n, r in enumerate(records)
     ]
     (leg,) = route_of([*records, *paused[1:]]).legs
     assert leg.speed == pytest.approx(1.0, rel=0.5)
@@ -94,7 +94,7 @@ WHOLE = st.lists(st.tuples(st.integers(-30, 30), st.integers(-30, 30)), min_size
 def test_places_are_those_of_the_recognizer(points, kinds, radius):
     config = DecisionConfig(place_radius=float(radius), place_seconds=3.0)
     records = [
-        KeyframeRecord(n + 1, "monday", n * S, _pose(point, kinds[n]))
+        KeyframeRecord(key(n + 1), "monday", n * S, _pose(point, kinds[n]))
         for n, point in enumerate(points)
     ]
     table = KeyframeTable(records)
@@ -112,8 +112,8 @@ def _pose(point, kind):
 
 def test_keyframes_are_found_by_their_ids():
     table = KeyframeTable(straight(5, first_id=7).list)
-    table.append(straight(3, first_id=20, session="tuesday").list)
-    assert [table.index_of(number) for number in (7, 11, 12, 20, 22, 23)] == [
+    extend(table, straight(3, first_id=20, session="tuesday").list)
+    assert [table.row_of(key(number)) for number in (7, 11, 12, 20, 22, 23)] == [
         0,
         4,
         None,
@@ -137,7 +137,7 @@ def test_a_route_that_is_prolonged_is_the_route_that_is_laid_out_anew(parts, spa
     table = KeyframeTable(records[:count])
     route = Route(table, spacing)
     for part in parts[1:]:
-        table.append(records[count : count + len(part)])
+        extend(table, records[count : count + len(part)])
         count += len(part)
         assert route.prolong()
     anew = Route(KeyframeTable(records), route.spacing)
@@ -157,6 +157,6 @@ def test_a_route_that_is_prolonged_is_the_route_that_is_laid_out_anew(parts, spa
 def test_what_does_not_simply_go_on_needs_a_new_route(more):
     table = KeyframeTable(list(along([(n, 0.0) for n in range(5)])))
     route = Route(table)
-    table.append(list(more))
+    extend(table, more)
     assert not route.prolong()
     assert len(route.cell_of) == 5

@@ -3,11 +3,11 @@
 
 import numpy as np
 import pytest
-from simulated import INLIERS, UPRIGHT, S, seen, straight, view
+from simulated import INLIERS, UPRIGHT, S, key, seen, straight, view
 
 from vpr_ros.config import PipelineConfig, with_settings
-from vpr_ros.datatypes import Cause, Pose, Verdict
-from vpr_ros.sequence import BayesFilter, Look, SeqSlam, SequenceTracker, open_tracker
+from vpr_ros.datatypes import Cause, Features, Judgment, Pose, Query, Verdict
+from vpr_ros.sequence import SequenceTracker, open_tracker
 
 MAP = straight(100)
 
@@ -23,11 +23,20 @@ def test_off_is_off_and_the_default():
     assert open_tracker(MAP, PipelineConfig(), INLIERS) is None
 
 
-@pytest.mark.parametrize(("mode", "kind"), [("filter", BayesFilter), ("seqslam", SeqSlam)])
-def test_modes_have_their_filters(mode, kind):
-    made = tracker(mode)
-    assert isinstance(made, SequenceTracker)
-    assert made.needs_similarities is (kind is SeqSlam) is kind.needs_similarities
+@pytest.mark.parametrize("mode", ["filter", "seqslam"])
+def test_modes_have_their_filters(mode):
+    assert isinstance(tracker(mode), SequenceTracker)
+
+
+def sight(count, descriptor):
+    """The image of a second, with odometry that goes on by a meter each."""
+    pose = Pose((float(count), 0.0, 0.0), UPRIGHT, "odom")
+    return Query(Features(descriptor, None), count * S, pose)
+
+
+def refused():
+    """What an image says by itself."""
+    return Judgment(Verdict.UNKNOWN, "nothing", 0.0)
 
 
 @pytest.mark.parametrize("mode", ["filter", "seqslam"])
@@ -35,30 +44,36 @@ def test_images_with_odometry_become_verdicts(mode):
     made = tracker(mode)
     for count in range(16):
         here = 30 + count
-        similarities = np.full(100, 0.8, np.float32)
-        similarities[here - 1] = 0.95
-        pose = Pose((float(count), 0.0, 0.0), UPRIGHT, "odom")
-        look = Look(seen(MAP, (here, 100)), view(float(count)), similarities)
-        belief, (verdict, reason, probability, _) = made.decide(count * S, pose, look)
+        MAP.likeness = np.full(100, 0.8, np.float32)
+        MAP.likeness[here - 1] = 0.95
+        query = sight(count, view(float(count)))
+        judgment, candidates, believed = made.conclude(query, seen(MAP, (here, 100)), refused)
         if count == 8:
             made.reload()
-    assert abs(belief.best - here) <= 1
-    assert verdict is Verdict.ACCEPTED
-    assert f"keyframe {belief.best}" in reason
-    assert probability == belief.mass
+    assert abs(candidates[0].keyframe.key.id - here) <= 1
+    assert judgment.verdict is Verdict.ACCEPTED
+    assert f"keyframe {here}" in judgment.reason
+    assert believed[0][0] == key(here)
+    assert judgment.probability >= believed[0][1] > 0.3
 
 
 def test_an_image_that_contradicts_makes_the_place_ambiguous():
     made = tracker("filter")
     for count in range(8):
-        pose = Pose((float(count), 0.0, 0.0), UPRIGHT, "odom")
-        made.decide(count * S, pose, Look(seen(MAP, (30 + count, 100)), view(float(count))))
-    pose = Pose((8.0, 0.0, 0.0), UPRIGHT, "odom")
-    belief, (verdict, reason, _, cause) = made.decide(
-        8 * S, pose, Look(seen(MAP, (80, 100)), view(8.0))
-    )
-    assert belief.mass > 0.9
-    assert belief.contrary == 80
+        made.conclude(sight(count, view(float(count))), seen(MAP, (30 + count, 100)), refused)
+    verdict, reason, probability, cause = made.conclude(
+        sight(8, view(8.0)), seen(MAP, (80, 100)), refused
+    ).judgment
+    assert probability > 0.9
     assert verdict is Verdict.AMBIGUOUS
     assert "agrees with keyframe 80" in reason
     assert cause is Cause.CONTRARY
+
+
+def test_what_is_believed_in_leads_though_it_was_not_found():
+    made = tracker("filter")
+    for count in range(8):
+        made.conclude(sight(count, view(float(count))), seen(MAP, (30 + count, 100)), refused)
+    candidates = made.conclude(sight(8, view(8.0)), seen(MAP, (80, 3)), refused).candidates
+    assert [each.keyframe.key.id for each in candidates] == [38, 80]
+    assert candidates[0].comparison is None

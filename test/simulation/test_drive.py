@@ -11,6 +11,7 @@ from rosbags.typesys import Stores, get_typestore
 
 from vpr_ros.errors import DatasetError
 from vpr_ros.simulation import DriveBags, write_drive
+from vpr_ros.simulation import drive as simulated_drive
 from vpr_ros.simulation.laps import map_lap, query_lap, small_drive
 from vpr_ros.simulation.recording import (
     IMAGE_TOPIC,
@@ -24,9 +25,28 @@ CONFIG = dataclasses.replace(small_drive(), image_width=96, image_height=64, rat
 STORE = get_typestore(Stores.ROS2_HUMBLE)
 
 
+class NumberedFilm:
+    """In place of a rendered lap, of which ``test_town`` tells: gray frames, each a bit lighter."""
+
+    def __init__(self, config, town, lap):
+        self.trajectory = lap.trajectory(config)
+        self._size = (config.image_height, config.image_width, 3)
+
+    def frames(self):
+        return (np.full(self._size, 4 * number, np.uint8) for number in range(len(self.trajectory)))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quickly_filmed():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulated_drive, "build_town", lambda plan, seed: None)
+        patch.setattr(simulated_drive, "Film", NumberedFilm)
+        yield
+
+
 @pytest.fixture(scope="module")
 def drive(tmp_path_factory):
-    """Rendered to where an older drive of other numbers was: (folder, bags, progress)."""
+    """Written to where an older drive of other numbers was: (folder, bags, progress)."""
     folder = tmp_path_factory.mktemp("drives") / "drive"
     folder.mkdir()
     (folder / "drive.json").write_text('{"format": 0}')
@@ -70,6 +90,12 @@ def test_every_topic_has_a_message_for_every_frame(drive, which, lap):
 def test_lap_two_is_hours_later(drive):
     first, second = (messages(bag)[IMAGE_TOPIC] for bag in (drive[1].map_bag, drive[1].query_bag))
     assert second[0][0] - first[-1][0] > 3600 * 1_000_000_000
+
+
+def test_images_come_in_the_order_of_the_film(drive):
+    images = [message for _, message in messages(drive[1].query_bag)[IMAGE_TOPIC]]
+    grays = [float(cv2.imdecode(image.data, cv2.IMREAD_COLOR).mean()) for image in images]
+    assert grays == pytest.approx([4.0 * number for number in range(len(images))], abs=1.0)
 
 
 def test_images_fit_to_their_camera_info(drive):

@@ -2,6 +2,7 @@
 """Recipes of ``config/train`` made small, and a handful of images for them."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +30,19 @@ SIZE = {"sup_vpr": 56}  # pixels; whole patches
 RATE = {"appsvr": 1e-2, "sup_vpr": 1e-4, "r2former_tiny": 1e-3}
 # Of stages in which everything learns; the others have two.
 STEPS, USUAL_STEPS = {"sup_vpr": 40, "r2former_tiny": 40}, 25
+JUDGED_EVERY = 4  # steps
 GENTLE = AppearanceRecipe(0.3, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+
+
+def killed_after(steps):
+    """Ends a run as SIGKILL would after so many steps: nothing is written any more."""
+    left = iter(range(steps))
+
+    def before_step(stage, step):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    return before_step
 
 
 class Pictures:
@@ -94,10 +107,19 @@ def small(stage, name):
     )
 
 
+class LearnedEverything(BaseException):
+    """Nothing is left to be learned."""
+
+
 def recalls(path, data, folder, weights=None):
-    """Recall of the data by the network that a recipe begins with, and by that it ends with."""
+    """Recall of the data by the network that a recipe begins with, and by that it ends with.
+
+    The last stage ends as soon as it knows everything.
+    """
     recipe = read_recipe(path)
     stages = tuple(small(each, path.stem) for each in recipe.stages)
+    # What does not get better for a while is left to the last one.
+    stages = (*(replace(each, patience=1) for each in stages[:-1]), stages[-1])
     recipe = replace(recipe, variant=VARIANT.get(recipe.method, ""))
     torch.manual_seed(recipe.seed)
     untaught = Trainee(recipe.network)
@@ -106,9 +128,20 @@ def recalls(path, data, folder, weights=None):
     material = TASKS[stages[-1].task].material
     material.feed(data, stages[-1], untaught, 0)
     before = material.judge(data, stages[-1], untaught)
-    made = replace(recipe, stages=stages, drives={}, validation=(), validate_every=0)
-    Run(made, data, RunOptions(folder), lambda line: None, weights).go()
+    score = next(each for each in SCORES if each in before)
+    made = replace(recipe, stages=stages, drives={}, validation=(), validate_every=JUDGED_EVERY)
+
+    def before_step(stage, step):
+        if stage == stages[-1].name and scores(folder, stage, score)[-1:] == [1.0]:
+            raise LearnedEverything
+
+    with suppress(LearnedEverything):
+        options = RunOptions(folder, before_step=before_step)
+        Run(made, data, options, lambda line: None, weights).go()
+    return before[score], scores(folder, stages[-1].name, score)[-1]
+
+
+def scores(folder, stage, score):
+    """What every validation of a stage gave until now."""
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    after = [line for line in lines if line["kind"] == "validation"][-1]
-    score = next(each for each in SCORES if each in after)
-    return before[score], after[score]
+    return [line[score] for line in lines if (line["kind"], line["stage"]) == ("validation", stage)]

@@ -62,7 +62,7 @@ def test_neighbors_of_a_drive(folder, change):
     np.testing.assert_array_equal(batch.related, expected)
 
 
-def test_photos_from_one_position_tell_which_pixel_is_which(folder, tmp_path, change):
+def test_photos_from_one_position_tell_which_pixel_is_which(folder, tmp_path, change, monkeypatch):
     """A street by day and at dusk: here the very same photo, so that all pixels must agree."""
     for name in ("walk_000.png", "walk_003.png"):
         for light in ("day", "dusk"):
@@ -71,9 +71,15 @@ def test_photos_from_one_position_tell_which_pixel_is_which(folder, tmp_path, ch
     assert [street.is_same_position(0, other) for other in range(4)] == [True, True, False, False]
     stage = change(neighbor_share=1.0, neighbor_reach=0.0, batch=4, height=96, width=96)
     plain = replace(stage, appearance=replace(stage.appearance, strength=0.0))
-    feed = Feed(street, plain, SPEC, 0)
-    assert {feed._partner(0, np.random.default_rng(n)) for n in range(9)} == {1}
-    batch = feed.batch(0)
+    read, looked_at = street.read, []
+
+    def watched(index):
+        looked_at.append(index)
+        return read(index)
+
+    monkeypatch.setattr(street, "read", watched)
+    batch = Feed(street, plain, SPEC, 0).batch(0)
+    assert Counter(looked_at) == dict.fromkeys(range(4), 2), "itself, and as the other's twin"
     assert torch.isfinite(batch.second_T_first).all()
     for first, second, matrix in zip(*batch[:3], strict=True):
         moved, is_seen = warped(second, matrix)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_recipes import killed_after
 
 from vpr_ros.errors import TrainingError
 from vpr_ros.models.weights import load
@@ -22,10 +23,10 @@ from vpr_ros.training.recipe import Recipe
 from vpr_ros.training.tasks import Task
 
 
-def run(recipe, photos, folder, resume=False, checkpoint_s=300.0):
+def run(recipe, photos, folder, resume=False, **options):
     """What it told, after all of it."""
     told = []
-    training = Run(recipe, photos, RunOptions(folder, resume, checkpoint_s), told.append)
+    training = Run(recipe, photos, RunOptions(folder, resume, **options), told.append)
     training.go()
     return training, told
 
@@ -55,23 +56,12 @@ def three_stages(change):
 
 
 @pytest.mark.parametrize("steps", [1, 3, 4])
-def test_a_run_that_was_killed_ends_as_one_that_was_not(
-    three_stages, photos, tmp_path, monkeypatch, steps
-):
+def test_a_run_that_was_killed_ends_as_one_that_was_not(three_stages, photos, tmp_path, steps):
     """Killed in the middle of a stage, between stages, and with work lost since the checkpoint."""
     run(three_stages, photos, tmp_path / "whole")
-    one_step, done = Run._one_step, []
-
-    def stopping(self, *arguments):
-        if len(done) == steps:
-            raise KeyboardInterrupt  # as good as SIGKILL: nothing is written any more
-        done.append(1)
-        return one_step(self, *arguments)
-
-    monkeypatch.setattr(Run, "_one_step", stopping)
+    killer = killed_after(steps)
     with pytest.raises(KeyboardInterrupt):
-        run(three_stages, photos, tmp_path / "killed", checkpoint_s=0.0)
-    monkeypatch.setattr(Run, "_one_step", one_step)
+        run(three_stages, photos, tmp_path / "killed", checkpoint_s=0.0, before_step=killer)
     torch.manual_seed(99)
     run(three_stages, photos, tmp_path / "killed", resume=True)
     assert_same(weights(tmp_path / "killed"), weights(tmp_path / "whole"))

@@ -8,7 +8,7 @@ import torch
 
 from vpr_ros.models.r2former_backbones import Dense
 from vpr_ros.training import tasks
-from vpr_ros.training.feed import Feed
+from vpr_ros.training.feed import Batch, Feed
 from vpr_ros.training.tasks import TASKS
 from vpr_ros.training.trainee import Trainee
 
@@ -70,10 +70,14 @@ def test_local_descriptors_are_compared_where_the_homography_says(
     first = torch.stack([column * 8 + 4, row * 8 + 4], dim=1).expand(6, -1, -1)
     second = first - torch.tensor([x, y])
     caught = []
-    monkeypatch.setattr(tasks, "local_contrastive", lambda *values: caught.append(values))
-    plain = SimpleNamespace(extractor=SimpleNamespace(local_head=torch.nn.Identity()))
-    dense = [Dense(torch.zeros(6, 2), torch.zeros(6, 96), each) for each in (first, second)]
-    tasks._local(plain, batch, stage, *dense)
+
+    def local_contrastive(*values):
+        caught.append(values)
+        return torch.zeros(())
+
+    monkeypatch.setattr(tasks, "local_contrastive", local_contrastive)
+    described = Dense(torch.zeros(12, 2), torch.zeros(12, 96), torch.cat([first, second]))
+    TASKS["contrast"].loss(told_by(described), batch, stage)
     left, right, points, seen = caught[0][:4]
     limits = torch.tensor([96.0, 64.0])
     there = points + torch.tensor([x, y])
@@ -85,11 +89,31 @@ def test_local_descriptors_are_compared_where_the_homography_says(
     torch.testing.assert_close(right[inner], points[inner], rtol=0, atol=1e-3)
 
 
-def test_hard_negatives_are_no_relatives():
-    first = torch.nn.functional.normalize(torch.randn(8, 4), dim=1)
-    dense = Dense(first, first, first)
+def told_by(described, **parts):
+    """A trainee that describes all images as it is told to."""
+    extractor = SimpleNamespace(describe=lambda images: described, local_head=torch.nn.Identity())
+    return SimpleNamespace(extractor=extractor, **parts)
+
+
+def test_hard_negatives_are_no_relatives(change):
+    first = torch.nn.functional.normalize(torch.randn(8, 4), dim=1).repeat(2, 1)
     related = torch.eye(8, dtype=torch.bool)
     related[:4, :4] = True
+    images = torch.zeros(8, 3, 8, 8)
+    batch = Batch(images, images, torch.eye(3).expand(8, 3, 3), related)
+    shown = []
+
+    def logits(queries, others):
+        shown.append(others.flatten())
+        return torch.zeros(len(others), 2)
+
+    trainee = told_by(
+        Dense(first, first, first),
+        select=lambda dense, size, finetune: torch.arange(8.0)[:, None, None],
+        reranker=SimpleNamespace(logits=logits),
+    )
     for _ in range(20):
-        chosen = tasks._hard_negatives(dense, dense, related, 8)
-        assert not related[torch.arange(8), chosen].any()
+        TASKS["rerank"].loss(trainee, batch, change(task="rerank", hardness=8))
+        right, wrong = shown.pop().long().chunk(2)
+        assert torch.equal(right, torch.arange(8))
+        assert not related[right, wrong].any()

@@ -105,7 +105,7 @@ def _each(queries: FloatArray, work: Callable[[FloatArray], object]) -> list[flo
 
 
 def _search(place_map: PlaceMap, query: FloatArray) -> list[int]:
-    return [record.stamp_ns for record, _ in place_map.search(query, _CANDIDATES)]
+    return [record.stamp_ns for record in place_map.search(query, _CANDIDATES).keyframes]
 
 
 def _brute_force(descriptors: FloatArray, query: FloatArray) -> list[int]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -12,7 +13,7 @@ import numpy as np
 from vpr_ros.benchmark.results import Result, median, milliseconds
 from vpr_ros.benchmark.scene import Scene
 from vpr_ros.config import HomographyConfig
-from vpr_ros.datatypes import FloatArray, LocalFeatures
+from vpr_ros.datatypes import FloatArray, LocalFeatures, Query
 from vpr_ros.place_map import PlaceMap
 from vpr_ros.rerankers.matches import mutual_nearest
 
@@ -27,8 +28,13 @@ def measure_stages(scene: Scene) -> list[Result]:
     """Median time of each stage over the second lap."""
     with scene.opened_map() as place_map:
         recognizer = scene.pipeline.recognizer(place_map)
-        answers = [recognizer.recognize(image, n) for n, image in enumerate(scene.queries)]
-        timings = [answer.timings_s for answer in answers[_WARM_UP:]]
+        timings = []
+        for number, image in enumerate(scene.queries):
+            start = time.monotonic()
+            query = Query(scene.pipeline.extractor.extract(image), number)
+            laps = {"extract": time.monotonic() - start}
+            timings.append({**laps, **recognizer.answer(query).timings_s})
+    del timings[:_WARM_UP]
     results = [
         Result(f"{stage} a frame", 1e3 * median([laps[stage] for laps in timings]), "ms")
         for stage in _STAGES
@@ -59,8 +65,7 @@ def _matches(scene: Scene, place_map: PlaceMap) -> Iterator[Matches]:
     for image in scene.queries[::4]:
         query = scene.pipeline.extractor.extract(image)
         found = place_map.search(query.global_descriptor, scene.pipeline.config.decision.candidates)
-        ids = [record.keyframe_id for record, _ in found]
-        for candidate in place_map.features_of(ids):
+        for candidate in place_map.features_of(found.keys):
             points, others = _matched(query.local, candidate.local)
             if len(points) >= 4:
                 yield points, others, max(candidate.image_size)

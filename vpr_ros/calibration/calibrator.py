@@ -14,7 +14,7 @@ from vpr_ros.calibration.fit import FEWEST, fitted
 from vpr_ros.calibration.survey import Survey, surveyed
 from vpr_ros.calibration_curve import CalibrationRecord
 from vpr_ros.config import CalibrationConfig, DecisionConfig
-from vpr_ros.place_map import MapSet, PlaceMap
+from vpr_ros.place_map import Map, PlaceMap
 from vpr_ros.rerankers.base import Reranker
 
 SECONDS = 10.0  # that a calibration may take; what it knows by then must do
@@ -56,7 +56,7 @@ class Calibrator:
 
     def of(
         self,
-        place_map: PlaceMap | MapSet,
+        place_map: Map,
         seconds: float = SECONDS,
         earlier: CalibrationRecord | None = None,
     ) -> CalibrationRecord:
@@ -97,7 +97,7 @@ class Calibrator:
         return same_map and known.settings == self._settings
 
     def _made(
-        self, place_map: PlaceMap | MapSet, seconds: float, stop: Callable[[], bool]
+        self, place_map: Map, seconds: float, stop: Callable[[], bool]
     ) -> tuple[CalibrationRecord, Survey]:
         started = time.monotonic()
         survey = Survey()

@@ -26,9 +26,9 @@ import numpy as np
 
 from vpr_ros.config import DecisionConfig
 from vpr_ros.datatypes import Comparison
-from vpr_ros.place_map import MapSet, PlaceMap
+from vpr_ros.place_map import Map
+from vpr_ros.place_map.keyframe_table import Flags, Numbers
 from vpr_ros.rerankers.base import Reranker
-from vpr_ros.sequence.keyframe_table import Flags, KeyframeTable, Numbers
 
 SAMPLES = 200  # keyframes asked for: with 10 candidates, some 4600 comparisons
 SURROUNDINGS = 4.0  # radii of a place beyond which nothing of it is in view any more
@@ -59,7 +59,7 @@ class _Sample:
 
 
 def surveyed(
-    place_map: PlaceMap | MapSet,
+    place_map: Map,
     reranker: Reranker,
     decision: DecisionConfig,
     clear_score: float,
@@ -93,16 +93,14 @@ def surveyed(
 class _Asker:
     """Asks for one keyframe at a time."""
 
-    def __init__(
-        self, place_map: PlaceMap | MapSet, reranker: Reranker, decision: DecisionConfig
-    ) -> None:
+    def __init__(self, place_map: Map, reranker: Reranker, decision: DecisionConfig) -> None:
         self._map, self._reranker, self._decision = place_map, reranker, decision
-        self._table = KeyframeTable(place_map.records())
+        self._table = place_map.table
 
     def ask(self, row: int) -> _Sample:
         """The answers to the keyframe in a row of the table."""
         drive = next(rows for rows in self._table.drives if row < rows.stop)
-        ids, here = self._table.ids[drive], row - drive.start
+        here = row - drive.start
         place = self._near(row, drive)
         # What another camera saw of the place, looking another way, is no right answer.
         alike = place & (self._table.cameras[drive] == self._table.cameras[row])
@@ -110,10 +108,10 @@ class _Asker:
         others = alike.copy()
         others[here] = False
         wanted = [
-            ids[_beside(apart, here)].tolist(),
-            self._candidates(row, ids[~place]),
-            self._candidates(row, ids[~self._near(row, drive, SURROUNDINGS)]),
-            ids[_beside(others, here)].tolist(),
+            (drive.start + _beside(apart, here)).tolist(),
+            self._candidates(row, drive, ~place),
+            self._candidates(row, drive, ~self._near(row, drive, SURROUNDINGS)),
+            (drive.start + _beside(others, here)).tolist(),
         ]
         right, beyond, elsewhere, neighbor = self._scores(row, wanted)
         return _Sample(
@@ -130,20 +128,21 @@ class _Asker:
         wider = replace(self._decision, place_radius=radii * meters, place_seconds=radii * seconds)
         return self._table.near(row, drive, wider)
 
-    def _candidates(self, row: int, allowed: Numbers) -> list[int]:
-        """Ids of the candidates that the map offers among the allowed ones.
+    def _candidates(self, row: int, drive: slice, allowed: Flags) -> list[int]:
+        """Rows of the candidates that the map offers among the allowed ones of a drive.
 
         Only within the keyframe's own drive: whether another drive shows its place, nobody knows.
         """
-        descriptor = self._map.features_of([int(self._table.ids[row])])[0].global_descriptor
-        hidden = np.setdiff1d(self._table.ids, allowed, assume_unique=True).tolist()
-        found = self._map.search(descriptor, self._decision.candidates, hidden)
-        return [record.keyframe_id for record, _ in found]
+        (features,) = self._map.features_of([self._table.key(row)])
+        hidden = np.ones(len(self._table), np.bool_)
+        hidden[drive] = ~allowed
+        nearest = self._map.nearest(features.global_descriptor, self._decision.candidates, hidden)
+        return [int(row) for row in nearest.rows]
 
     def _scores(self, row: int, wanted: Sequence[Sequence[int]]) -> list[list[Comparison]]:
         """The scores of each group of keyframes; each keyframe is compared once."""
         every = list(dict.fromkeys(number for group in wanted for number in group))
-        query, *candidates = self._map.features_of([int(self._table.ids[row]), *every])
+        query, *candidates = self._map.features_of(self._table.keys([row, *every]))
         scores = self._reranker.compare(query, candidates)
         known = dict(zip(every, scores, strict=True))
         finite = {number for number, each in known.items() if math.isfinite(each.score)}

@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterator, Sequence
 
 from vpr_ros.evaluation.published import published_recalls
-from vpr_ros.evaluation.report.contents import Findings
-from vpr_ros.evaluation.report.verdict_section import in_words
+from vpr_ros.evaluation.report.findings import Findings
+from vpr_ros.evaluation.report.page import in_words
 from vpr_ros.evaluation.scores import EVERYTHING, RERANKED, Result, Score
 from vpr_ros.evaluation.studies import Study
 from vpr_ros.evaluation.verdicts import Verdicts

@@ -10,11 +10,11 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from vpr_ros.datatypes import Frame, Recognition
-from vpr_ros.records.as_json import Locate, as_json
+from vpr_ros.records.as_json import PathOf, as_json
 
 
 @contextmanager
-def json_lines(target: str, locate: Locate) -> Iterator[Callable[[Frame, Recognition], None]]:
+def json_lines(target: str, path_of: PathOf) -> Iterator[Callable[[Frame, Recognition], None]]:
     """Open a file, or ``-`` for the standard output, to write answers to.
 
     Every line goes to the system in one piece, so that a program that is killed leaves whole
@@ -22,7 +22,7 @@ def json_lines(target: str, locate: Locate) -> Iterator[Callable[[Frame, Recogni
 
     Args:
         target: the file.
-        locate: tells where keyframes are kept.
+        path_of: tells where keyframes are kept.
 
     Raises:
         OSError: the file cannot be written.
@@ -31,7 +31,7 @@ def json_lines(target: str, locate: Locate) -> Iterator[Callable[[Frame, Recogni
     with Path(target).open("w", encoding="utf-8") if to_file else nullcontext(sys.stdout) as file:
 
         def write(frame: Frame, recognition: Recognition) -> None:
-            answer = as_json(frame.name, recognition, locate)
+            answer = as_json(frame.name, recognition, path_of)
             file.write(json.dumps(answer, allow_nan=False) + "\n")
             file.flush()
 

@@ -4,22 +4,25 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from vpr_ros.cli.json_lines import json_lines
 from vpr_ros.cli.options import add_settings, add_source, configured
 from vpr_ros.cli.terminal import Skipped, complain, progress, say
-from vpr_ros.datatypes import Frame, Recognition, Verdict
+from vpr_ros.datatypes import Frame, Query, Recognition, Verdict
 from vpr_ros.drives.flaws import located
 from vpr_ros.drives.source import Source, open_source
 from vpr_ros.errors import ConfigError, ImageError
 from vpr_ros.evaluation.metrics import latencies
+from vpr_ros.extractors.base import FeatureExtractor
 from vpr_ros.pipeline import build
 from vpr_ros.recognizer import PlaceRecognizer
-from vpr_ros.records.as_json import Locate
+from vpr_ros.records.as_json import PathOf
 
 SUMMARY = "find the frames of a drive, or one image, in a map"
 
@@ -66,10 +69,10 @@ def run(args: argparse.Namespace) -> int:
     with (
         closing(pipeline.open_maps(args.map)) as place_map,
         open_source(args.source, args.image_topic, odometry, args.rate) as source,
-        _writer(args.json, place_map.locate) as write,
+        _writer(args.json, place_map.path_of) as write,
     ):
         recognizer = pipeline.recognizer(place_map)
-        answers = _answer_all(recognizer, source, skipped, write)
+        answers = _answer_all(pipeline.extractor, recognizer, source, skipped, write)
         if not answers:
             raise source.nothing_read(skipped.first)
     for line in (*_summary(answers, skipped), pipeline.description):
@@ -81,13 +84,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _answer_all(
-    recognizer: PlaceRecognizer, source: Source, skipped: Skipped, write: Write
+    extractor: FeatureExtractor,
+    recognizer: PlaceRecognizer,
+    source: Source,
+    skipped: Skipped,
+    write: Write,
 ) -> list[Recognition]:
     answers = []
     with progress(source.count, "localizing") as step:
         for frame in source.frames(skipped):
             try:
-                recognition = recognizer.recognize(frame.image, frame.stamp_ns, frame.pose)
+                start = time.monotonic()
+                features = extractor.extract(frame.image)
+                laps = {"extract": time.monotonic() - start}
+                query = Query(features, frame.stamp_ns, frame.pose, frame.camera)
+                answer = recognizer.answer(query)
+                recognition = replace(answer, timings_s={**laps, **answer.timings_s})
             except ImageError as error:
                 skipped(located(error, f"{frame.name} at {frame.stamp_ns} ns"))
             else:
@@ -98,12 +110,12 @@ def _answer_all(
 
 
 @contextmanager
-def _writer(target: str | None, locate: Locate) -> Iterator[Write]:
+def _writer(target: str | None, path_of: PathOf) -> Iterator[Write]:
     """JSON lines to a file or the standard output, or lines for people."""
     if target is None:
         yield lambda frame, recognition: say(_line(frame, recognition))
     else:
-        with json_lines(target, locate) as write:
+        with json_lines(target, path_of) as write:
             yield write
 
 

@@ -89,16 +89,8 @@ def settings_table() -> list[str]:
 
 
 def _facts(value: Any, setting: Setting) -> tuple[str, str]:
-    if setting.choices:
-        return str(value), f"{setting.description} ({', '.join(setting.choices)})"
-    low, high = setting.minimum, setting.maximum
-    if low is None and high is None:
-        return str(value), setting.description
-    if high is None:
-        return str(value), f"{setting.description} (at least {low:g})"
-    if low is None:
-        return str(value), f"{setting.description} (at most {high:g})"
-    return str(value), f"{setting.description} ({low:g} to {high:g})"
+    limits = f" ({setting.limits})" if setting.limits else ""
+    return str(value), setting.description + limits
 
 
 def _parsed(name: str, text: str, default: Any) -> Any:

@@ -85,18 +85,21 @@ class NodeConfig(PipelineConfig):
     )
     cameras: tuple[str, ...] = setting(
         (),
-        "Topics of several cameras, each with its place on the robot if it is known: 'TOPIC x y z "
-        "roll pitch yaw', meters and radians as in a URDF, x ahead; empty: the topic image alone",
+        "Topics of several cameras; where /tf_static does not tell their places on the robot, or "
+        "not well, 'TOPIC x y z roll pitch yaw': meters and radians as a URDF places a camera's "
+        "body, x ahead; empty: the topic image alone",
     )
     image_transport: str = setting(
         "raw",
-        "raw: image is a sensor_msgs/Image; compressed: a sensor_msgs/CompressedImage",
+        "raw: images on the topic itself; compressed: on TOPIC/compressed, as image_transport has "
+        "it; a topic that ends in /compressed is taken as it is",
         choices=("raw", "compressed"),
     )
     reliability: str = setting(
-        "best_effort",
-        "Quality of service of the image subscription; best_effort hears every publisher",
-        choices=("best_effort", "reliable"),
+        "auto",
+        "Quality of service of the subscriptions; auto: reliable if all publishers offer it, "
+        "otherwise best_effort, which hears every publisher but may lose large images",
+        choices=("auto", "best_effort", "reliable"),
     )
     session: str = setting("", "Name of this drive in the map; empty: session-N")
     pose_type: str = setting(

@@ -27,6 +27,18 @@ class Setting:
     # Values that are no longer chosen, and how that is said now.
     renamed: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def limits(self) -> str:
+        """What values it may have, in words; empty where any will do."""
+        if self.choices:
+            return ", ".join(self.choices)
+        low, high = self.minimum, self.maximum
+        if low is None and high is None:
+            return ""
+        if high is None:
+            return f"at least {low:g}"
+        return f"at most {high:g}" if low is None else f"{low:g} to {high:g}"
+
 
 def setting(default: T, description: str, **others: Any) -> T:
     """A dataclass field that knows its description and its range."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vpr_ros.datatypes import ImageArray, Verdict
+from vpr_ros.datatypes import ImageArray, KeyframeKey, Verdict
 from vpr_ros.demo.drives import Drive
 from vpr_ros.demo.sightings import Sighting, is_right
 from vpr_ros.drives.bag_file import BagFile
@@ -99,5 +99,9 @@ def _image(message: object) -> ImageArray | None:
 
 
 def _thumbnail(place_map: PlaceMap, keyframe_id: int | None) -> ImageArray | None:
-    jpeg = b"" if keyframe_id is None else place_map.thumbnail(keyframe_id)
+    jpeg = (
+        b""
+        if keyframe_id is None
+        else place_map.thumbnail(KeyframeKey(place_map.uuid, keyframe_id))
+    )
     return decode_compressed(jpeg) if jpeg else None

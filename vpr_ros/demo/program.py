@@ -94,7 +94,7 @@ def _conclude(
     """Count, draw and write."""
     ordered = sorted(sightings, key=lambda one: one.stamp_ns)
     with PlaceMap.open(map_path) as place_map:
-        keyframes_ns = [record.stamp_ns for record in place_map.records()]
+        keyframes_ns = place_map.table.stamps_ns.tolist()
     # Which pairs have room depends on the shape of the images: any one tells.
     _, samples = pairs.read_stamps_and_images(drive, {one.stamp_ns for one in ordered[:1]})
     aspect = next((image.shape[1] / image.shape[0] for image in samples.values()), 1.5)

@@ -14,7 +14,14 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
-from vpr_ros.datatypes import Candidate, Comparison, KeyframeRecord, Recognition, Verdict
+from vpr_ros.datatypes import (
+    Candidate,
+    Comparison,
+    KeyframeKey,
+    KeyframeRecord,
+    Recognition,
+    Verdict,
+)
 from vpr_ros.demo.drives import Drive
 from vpr_ros.demo.lifecycle_process import LifecycleProcess, NodeCommand
 from vpr_ros.demo.sightings import Sighting
@@ -72,7 +79,8 @@ def recognition_from_message(message: PlaceMatch) -> Recognition:
 
 def _candidate(message: PlaceCandidate) -> Candidate:
     stamp_ns = stamp_to_ns(message.stamp)
-    record = KeyframeRecord(int(message.keyframe_id), message.session, stamp_ns, None)
+    key = KeyframeKey(message.map, int(message.keyframe_id))
+    record = KeyframeRecord(key, message.session, stamp_ns, None)
     comparison = Comparison(float(message.rerank_score), int(message.inliers))
     return Candidate(record, float(message.similarity), comparison)
 

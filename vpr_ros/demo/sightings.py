@@ -39,7 +39,7 @@ class Sighting:
     def keyframe_id(self) -> int | None:
         """The first candidate's."""
         candidates = self.answer.candidates
-        return candidates[0].keyframe.keyframe_id if candidates else None
+        return candidates[0].keyframe.key.id if candidates else None
 
 
 def is_right(sighting: Sighting, truth: Truth | None) -> bool | None:

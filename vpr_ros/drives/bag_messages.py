@@ -56,10 +56,10 @@ def pose_from_parts(position: Any, turn: Any, frame_id: str) -> Pose:
 
 
 def camera_of(message: Any) -> Camera | None:
-    """The camera of a CameraInfo message, None where it is not calibrated."""
+    """The camera of a CameraInfo message, live or recorded; None where it is not calibrated."""
     numbers = [float(value) for value in (*message.k, *message.d)]
     # A focal length of zero is how sensor_msgs/CameraInfo says "not calibrated".
-    if not (numbers[0] > 0.0 and all(map(math.isfinite, numbers))):
+    if not (min(numbers[0], numbers[4]) > 0.0 and all(map(math.isfinite, numbers))):
         return None
     return Camera(
         width=int(message.width),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 
@@ -11,6 +12,7 @@ from vpr_ros.datatypes import Camera, Frame, Pose
 from vpr_ros.drives.bag_file import BagFile
 from vpr_ros.drives.bag_images import image_entries
 from vpr_ros.drives.bag_messages import camera_of, image_of, pose_of, stamp_of
+from vpr_ros.drives.bag_mounts import RecordedCamera
 from vpr_ros.drives.bag_topics import (
     POSE_TYPES,
     Topic,
@@ -141,7 +143,7 @@ class BagReader:
     def _frames(self, images: Topic, poses: Topic | None, on_error: OnError) -> Iterator[Frame]:
         # Poses first: the one after an image may be recorded later than the image.
         buffer = pose_buffer(self._track(poses, on_error) if poses else [])
-        camera = self._camera(images.name)
+        seen_in = cache(RecordedCamera(self._camera(images.name), self._file, on_error).seen_in)
         for log_ns, message in self._file.messages(images, on_error):
             stamp_ns = stamp_of(message, log_ns)
             try:
@@ -149,7 +151,7 @@ class BagReader:
             except VprError as error:
                 on_error(located(error, f"{images.name} at {stamp_ns} ns"))
                 continue
-            yield Frame(stamp_ns, image, pose, camera, images.name)
+            yield Frame(stamp_ns, image, pose, seen_in(str(message.header.frame_id)), images.name)
 
     def _track(self, topic: Topic, on_error: OnError) -> list[tuple[int, Pose]]:
         track = []

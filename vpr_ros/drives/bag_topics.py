@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from vpr_ros.drives.topic_names import camera_info_topics
 from vpr_ros.errors import DatasetError
 
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
@@ -62,11 +63,8 @@ def find_pose_topic(topics: Mapping[str, Topic], name: str) -> Topic | None:
 
 def find_camera_topic(topics: Mapping[str, Topic], image_topic: str) -> Topic | None:
     """The camera_info beside an image topic, where image_transport publishes it."""
-    for sibling in (image_topic.removesuffix("/compressed"), image_topic):
-        topic = topics.get(sibling.rpartition("/")[0] + "/camera_info")
-        if topic is not None and topic.type == CAMERA_TYPE:
-            return topic
-    return None
+    beside = (topics.get(name) for name in camera_info_topics(image_topic))
+    return next((topic for topic in beside if topic and topic.type == CAMERA_TYPE), None)
 
 
 def named_topic(topics: Mapping[str, Topic], name: str, types: Collection[str]) -> Topic:

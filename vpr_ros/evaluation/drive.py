@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vpr_ros.datatypes import Pose, Recognition
+from vpr_ros.datatypes import Pose, Query, Recognition
 from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.judge import Limits, Truth
@@ -60,7 +60,7 @@ def judge_drive(
     tracks = _track(database_stamps, data.database_poses), _track(query_stamps, data.query_poses)
     with _map(task, opened, map_drive) as place_map:
         answers = answer_drive(task, opened, place_map, query_drive)
-        keyframe_stamps = [record.stamp_ns for record in place_map.records()]
+        keyframe_stamps = place_map.table.stamps_ns.tolist()
     return Verdicts.of(answers, Truth(*tracks, limits), keyframe_stamps, database_stamps)
 
 
@@ -77,7 +77,8 @@ def answer_drive(
             if number is None:
                 continue
             if opened.queries.usable[number]:
-                answer = recognizer.answer(opened.queries.features(number), stamp_ns, pose)
+                query = Query(opened.queries.features(number), stamp_ns, pose)
+                answer = recognizer.answer(query)
                 timings_s = {"extract": float(seconds[number]), **answer.timings_s}
                 answers[number] = replace(answer, timings_s=timings_s)
             step()

@@ -14,7 +14,7 @@ from vpr_ros.datatypes import FloatArray
 from vpr_ros.evaluation.features.feature_list import FeatureList, blocks
 from vpr_ros.evaluation.retrieval_set import Indices
 from vpr_ros.place_map.feature_cache import FeatureCache
-from vpr_ros.place_map.index import DescriptorIndex
+from vpr_ros.place_map.index import open_index
 from vpr_ros.rerankers.base import Reranker
 
 Reals = NDArray[np.float64]
@@ -69,12 +69,13 @@ def retrieve(
     seconds = np.zeros(len(queries))
     for start, descriptors in blocks(database):
         numbers = start + np.flatnonzero(database.usable[start : start + len(descriptors)])
-        index = DescriptorIndex(descriptors.shape[1])
-        index.add(numbers.tolist(), descriptors[numbers - start])
+        index = open_index(descriptors.shape[1])
+        index.add(descriptors[numbers - start])
         for query, descriptor in _described(queries):
             began = time.monotonic()
-            exclude = hidden[query].tolist() if len(hidden) else ()
-            found[query] = _merged(found[query], index.search(descriptor, depth, exclude), depth)
+            left_out = np.isin(numbers, hidden[query]) if len(hidden) else None
+            rows, products = index.search(descriptor, depth, left_out)
+            found[query] = _merged(found[query], numbers[rows], products, depth)
             seconds[query] += time.monotonic() - began
             step()
     return Retrieved(tuple(found), seconds)
@@ -141,11 +142,11 @@ def _reordered(ranking: Ranking, scores: Reals) -> Ranking:
     return Ranking(images, np.concatenate([known[order], beyond]))
 
 
-def _merged(best: Ranking, found: Sequence[tuple[int, float]], depth: int) -> Ranking:
-    images = np.concatenate([best.images, np.array([each for each, _ in found], np.int64)])
-    scores = np.concatenate([best.scores, np.array([score for _, score in found])])
-    order = np.lexsort((images, -scores))[:depth]
-    return Ranking(images[order], scores[order])
+def _merged(best: Ranking, images: Indices, scores: FloatArray, depth: int) -> Ranking:
+    images = np.concatenate([best.images, images])
+    similarities = np.concatenate([best.scores, scores.astype(float)])
+    order = np.lexsort((images, -similarities))[:depth]
+    return Ranking(images[order], similarities[order])
 
 
 def _described(queries: FeatureList) -> Iterator[tuple[int, FloatArray]]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from vpr_ros.datatypes import Pose
 from vpr_ros.geometry.transforms import RigidTransform, below_shared
+
+
+def as_mount(base_T_optical: RigidTransform) -> Pose:
+    """A camera's place as ``Camera.mount`` has it; two are equal wherever they come from."""
+    return base_T_optical.as_pose("base")
 
 
 class FixedFrames:
@@ -29,6 +35,14 @@ class FixedFrames:
             return None
         shared_T_target, shared_T_source = map(self._product, sides)
         return shared_T_target.inverse() @ shared_T_source
+
+    def camera_on(self, base: str, camera: str) -> RigidTransform | None:
+        """``base_T_camera``, None where no chain tells.
+
+        Nor is it known of a camera whose images name the robot's base as their frame.
+        """
+        is_base = base.removeprefix("/") == camera.removeprefix("/")
+        return None if is_base else self.between(base, camera)
 
     def _product(self, side: Iterable[str]) -> RigidTransform:
         """``above_T_frame`` of frames that each hang on the next."""

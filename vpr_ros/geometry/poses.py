@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import bisect
 import math
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import VprError
@@ -122,3 +124,70 @@ class PoseBuffer:
         stale = bisect.bisect_left(self._stamps_ns, oldest_ns)
         if 2 * stale > len(self._stamps_ns):
             del self._stamps_ns[:stale], self._poses[:stale]
+
+
+class PosePath:
+    """A trajectory that is asked for many stamps at once; N poses.
+
+    What a ``PoseBuffer`` makes of the same poses: it begins anew where the frame changes or the
+    stamps jump back by more than the gap, poses that come late are left out, and of two of one
+    stamp the later one counts.
+    """
+
+    def __init__(self, path: Sequence[tuple[int, Pose]], max_gap: float) -> None:
+        """Take (stamp in nanoseconds, pose); gaps of more than ``max_gap`` seconds stay gaps."""
+        self.frame_id = path[-1][1].frame_id if path else ""
+        self._max_gap_ns = round(max_gap * 1e9)
+        other = [n for n, (_, pose) in enumerate(path) if pose.frame_id != self.frame_id]
+        path = path[other[-1] + 1 if other else 0 :]
+        stamps = np.array([stamp for stamp, _ in path], np.int64)
+        poses = np.array([(*p.position, *p.orientation) for _, p in path]).reshape(-1, 7)
+        rows = _ascending(stamps, self._max_gap_ns)
+        self._stamps_ns, self._poses = stamps[rows], poses[rows]
+
+    def at(self, stamps_ns: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Position and quaternion at each stamp [M], [M, 7]; NaN where no two poses enclose it."""
+        poses = np.full((len(stamps_ns), 7), np.nan)
+        after = np.searchsorted(self._stamps_ns, stamps_ns)
+        inside = np.flatnonzero(after < len(self._stamps_ns))
+        after = after[inside]
+        exact = self._stamps_ns[after] == stamps_ns[inside]
+        poses[inside[exact]] = self._poses[after[exact]]
+        between = ~exact & (after > 0)
+        inside, after = inside[between], after[between]
+        gaps = self._stamps_ns[after] - self._stamps_ns[after - 1]
+        close = gaps <= self._max_gap_ns
+        inside, after, gaps = inside[close], after[close], gaps[close]
+        fractions = (stamps_ns[inside] - self._stamps_ns[after - 1]) / gaps
+        poses[inside] = _mixed(self._poses[after - 1], self._poses[after], fractions[:, None])
+        return poses
+
+
+def _ascending(stamps: NDArray[np.int64], max_gap_ns: int) -> NDArray[np.int64]:
+    """Numbers of the stamps that count, ascending."""
+    start = 0
+    while True:
+        newest = np.maximum.accumulate(stamps[start:])
+        jumps = np.flatnonzero(stamps[start + 1 :] < newest[:-1] - max_gap_ns)
+        if not len(jumps):
+            break
+        start += int(jumps[0]) + 1
+    on_time = np.flatnonzero(stamps[start:] == newest) + start
+    last = np.append(stamps[on_time][1:] != stamps[on_time][:-1], True)[: len(on_time)]
+    return np.asarray(on_time[last])
+
+
+def _mixed(
+    before: NDArray[np.float64], after: NDArray[np.float64], fractions: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """As ``interpolated``, for poses [M, 7] and fractions [M, 1]."""
+    q0, q1 = before[:, 3:], after[:, 3:]
+    dot = np.sum(q0 * q1, axis=1, keepdims=True)
+    q1, dot = np.where(dot < 0.0, -q1, q1), np.abs(dot)
+    half = np.arccos(np.minimum(1.0, dot))
+    near = half < 1e-6
+    left = np.where(near, 1.0 - fractions, np.sin((1.0 - fractions) * half))
+    right = np.where(near, fractions, np.sin(fractions * half))
+    mixed = left * q0 + right * q1
+    mixed /= np.linalg.norm(mixed, axis=1, keepdims=True)
+    return np.hstack([before[:, :3] + fractions * (after[:, :3] - before[:, :3]), mixed])

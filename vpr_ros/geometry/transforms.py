@@ -50,6 +50,12 @@ class RigidTransform:
         return Pose((x, y, z), quaternion(self.rotation), frame_id)
 
 
+# From a camera's body, x ahead and z up, to its images: z ahead, x right, y down (REP 103).
+LINK_T_OPTICAL = RigidTransform(
+    np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]), np.zeros(3)
+)
+
+
 def to_root(frame: str, parents: Mapping[str, str]) -> list[str]:
     """A frame and every frame above it, in ascending order; a circle is gone round once.
 

@@ -5,22 +5,38 @@ from __future__ import annotations
 
 from pathlib import Path
 
-FOLDER = "weights"
+from vpr_ros.errors import WeightsError
+
 SHIPPED = {"r2former_tiny": "r2former_tiny_192x256_fp16.onnx"}  # method -> file of its extractor
 
 
 def shipped_file(method: str) -> Path | None:
     """The exported network that comes with the package; None for methods that have none.
 
-    It lies in the source tree, or in the share folder of wherever the package is installed.
+    Raises:
+        WeightsError: the package is not whole: its file is missing.
     """
-    name = SHIPPED.get(method)
-    if name is None:
+    if method not in SHIPPED:
         return None
-    above = Path(__file__).resolve().parents
-    tried = [
-        folder / name
-        for each in above
-        for folder in (each / FOLDER, each / "share" / "vpr_ros" / FOLDER)
-    ]
-    return next((path for path in tried if path.is_file()), None)
+    path = _share() / "weights" / SHIPPED[method]
+    if not path.is_file():
+        raise WeightsError(
+            f"{path} is missing, which comes with vpr_ros for the method {method}: build and "
+            "install the package again, or name another file in network.weights"
+        )
+    return path
+
+
+def _share() -> Path:
+    """The folder of the package's files: the checkout, or ``share/vpr_ros`` where it is installed.
+
+    An installed module is ``PREFIX/lib/pythonX.Y/site-packages/vpr_ros/models/shipped.py`` in a
+    workspace, a virtual environment and ``/opt/ros`` alike; links of ``colcon build
+    --symlink-install`` lead to the checkout.
+    """
+    package = Path(__file__).resolve().parents[1]
+    checkout = package.parent
+    if (checkout / "setup.py").is_file():
+        return checkout
+    libraries = checkout.parents
+    return (libraries[2] if len(libraries) > 2 else checkout) / "share" / "vpr_ros"

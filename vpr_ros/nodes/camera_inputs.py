@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 
 from vpr_ros.config import NodeConfig
 from vpr_ros.datatypes import Camera, Pose
+from vpr_ros.drives.bag_messages import camera_of
+from vpr_ros.drives.topic_names import camera_info_topics, transport_topic
 from vpr_ros.errors import ConfigError
-from vpr_ros.nodes.conversions import camera_from_message
 from vpr_ros.nodes.tf.camera_mounts import CameraMounts
 from vpr_ros.route.mounts import parse_mount
 
@@ -29,11 +31,21 @@ class CameraInput:
         """``base_T_optical`` by the settings, None where they do not tell."""
         return None if self.camera is None else self.camera.mount
 
-    @property
-    def info_topic(self) -> str:
-        """Where the intrinsics are published: beside the images, as image_transport has it."""
-        head, slash, _ = self.topic.rpartition("/")
-        return f"{head}{slash}camera_info"
+    def images_name(self, node: Node, transport: str) -> str:
+        """What to subscribe to for its images, given as ``raw`` or ``compressed``.
+
+        Rules that remap the base topic hold for the transports beside it, too.
+        """
+        base = node.resolve_topic_name(self.topic)
+        name = transport_topic(base, transport)
+        return self.topic if name == base else name
+
+    def info_names(self, node: Node) -> list[str]:
+        """What to subscribe to for its intrinsics: beside its images, if not remapped apart."""
+        for own in camera_info_topics(self.topic):
+            if node.resolve_topic_name(own) != node.resolve_topic_name(own, only_expand=True):
+                return [own]
+        return camera_info_topics(node.resolve_topic_name(self.topic))
 
     def seen_in(self, frame_id: str, mounts: CameraMounts) -> Camera | None:
         """The camera as an image's header names it, and in its place, where that is known."""
@@ -43,9 +55,11 @@ class CameraInput:
         return replace(self.camera or Camera(), frame_id=frame_id, mount=mount)
 
     def take_info(self, message: CameraInfo) -> None:
-        """Subscription callback."""
-        before, told = self.camera or Camera(), camera_from_message(message)
-        self.camera = replace(told, name=before.name, mount=before.mount)
+        """Subscription callback; a camera that is not calibrated tells nothing."""
+        calibrated = camera_of(message)
+        if calibrated is not None:
+            before = self.camera or Camera()
+            self.camera = replace(calibrated, name=before.name, mount=before.mount)
 
 
 def camera_inputs(config: NodeConfig) -> list[CameraInput]:

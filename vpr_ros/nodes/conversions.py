@@ -15,11 +15,10 @@ from geometry_msgs.msg import Pose as PoseMessage
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, Transform
 from nav_msgs.msg import Odometry
 from nav_msgs.msg import Path as PathMessage
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from vpr_ros.datatypes import (
-    Camera,
     Candidate,
     ImageArray,
     LoopClosure,
@@ -39,7 +38,7 @@ from vpr_ros.images import (
 )
 from vpr_ros.nodes.interfaces import LoopClosure as LoopClosureMessage
 from vpr_ros.nodes.interfaces import PlaceCandidate, PlaceMatch
-from vpr_ros.records.as_json import Locate
+from vpr_ros.records.as_json import PathOf
 
 _NS_PER_S = 1_000_000_000
 
@@ -131,19 +130,8 @@ def path_from_message(message: PathMessage) -> list[tuple[int, Pose]]:
     ]
 
 
-def camera_from_message(message: CameraInfo) -> Camera:
-    """The camera's intrinsics."""
-    return Camera(
-        width=int(message.width),
-        height=int(message.height),
-        intrinsics=tuple(float(value) for value in message.k),
-        distortion_model=str(message.distortion_model),
-        distortion=tuple(float(value) for value in message.d),
-    )
-
-
 def place_match_to_message(
-    recognition: Recognition, header: Header, map_path: str, locate: Locate
+    recognition: Recognition, header: Header, map_path: str, path_of: PathOf
 ) -> PlaceMatch:
     """The answer to the image with the given header.
 
@@ -151,9 +139,9 @@ def place_match_to_message(
         recognition: the answer.
         header: of the image.
         map_path: the map in use.
-        locate: tells where candidates are kept.
+        path_of: tells where candidates are kept.
     """
-    candidates = [_candidate_to_message(each, locate) for each in recognition.candidates]
+    candidates = [_candidate_to_message(each, path_of) for each in recognition.candidates]
     maps = recognition.maps or MapShares({}, 0.0)
     return PlaceMatch(
         header=header,
@@ -171,31 +159,29 @@ def place_match_to_message(
 
 
 def loop_closure_to_message(
-    closure: LoopClosure, header: Header, locate: Locate
+    closure: LoopClosure, header: Header, path_of: PathOf
 ) -> LoopClosureMessage:
     """A loop closure without transform: two images alike say where, not how far apart."""
     match = closure.match
-    query_map, query_id = locate(closure.keyframe_id)
-    match_map, match_id = locate(match.keyframe.keyframe_id)
+    query, matched = closure.key, match.keyframe.key
     return LoopClosureMessage(
         header=header,
         query_stamp=ns_to_stamp(closure.stamp_ns),
         match_stamp=ns_to_stamp(match.keyframe.stamp_ns),
-        query_keyframe_id=query_id,
-        match_keyframe_id=match_id,
-        query_map=str(query_map),
-        match_map=str(match_map),
+        query_keyframe_id=query.id,
+        match_keyframe_id=matched.id,
+        query_map=str(path_of(query)),
+        match_map=str(path_of(matched)),
         score=closure.probability,
         inliers=match.comparison.inliers if match.comparison else -1,
     )
 
 
-def _candidate_to_message(candidate: Candidate, locate: Locate) -> PlaceCandidate:
+def _candidate_to_message(candidate: Candidate, path_of: PathOf) -> PlaceCandidate:
     keyframe, comparison = candidate.keyframe, candidate.comparison
-    map_path, number = locate(keyframe.keyframe_id)
     message = PlaceCandidate(
-        map=str(map_path),
-        keyframe_id=number,
+        map=str(path_of(keyframe.key)),
+        keyframe_id=keyframe.key.id,
         session=keyframe.session,
         stamp=ns_to_stamp(keyframe.stamp_ns),
         similarity=candidate.similarity,

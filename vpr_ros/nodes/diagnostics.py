@@ -20,6 +20,8 @@ class TopicState:
     name: str
     publishers: int
     last_arrival: float | None = None  # seconds, monotonic clock; None before the first image
+    lost: int = 0  # images that the middleware lost on their way here
+    remedy: str = ""  # what mends losses, or lets publishers be heard
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Health:
         self._name = name
         self._counters: FrameStatistics | None = None
         self._before = (0, 0, 0)  # received, processed, failed at the last report
+        self._lost: dict[str, int] = {}  # by topic, at the last report
         self._reported: float | None = None
 
     def report(
@@ -49,13 +52,14 @@ class Health:
     ) -> DiagnosticStatus:
         """The status at monotonic time ``now`` (s); ``facts`` are shown as they are."""
         if statistics is not self._counters:  # the node was configured anew and counts from zero
-            self._counters, self._before = statistics, (0, 0, 0)
+            self._counters, self._before, self._lost = statistics, (0, 0, 0), {}
         before = self._before
         self._before = (statistics.received, statistics.processed, statistics.failed)
         elapsed = now - self._reported if self._reported is not None else 0.0
         self._reported = now
         failed = statistics.failed - before[2]
-        level, message = _verdict(statistics, source, failed, now)
+        lost, self._lost = self._lost, {topic.name: topic.lost for topic in source.topics}
+        level, message = _verdict(statistics, source, failed, lost, now)
         values = {**facts, **_numbers(statistics, source)}
         if elapsed > 0.0:
             values["input rate [Hz]"] = f"{(statistics.received - before[0]) / elapsed:.1f}"
@@ -70,7 +74,11 @@ class Health:
 
 
 def _verdict(
-    statistics: FrameStatistics, source: InputState, failed: int, now: float
+    statistics: FrameStatistics,
+    source: InputState,
+    failed: int,
+    lost: Mapping[str, int],
+    now: float,
 ) -> tuple[bytes, str]:
     if source.refused:
         return DiagnosticStatus.ERROR, source.refused
@@ -78,20 +86,27 @@ def _verdict(
         return DiagnosticStatus.OK, "not active"
     if failed:
         return DiagnosticStatus.ERROR, f"{failed} frames failed: {statistics.last_error}"
-    troubles = [text for topic in source.topics if (text := _trouble(topic, now))]
+    troubles = [
+        text for topic in source.topics if (text := _trouble(topic, lost.get(topic.name, 0), now))
+    ]
     if troubles:
         return DiagnosticStatus.WARN, "; ".join(troubles)
     return DiagnosticStatus.OK, "working"
 
 
-def _trouble(topic: TopicState, now: float) -> str:
+def _trouble(topic: TopicState, lost_before: int, now: float) -> str:
     """What is wrong with an image topic, empty if nothing is."""
     if topic.publishers == 0:
         return f"nobody publishes {topic.name}"
     if topic.publishers > 1:
         return f"{topic.publishers} publishers on {topic.name}: their frames are mixed"
+    lost = topic.lost - lost_before
+    if lost > 0:
+        return f"{lost} images on {topic.name} lost on the way: {topic.remedy}"
+    if topic.last_arrival is None and topic.remedy:
+        return f"no image on {topic.name} yet: {topic.remedy}"
     if topic.last_arrival is None:
-        return f"no image on {topic.name} yet: is its type or reliability another one?"
+        return f"no image on {topic.name} yet: is its type another one?"
     silence = now - topic.last_arrival
     return f"no image on {topic.name} for {silence:.0f} s" if silence > _SILENT_AFTER else ""
 
@@ -102,6 +117,7 @@ def _numbers(statistics: FrameStatistics, source: InputState) -> dict[str, str]:
         "frames received": str(statistics.received),
         "frames processed": str(statistics.processed),
         "frames dropped": str(statistics.dropped),
+        "frames lost on the way": str(sum(topic.lost for topic in source.topics)),
         "frames failed": str(statistics.failed),
         "stamps repeated": str(statistics.repeated),
         "stamps going backwards": str(statistics.backward),

@@ -13,9 +13,9 @@ try:
     from vpr_msgs.srv import GetMapInfo, LoadMap, QueryPlace, SaveMap
 except ImportError as error:
     raise ConfigError(
-        f"vpr_msgs is not built or not sourced ({error}): run 'colcon build --base-paths . "
-        "vpr_msgs' in the vpr_ros folder ('--base-paths src src/vpr_ros/vpr_msgs' in a "
-        "workspace), then 'source install/setup.bash'"
+        f"vpr_msgs is not built or not sourced ({error}): clone both packages into the workspace "
+        "with 'vcs import src < vpr_ros.repos', run 'colcon build' there, then 'source "
+        "install/setup.bash'"
     ) from error
 
 __all__ = [

@@ -49,13 +49,13 @@ class MapServices:
             opened = node.in_use()
             stamp_ns = stamp_to_ns(header.stamp)
             # Alone: the image need not be one of the drive that a sequence filter follows.
-            answer = node.on_worker(lambda: opened.recognizer.recognize_alone(image, stamp_ns))
+            answer = node.on_worker(lambda: node.answer_alone(image, stamp_ns))
         except VprError as error:
             response.message = str(error)
             return response
         response.success = True
         path = node.config.map_path
-        response.match = place_match_to_message(answer, header, path, opened.searched.locate)
+        response.match = place_match_to_message(answer, header, path, opened.searched.path_of)
         return response
 
     def _load_map(self, request: LoadMap.Request, response: LoadMap.Response) -> LoadMap.Response:

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from vpr_ros.config import NodeConfig
-from vpr_ros.datatypes import Features, Frame, Pose
+from vpr_ros.datatypes import Features, Frame, KeyframeKey, Pose
 from vpr_ros.nodes.pose_feed import PoseFeed
 from vpr_ros.pipeline import Pipeline
-from vpr_ros.place_map import MapSet, PlaceMap, maps_in
+from vpr_ros.place_map import Map, PlaceMap, maps_in
 from vpr_ros.route.loop_closer import LoopCloser
 from vpr_ros.route.map_builder import Kept, MapBuilder
 from vpr_ros.route.pose_correction import corrections
@@ -26,7 +26,7 @@ class OpenedMap:
     """One map, those that are searched besides, and this drive through them."""
 
     place_map: PlaceMap
-    searched: PlaceMap | MapSet
+    searched: Map
 
     def __init__(self, pipeline: Pipeline, config: NodeConfig, path: Path) -> None:
         """Open the map to search it, or continue it, or start it; and the others to search them.
@@ -55,15 +55,15 @@ class OpenedMap:
         self.poses = PoseFeed(config.pose_gap)
         self._loops = LoopCloser(config.loops)
 
-    def recent(self, stamp_ns: int, pose: Pose | None) -> list[int]:
-        """Ids of keyframes that were passed too lately to be an answer."""
+    def recent(self, stamp_ns: int, pose: Pose | None) -> list[KeyframeKey]:
+        """Keyframes that were passed too lately to be an answer."""
         return self._loops.recent(stamp_ns, pose)
 
     def keep(self, frame: Frame, features: Features | None) -> Kept | None:
         """Append the frame if it is worth a keyframe; see ``MapBuilder.offer``."""
         kept = self._builder.offer(frame, features) if self._builder is not None else None
         if kept is not None:
-            self._loops.add(kept.keyframe_id, frame.stamp_ns, frame.pose)
+            self._loops.add(kept.key, frame.stamp_ns, frame.pose)
         return kept
 
     def correct(self, path: Sequence[tuple[int, Pose]]) -> int:
@@ -79,11 +79,10 @@ class OpenedMap:
             MapError: the map cannot be written.
         """
         session = self.place_map.session
-        records = [each for each in self.place_map.records() if each.session == session]
-        poses = corrections(records, path, self._config.correction_gap)
-        self.place_map.correct_poses(poses)
-        self.recognizer.reload()
-        return len(poses)
+        corrected = corrections(self.place_map.table, session, path, self._config.correction_gap)
+        if self.place_map.correct_poses(corrected):
+            self.recognizer.reload()
+        return len(corrected.rows)
 
     def reconfigure(self, config: NodeConfig) -> None:
         """Answer by other thresholds from now on.

@@ -18,7 +18,6 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import Node as LifecycleNode
 from rclpy.lifecycle import State, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 
 from vpr_ros.backends.options import Hooks
@@ -28,6 +27,8 @@ from vpr_ros.errors import ConfigError, MapError, VprError
 from vpr_ros.nodes.camera_inputs import CameraInput, camera_inputs
 from vpr_ros.nodes.conversions import image_from_message, stamp_to_ns
 from vpr_ros.nodes.diagnostics import Health, InputState, TopicState
+from vpr_ros.nodes.image_subscription import ImageSubscription
+from vpr_ros.nodes.offered_subscription import OfferedSubscription
 from vpr_ros.nodes.opened_map import OpenedMap
 from vpr_ros.nodes.parameters import changed_parameters, declare_parameters, read_parameters
 from vpr_ros.nodes.slam import SlamAdapters, connect
@@ -38,10 +39,6 @@ from vpr_ros.nodes.worker import FrameWorker
 from vpr_ros.pipeline import Pipeline, build
 
 R = TypeVar("R")
-
-# The worker keeps only the newest frame and counts the others; a queue a little deeper than one
-# lets it count them, where DDS would lose them without a word.
-_QUEUE_DEPTH = 5
 
 # Stages that are the pipeline's or spent waiting; what is left of a frame's time is "overhead".
 _NOT_OVERHEAD = {"wait", "pose", "extract", "retrieve", "rerank", "sequence", "map"}
@@ -84,7 +81,8 @@ class PlaceNode(LifecycleNode):
         self.slam = SlamAdapters()
         self._mounts: CameraMounts | None = None
         self._worker: FrameWorker[ImageFrame] | None = None
-        self._inputs: list[Any] = []
+        self._images: dict[str, ImageSubscription] = {}  # by the camera's topic
+        self._inputs: list[OfferedSubscription] = []
         self._statistics = FrameStatistics()
         self._refused = ""  # why the last transition failed
         self.ending = threading.Event()  # set when the process is asked to end
@@ -161,20 +159,23 @@ class PlaceNode(LifecycleNode):
 
     def subscribe(self) -> None:
         """Start to listen to the cameras."""
-        kind = CompressedImage if self.config.image_transport == "compressed" else Image
+        transport, reliability = self.config.image_transport, self.config.reliability
         for camera in self.cameras:
-            self.listen(kind, camera.topic, partial(self._take, camera))
+            take = partial(self._take, camera)
+            images = ImageSubscription(self, camera, transport, reliability, take)
+            self._images[camera.topic] = images
 
     def listen(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
         """Subscribe for as long as the node is active."""
-        reliability = QoSReliabilityPolicy[self.config.reliability.upper()]
-        qos = QoSProfile(depth=_QUEUE_DEPTH, reliability=reliability)
-        self._inputs.append(self.create_subscription(kind, topic, callback, qos))
+        reliability = self.config.reliability
+        self._inputs.append(OfferedSubscription(self, kind, topic, callback, reliability))
 
     def stop(self) -> None:
         """Stop listening and wait for the worker."""
+        while self._images:
+            self._images.popitem()[1].stop()
         while self._inputs:
-            self.destroy_subscription(self._inputs.pop())
+            self._inputs.pop().stop()
         if self._worker is not None:
             self._worker.stop()
             self._worker = None
@@ -264,6 +265,8 @@ class PlaceNode(LifecycleNode):
         topics = tuple(self._topic_state(camera) for camera in self.cameras)
         source = InputState(topics, self._worker is not None, self._refused)
         facts = {"backend": self._backend(), "map": self.config.map_path}
+        for images in self._images.values():
+            facts.update(images.facts())
         facts.update({**self.facts(), **self.slam.facts()})
         status = self._health.report(self._statistics, source, facts, time.monotonic())
         array = DiagnosticArray(status=[status])
@@ -271,9 +274,13 @@ class PlaceNode(LifecycleNode):
         self._diagnostics.publish(array)
 
     def _topic_state(self, camera: CameraInput) -> TopicState:
-        name = self.resolve_topic_name(camera.topic)
+        name = self.resolve_topic_name(camera.images_name(self, self.config.image_transport))
+        publishers = self.count_publishers(name)
         last_arrival = self._statistics.last_arrival(camera.topic)
-        return TopicState(name, self.count_publishers(name), last_arrival)
+        images = self._images.get(camera.topic)
+        if images is None:
+            return TopicState(name, publishers, last_arrival)
+        return TopicState(name, publishers, last_arrival, images.lost, images.remedy())
 
     @property
     def pipeline(self) -> Pipeline:

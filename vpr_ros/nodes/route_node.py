@@ -13,7 +13,16 @@ from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
 
 from vpr_ros.config import NodeConfig
-from vpr_ros.datatypes import Cause, Features, Frame, ImageArray, Pose, Recognition
+from vpr_ros.datatypes import (
+    Cause,
+    Features,
+    Frame,
+    ImageArray,
+    KeyframeKey,
+    Pose,
+    Query,
+    Recognition,
+)
 from vpr_ros.errors import VprError
 from vpr_ros.nodes.conversions import (
     loop_closure_to_message,
@@ -82,7 +91,8 @@ class RouteNode(PlaceNode):
             self._tf.broadcast(self.config, lambda stamp_ns: self._poses.at(stamp_ns, 0.0))
         if self.learns:
             for camera in self.cameras:
-                self.listen(CameraInfo, camera.info_topic, camera.take_info)
+                for name in camera.info_names(self):
+                    self.listen(CameraInfo, name, camera.take_info)
             self.listen(PathMessage, "corrected_path", self._take_path)
         super().subscribe()
 
@@ -153,7 +163,11 @@ class RouteNode(PlaceNode):
         return {**answered.recognition.timings_s, "map": time.monotonic() - start}
 
     def _answered(
-        self, image: ImageArray, frame: ImageFrame, pose: Pose | None, exclude: Collection[int]
+        self,
+        image: ImageArray,
+        frame: ImageFrame,
+        pose: Pose | None,
+        exclude: Collection[KeyframeKey],
     ) -> Answered:
         """The answer, with the features that keyframes and pictures need again."""
         start = time.monotonic()
@@ -164,19 +178,28 @@ class RouteNode(PlaceNode):
         return Answered(frame.message, image, features, recognition)
 
     def _answer(
-        self, features: Features, frame: ImageFrame, pose: Pose | None, exclude: Collection[int]
+        self,
+        features: Features,
+        frame: ImageFrame,
+        pose: Pose | None,
+        exclude: Collection[KeyframeKey],
     ) -> Recognition:
         opened, camera = self.in_use(), frame.seen_by
         # What a sequence filter may take for motion: poses of other kinds may jump.
         odometry = pose if self.config.has_odometry else None
-        topic = frame.camera.topic
-        found = opened.recognizer.answer(features, frame.stamp_ns, odometry, exclude, topic)
+        query = Query(features, frame.stamp_ns, odometry, camera)
+        found = opened.recognizer.answer(query, exclude)
         return seen_from(found, None if camera is None else camera.mount, opened.searched.camera_of)
+
+    def answer_alone(self, image: ImageArray, stamp_ns: int) -> Recognition:
+        """The answer to an image that need not be one of this drive; nothing is kept."""
+        query = Query(self.pipeline.extractor.extract(image), stamp_ns)
+        return self.in_use().recognizer.answer_alone(query)
 
     def _tell(self, answered: Answered) -> None:
         recognition, header = answered.recognition, answered.message.header
-        locate = self.in_use().searched.locate
-        match = place_match_to_message(recognition, header, self.config.map_path, locate)
+        path_of = self.in_use().searched.path_of
+        match = place_match_to_message(recognition, header, self.config.map_path, path_of)
         self._matches.publish(match)
         self.slam.localized(recognition)
         self._tf.localized(recognition)
@@ -186,11 +209,11 @@ class RouteNode(PlaceNode):
         self._display.show(answered)
 
     def _close_loop(self, kept: Kept, recognition: Recognition, frame: ImageFrame) -> None:
-        closure = loop_closure(kept.keyframe_id, recognition)
+        closure = loop_closure(kept.key, recognition)
         if closure is None:
             return
         header = frame.message.header
-        message = loop_closure_to_message(closure, header, self.in_use().searched.locate)
+        message = loop_closure_to_message(closure, header, self.in_use().searched.path_of)
         self._closures.publish(message)
         self.slam.closed(replace(closure, camera_frame=header.frame_id))
         self._count("loop closures")

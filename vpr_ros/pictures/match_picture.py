@@ -51,27 +51,47 @@ def draw(sight: Sight, max_side: int) -> ImageArray:
         max_side: longer side in pixels of the query in it; smaller images stay as they are.
     """
     query = shrink(sight.query, max_side)
-    match = _fitted(sight.match, query)
-    height, left, right = query.shape[0], query.shape[1], match.shape[1]
-    picture = np.full((height + STRIP, left + GAP + right, 3), GROUND, np.uint8)
-    picture[:height, :left], picture[:height, left + GAP :] = query, match
-    if sight.points is not None and sight.match is not None:
-        starts = sight.points.query * (left, height)
-        ends = sight.points.candidate * (right, height) + (left + GAP, 0)
-        _join(picture[:height], starts, ends, COLORS[sight.recognition.verdict])
-    picture[height:] = _strip(sight.recognition, left + GAP, picture.shape[1])
+    empty = np.full_like(query, EMPTY)
+    match = empty if sight.match is None else sight.match
+    points = None if sight.match is None else sight.points
+    pair = paired(query, match, points, COLORS[sight.recognition.verdict])
+    strip = _strip(sight.recognition, query.shape[1] + GAP, pair.shape[1])
+    return np.concatenate([pair, strip])
+
+
+def paired(
+    query: ImageArray,
+    match: ImageArray,
+    points: Matches | None,
+    color: Color,
+    stacked: bool = False,
+) -> ImageArray:
+    """Two images with their matched points joined, RGB uint8.
+
+    Args:
+        query: stays as large as it is.
+        match: is made as high as the query, or as wide where it stands below.
+        points: as parts of width and height.
+        color: of points and lines.
+        stacked: whether the match stands below the query instead of beside it.
+    """
+    match = _fitted(match, query, stacked)
+    (height, width), other = query.shape[:2], (match.shape[1], match.shape[0])
+    x, y = (0, height + GAP) if stacked else (width + GAP, 0)
+    shape = (max(height, y + other[1]), max(width, x + other[0]), 3)
+    picture = np.full(shape, GROUND, np.uint8)
+    picture[:height, :width], picture[y : y + other[1], x : x + other[0]] = query, match
+    if points is not None:
+        _join(picture, points.query * (width, height), points.candidate * other + (x, y), color)
     return picture
 
 
-def _fitted(match: ImageArray | None, query: ImageArray) -> ImageArray:
-    """The keyframe's picture at the query's height; an empty one of the query's size for none."""
-    height = query.shape[0]
-    if match is None:
-        return np.full_like(query, EMPTY)
-    aspect = min(match.shape[1] / match.shape[0], _WIDEST)
-    size = (max(1, round(height * aspect)), height)
-    smaller = height < match.shape[0]
-    method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+def _fitted(match: ImageArray, query: ImageArray, stacked: bool) -> ImageArray:
+    """The keyframe's picture at the query's height, or at its width."""
+    (height, width), aspect = query.shape[:2], min(match.shape[1] / match.shape[0], _WIDEST)
+    size = (width, max(1, round(width / aspect))) if stacked else (round(height * aspect), height)
+    size = (max(1, size[0]), size[1])
+    method = cv2.INTER_AREA if size[1] < match.shape[0] else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(match, size, interpolation=method), np.uint8)
 
 

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of a map is kept in memory: the list of its keyframes and their index."""
+"""What of a map is kept in memory: the table of its keyframes and the index of what they show."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import count
 
-from vpr_ros.datatypes import FloatArray, KeyframeRecord
+import numpy as np
+
+from vpr_ros.datatypes import FloatArray, KeyframeKey, KeyframeRecord
 from vpr_ros.errors import MapError
-from vpr_ros.place_map.index import DescriptorIndex, load_faiss
+from vpr_ros.place_map.corrected_poses import CorrectedPoses
+from vpr_ros.place_map.index import Index, open_index
+from vpr_ros.place_map.keyframe_table import Columns, KeyframeTable, Numbers
 from vpr_ros.place_map.store import Store
 
 
@@ -16,7 +19,7 @@ class Catalog:
     """The keyframes of a map file, and those that are on their way into it."""
 
     def __init__(self, store: Store, *, searchable: bool, growing: bool) -> None:
-        """Load all keyframes, and look once at their global descriptors if they may be searched.
+        """Load all keyframes, and their global descriptors if they will be searched.
 
         Args:
             store: The map's file.
@@ -25,36 +28,21 @@ class Catalog:
                 without one the mapper's memory stays flat however far it drives.
 
         Raises:
-            MapError: The map is damaged, or faiss is not installed.
+            MapError: The map is damaged.
         """
         self.path = store.path
         self._store = store
         self._searchable = searchable
-        self._index: DescriptorIndex | None = None
-        self._records = {record.keyframe_id: record for record in store.records()}
-        if searchable and growing:
-            load_faiss()
-            for _ in store.global_descriptors():
-                pass  # reading checks them
-        elif searchable:
-            self._index = self._built_index()
-        self._session_names = {record.session for record in self._records.values()}
+        self.table = KeyframeTable()
+        self.table.append(store.uuid, store.columns())
+        self._index = self._built_index() if searchable and not growing else None
+        self._session_names = set(store.session_names())
 
     def __len__(self) -> int:
-        return len(self._records)
-
-    def __getitem__(self, keyframe_id: int) -> KeyframeRecord:
-        if keyframe_id not in self._records:
-            raise MapError(f"{self.path}: there is no keyframe {keyframe_id}")
-        return self._records[keyframe_id]
+        return len(self.table)
 
     @property
-    def records(self) -> list[KeyframeRecord]:
-        """All keyframes by ascending id."""
-        return list(self._records.values())
-
-    @property
-    def index(self) -> DescriptorIndex:
+    def index(self) -> Index:
         """The index of the global descriptors; that of a growing map is built when first needed.
 
         Raises:
@@ -69,11 +57,22 @@ class Catalog:
             self._index = self._built_index()
         return self._index
 
-    def _built_index(self) -> DescriptorIndex:
-        index = DescriptorIndex(self._store.spec.global_dim)
-        for ids, descriptors in self._store.global_descriptors():
-            index.add(ids, descriptors)
+    def _built_index(self) -> Index:
+        index = open_index(self._store.spec.global_dim)
+        for descriptors in self._store.global_descriptors():
+            index.add(descriptors)
         return index
+
+    def row_of(self, key: KeyframeKey) -> int:
+        """The row of a keyframe.
+
+        Raises:
+            MapError: There is no such keyframe.
+        """
+        row = self.table.row_of(key)
+        if row is None:
+            raise MapError(f"{self.path}: there is no keyframe {key.id}")
+        return row
 
     def new_session_name(self, wanted: str) -> str:
         """Return ``wanted``, with a number where it is taken or empty, and reserve it."""
@@ -87,16 +86,19 @@ class Catalog:
     def add(self, record: KeyframeRecord, descriptor: FloatArray) -> None:
         """Add a keyframe with its global descriptor [D]; ids ascend."""
         if self._index is not None:
-            self._index.add([record.keyframe_id], descriptor[None])
-        self._records[record.keyframe_id] = record
+            self._index.add(descriptor[None])
+        self.table.append(record.key.map, Columns.of(record))
 
-    def replace(self, records: Iterable[KeyframeRecord]) -> None:
-        """Know better what is known of keyframes besides their descriptors."""
-        self._records.update({record.keyframe_id: record for record in records})
+    def move(self, corrected: CorrectedPoses) -> None:
+        """Know better where keyframes were taken."""
+        self.table = self.table.with_poses(corrected.rows, corrected.poses, corrected.frames)
 
-    def truncate(self, size: int) -> None:
-        """Forget everything but the first ``size`` keyframes."""
+    def remove(self, rows: Numbers) -> None:
+        """Forget the keyframes in some rows."""
         if self._index is not None:
-            self._index.truncate(size)
-        for keyframe_id in list(self._records)[size:]:
-            del self._records[keyframe_id]
+            self._index.remove(rows)
+        self.table = self.table.taken(np.setdiff1d(np.arange(len(self)), rows))
+
+    def restore(self, table: KeyframeTable) -> None:
+        """Go back to what the file holds; the index is built anew when needed."""
+        self.table, self._index = table, None

@@ -18,7 +18,6 @@ from vpr_ros.datatypes import FloatArray, LocalFeatures
 from vpr_ros.errors import MapError
 
 HEADER = struct.Struct("<III")  # rows, columns, CRC-32 of what follows
-COUNT = struct.Struct("<Q")
 POINT_BYTES = 12  # x, y and score
 
 
@@ -102,26 +101,6 @@ def decode_global(blob: object) -> FloatArray:
     rows, columns, payload = _unseal(blob)
     _check_size(payload, rows * columns * 4)
     return _floats(payload, "<f4")
-
-
-def encode_prototypes(centers: FloatArray, radii: FloatArray, count: int) -> bytes:
-    """Turn prototypes [P, D] with radii [P], which stand for ``count`` keyframes, into a blob."""
-    rows, columns = centers.shape
-    payload = centers.astype("<f4").tobytes() + radii.astype("<f4").tobytes()
-    return _seal(rows, columns, payload + COUNT.pack(count))
-
-
-def decode_prototypes(blob: object) -> tuple[FloatArray, FloatArray, int]:
-    """Turn a blob back into what ``encode_prototypes`` was given.
-
-    Raises:
-        MapError: The blob is truncated or damaged.
-    """
-    rows, columns, payload = _unseal(blob)
-    _check_size(payload, rows * (columns + 1) * 4 + COUNT.size)
-    centers = _floats(payload[: rows * columns * 4], "<f4").reshape(rows, columns)
-    radii = _floats(payload[rows * columns * 4 : -COUNT.size], "<f4")
-    return centers, radii, int(COUNT.unpack(payload[-COUNT.size :])[0])
 
 
 def encode_local(local: LocalFeatures | None, codec: str) -> bytes:

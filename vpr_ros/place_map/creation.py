@@ -12,6 +12,7 @@ from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import MapError
 from vpr_ros.place_map.codec import codec_of
 from vpr_ros.place_map.connection import logs_beside, translated, use_write_ahead_log
+from vpr_ros.place_map.identity import new_uuid
 from vpr_ros.place_map.lock import publish
 from vpr_ros.place_map.rows import spec_to_json
 from vpr_ros.place_map.schema import APPLICATION_ID, FORMAT_VERSION, PAGE_SIZE, TABLES
@@ -26,7 +27,7 @@ def create_file(path: Path, spec: ModelSpec, codec: str) -> None:
         MapError: Something is there already, the codec is unknown, or the disk refuses.
     """
     codec_of(codec)
-    meta = {"model_spec": spec_to_json(spec), "space": spec.space, "codec": codec}
+    meta = {"model_spec": spec_to_json(spec), "codec": codec, "uuid": new_uuid()}
     write_file(path, lambda temporary: _write_tables(temporary, meta))
 
 

@@ -1,115 +1,197 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which keyframes look most like an image: exact inner-product search with faiss.
+"""Which keyframes look most like an image: exact inner-product search, by faiss or by numpy.
 
 The index lives in memory and can always be rebuilt from the map file. It is exact: a robot's map
 has up to some 100,000 keyframes, which one core compares in a fraction of a second.
+
+Shapes: K descriptors of D values; rows count them in the order they were added.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
-from collections.abc import Collection, Sequence
-from typing import Any
+import logging
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vpr_ros.datatypes import FloatArray
-from vpr_ros.errors import MapError
+from vpr_ros.place_map.keyframe_table import Flags, Numbers
 
-Positions = NDArray[np.int64]
-
-
-def load_faiss() -> Any:
-    """Import faiss, which is needed to search a map, not to look into one.
-
-    Raises:
-        MapError: It is not installed.
-    """
-    try:
-        return importlib.import_module("faiss")
-    except ImportError as error:
-        raise MapError(f"searching a map needs faiss ({error}): pip install faiss-cpu") from error
+log = logging.getLogger(__name__)
 
 
-class DescriptorIndex:
-    """Global descriptors [M, D] in memory, found by their inner product with a query."""
+class Index(Protocol):
+    """Global descriptors in memory, found by their inner product with a query."""
 
-    def __init__(self, dim: int) -> None:
-        """Start empty.
-
-        Raises:
-            MapError: faiss is not installed.
-        """
-        self._faiss = load_faiss()
-        self._index = self._faiss.IndexFlatIP(dim)
-        self._ids: list[int] = []
-        self._position_of: dict[int, int] = {}
+    library: str  # that does the work, for people
 
     def __len__(self) -> int:
-        return len(self._ids)
+        """K."""
+        ...
 
-    def add(self, ids: Sequence[int], descriptors: FloatArray) -> None:
-        """Add descriptors [M, D] under ids [M]; ids ascend from call to call."""
-        # faiss grows its memory geometrically: the cost of one append stays constant on average.
-        self._index.add(np.ascontiguousarray(descriptors, dtype=np.float32))
-        self._position_of.update(zip(ids, range(len(self), len(self) + len(ids)), strict=True))
-        self._ids.extend(ids)
+    def add(self, descriptors: FloatArray) -> None:
+        """Add descriptors [M, D] behind those that there are."""
+        ...
 
-    def descriptors(self, start: int) -> FloatArray:
-        """Return the descriptors from a position on, in the order they were added, [M, D]."""
-        rows = self._index.reconstruct_n(start, len(self) - start)
-        return np.asarray(rows, np.float32).reshape(-1, self._index.d)
-
-    def truncate(self, size: int) -> None:
-        """Forget everything but the first ``size`` descriptors."""
-        self._index.remove_ids(self._faiss.IDSelectorRange(size, len(self)))
-        for keyframe_id in self._ids[size:]:
-            del self._position_of[keyframe_id]
-        del self._ids[size:]
+    def remove(self, rows: Numbers) -> None:
+        """Take descriptors out; those behind them move up."""
+        ...
 
     def search(
-        self, descriptor: FloatArray, k: int, exclude: Collection[int] = ()
-    ) -> list[tuple[int, float]]:
-        """Return the k ids with the largest inner product, best first, equal ones by id.
+        self, descriptor: FloatArray, k: int, hidden: Flags | None = None
+    ) -> tuple[Numbers, FloatArray]:
+        """The k rows with the largest inner product and these, best first, equal ones by row.
 
         Args:
-            descriptor: The query, float32 [D].
-            k: How many; fewer are returned where fewer are there.
-            exclude: Ids that must not be returned; unknown ones do no harm.
+            descriptor: the query, float32 [D].
+            k: how many; fewer are returned where fewer are there.
+            hidden: rows that must not be returned, [K].
         """
-        found = (self._position_of.get(keyframe_id) for keyframe_id in set(exclude))
-        hidden = np.array([position for position in found if position is not None], np.int64)
-        available = len(self) - len(hidden)
-        wanted = min(k, available)
-        if wanted <= 0:
-            return []
-        # faiss keeps any of the equal ones at the end of its list: look on until the tie is over.
-        fetch = min(wanted + 1, available)
-        similarities, positions = self._nearest(descriptor, fetch, hidden)
-        while fetch < available and similarities[-1] == similarities[wanted - 1]:
-            fetch = min(2 * fetch, available)
-            similarities, positions = self._nearest(descriptor, fetch, hidden)
-        order = np.lexsort((positions, -similarities))[:wanted]
-        return [(self._ids[positions[i]], float(similarities[i])) for i in order]
+        ...
 
     def similarities(self, descriptor: FloatArray) -> FloatArray:
-        """Return the inner products with all descriptors in the order they were added, [M]."""
+        """The inner products with all descriptors, [K]."""
+        ...
+
+    def exact(self, rows: Numbers | slice) -> FloatArray:
+        """The descriptors of some rows as they were added, [M, D]."""
+        ...
+
+
+def open_index(dim: int) -> Index:
+    """An empty index for descriptors of D values: faiss, or numpy where that is not installed."""
+    faiss = _faiss()
+    return NumpyIndex(dim) if faiss is None else FaissIndex(dim, faiss)
+
+
+@functools.cache
+def _faiss() -> Any | None:
+    try:
+        return importlib.import_module("faiss")
+    except ImportError:
+        log.info("faiss is not installed: maps are searched by numpy, which finds the same")
+        return None
+
+
+class NumpyIndex:
+    """One matrix; a search is one product with it."""
+
+    library = "numpy"
+
+    def __init__(self, dim: int) -> None:
+        self._room = np.empty((0, dim), np.float32)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, descriptors: FloatArray) -> None:
+        """See ``Index``; on average at one cost, however many there are."""
+        stop = self._count + len(descriptors)
+        if stop > len(self._room):
+            room = np.empty((max(stop, 2 * self._count), self._room.shape[1]), np.float32)
+            room[: self._count] = self._room[: self._count]
+            self._room = room
+        self._room[self._count : stop] = descriptors
+        self._count = stop
+
+    def remove(self, rows: Numbers) -> None:
+        """See ``Index``."""
+        self._room = np.delete(self._room[: self._count], rows, axis=0)
+        self._count = len(self._room)
+
+    def search(
+        self, descriptor: FloatArray, k: int, hidden: Flags | None = None
+    ) -> tuple[Numbers, FloatArray]:
+        """See ``Index``."""
+        similarities = self.similarities(descriptor)
+        rows = np.arange(len(self)) if hidden is None else np.flatnonzero(~hidden)
+        k = min(k, len(rows))
+        if k <= 0:
+            return _NOTHING
+        shown = similarities[rows]
+        # All that tie with the last one stay, so that the order of the rows decides.
+        near = np.flatnonzero(shown >= np.partition(shown, len(shown) - k)[len(shown) - k])
+        best = near[np.argsort(-shown[near], kind="stable")[:k]]
+        return rows[best], shown[best]
+
+    def similarities(self, descriptor: FloatArray) -> FloatArray:
+        """See ``Index``."""
+        return np.asarray(self._room[: self._count] @ np.asarray(descriptor, np.float32))
+
+    def exact(self, rows: Numbers | slice) -> FloatArray:
+        """See ``Index``."""
+        return np.array(self._room[: self._count][rows])
+
+
+class FaissIndex:
+    """``IndexFlatIP``, which compares with all descriptors."""
+
+    library = "faiss"
+
+    def __init__(self, dim: int, faiss: Any) -> None:
+        self._faiss = faiss
+        self._index = faiss.IndexFlatIP(dim)
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    def add(self, descriptors: FloatArray) -> None:
+        """See ``Index``."""
+        # faiss grows its memory geometrically: the cost of one append stays constant on average.
+        self._index.add(np.ascontiguousarray(descriptors, dtype=np.float32))
+
+    def remove(self, rows: Numbers) -> None:
+        """See ``Index``."""
+        if len(rows):
+            self._index.remove_ids(np.asarray(rows, np.int64))
+
+    def search(
+        self, descriptor: FloatArray, k: int, hidden: Flags | None = None
+    ) -> tuple[Numbers, FloatArray]:
+        """See ``Index``."""
+        available = len(self) if hidden is None else int(len(self) - hidden.sum())
+        wanted = min(k, available)
+        if wanted <= 0:
+            return _NOTHING
+        # faiss keeps any of the equal ones at the end of its list: look on until the tie is over.
+        fetch = min(wanted + 1, available)
+        similarities, rows = self._nearest(descriptor, fetch, hidden)
+        while fetch < available and similarities[-1] == similarities[wanted - 1]:
+            fetch = min(2 * fetch, available)
+            similarities, rows = self._nearest(descriptor, fetch, hidden)
+        order = np.lexsort((rows, -similarities))[:wanted]
+        return rows[order], similarities[order]
+
+    def similarities(self, descriptor: FloatArray) -> FloatArray:
+        """See ``Index``."""
+        return np.asarray(self._rows() @ np.ascontiguousarray(descriptor, dtype=np.float32))
+
+    def exact(self, rows: Numbers | slice) -> FloatArray:
+        """See ``Index``."""
+        return np.array(self._rows()[rows])
+
+    def _rows(self) -> FloatArray:
+        """Faiss' own memory, [K, D], valid until the next change."""
         if not len(self):
-            return np.zeros(0, np.float32)
+            return np.empty((0, self._index.d), np.float32)
         size = len(self) * self._index.d
-        # faiss' own memory, valid until the next change: nothing is copied but the result.
-        rows = self._faiss.rev_swig_ptr(self._index.get_xb(), size).reshape(len(self), -1)
-        products: FloatArray = rows @ np.ascontiguousarray(descriptor, dtype=np.float32)
-        return products
+        return np.asarray(
+            self._faiss.rev_swig_ptr(self._index.get_xb(), size).reshape(len(self), -1)
+        )
 
     def _nearest(
-        self, descriptor: FloatArray, count: int, hidden: Positions
-    ) -> tuple[FloatArray, Positions]:
+        self, descriptor: FloatArray, count: int, hidden: Flags | None
+    ) -> tuple[FloatArray, Numbers]:
         query = np.ascontiguousarray(descriptor, dtype=np.float32)[np.newaxis]
         parameters = None
-        if len(hidden):
-            shown = self._faiss.IDSelectorNot(self._faiss.IDSelectorBatch(hidden))
+        if hidden is not None:
+            shown = self._faiss.IDSelectorBitmap(np.packbits(~hidden, bitorder="little"))
             parameters = self._faiss.SearchParameters(sel=shown)
-        similarities, positions = self._index.search(query, count, params=parameters)
-        return similarities[0], positions[0]
+        similarities, rows = self._index.search(query, count, params=parameters)
+        return similarities[0], rows[0]
+
+
+_NOTHING = (np.empty(0, np.int64), np.empty(0, np.float32))

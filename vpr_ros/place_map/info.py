@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from vpr_ros.calibration_curve import CalibrationRecord
-from vpr_ros.datatypes import KeyframeRecord, ModelSpec
+from vpr_ros.datatypes import ModelSpec
+from vpr_ros.place_map.keyframe_table import KeyframeTable, Numbers
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class MapInfo:
     """The answer to "what is in this map?"."""
 
     path: Path
+    uuid: str
     spec: ModelSpec
     space: str
     codec: str
@@ -36,11 +39,13 @@ class MapInfo:
     calibration: CalibrationRecord | None  # what scores are worth, None if not known
 
 
-def summarize_sessions(records: Iterable[KeyframeRecord]) -> tuple[SessionInfo, ...]:
+def summarize_sessions(table: KeyframeTable) -> tuple[SessionInfo, ...]:
     """Count keyframes and find the first and last stamp of every session."""
-    stamps: dict[str, list[int]] = {}
-    for record in records:
-        stamps.setdefault(record.session, []).append(record.stamp_ns)
+    stamps: dict[str, list[Numbers]] = {}
+    for rows in table.drives:
+        stamps.setdefault(table.session_of(rows), []).append(table.stamps_ns[rows])
+    joined = {name: np.concatenate(parts) for name, parts in stamps.items()}
     return tuple(
-        SessionInfo(name, len(values), min(values), max(values)) for name, values in stamps.items()
+        SessionInfo(name, len(values), int(values.min()), int(values.max()))
+        for name, values in joined.items()
     )

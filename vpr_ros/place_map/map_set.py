@@ -4,15 +4,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from vpr_ros.calibration_curve import CalibrationRecord
-from vpr_ros.datatypes import MAP_SPAN, Camera, Features, FloatArray, KeyframeRecord, MapShares
+from vpr_ros.datatypes import (
+    Camera,
+    Features,
+    FloatArray,
+    Found,
+    Keyframe,
+    KeyframeKey,
+    KeyframeRecord,
+    MapShares,
+)
 from vpr_ros.errors import MapError
-from vpr_ros.place_map.map_choice import MapChoice, search_in_order
+from vpr_ros.place_map.base import Nearest, as_found, hidden_rows
+from vpr_ros.place_map.keyframe_table import Flags, KeyframeTable
+from vpr_ros.place_map.map_choice import MapChoice
 from vpr_ros.place_map.map_stage import MapStage
 from vpr_ros.place_map.place_map import PlaceMap
 
@@ -25,18 +35,14 @@ def maps_in(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    found = sorted(path.glob("*.vprmap"))
-    if not found:
+    maps = sorted(path.glob("*.vprmap"))
+    if not maps:
         raise MapError(f"{path}: no map (*.vprmap) in this folder")
-    return found
+    return maps
 
 
 class MapSet:
-    """A map that may grow, and others that are only searched.
-
-    Ids are unique in the set; ``locate`` tells which map a keyframe is of, and its id there.
-    Sessions of the other maps are named ``FILE/SESSION``: two drives called alike are two drives.
-    """
+    """A map that may grow, and others that are only searched."""
 
     def __init__(
         self, main: PlaceMap, others: Sequence[PlaceMap], stage: MapStage | None = None
@@ -46,15 +52,19 @@ class MapSet:
         Args:
             main: the map that may grow.
             others: the others.
-            stage: SUP-VPR's map stage, trained; None: likeness decides which map is likely.
+            stage: SUP-VPR's, trained: it tells with every search which map is likely.
+
+        Raises:
+            MapError: two files are copies of one map.
         """
-        self._stage = stage
         self._main = main
-        self._maps = {0: main, **{number + 1: each for number, each in enumerate(others)}}
-        self._choice: MapChoice | None = None
-        self._shares: MapShares | None = None
         # The main map comes last, so that what it gains is appended to the whole.
-        self._order = [*range(1, len(self._maps)), 0]
+        self._maps = {each.uuid: each for each in (*others, main)}
+        if len(self._maps) <= len(others):
+            raise MapError(_copies((*others, main)))
+        self._choice = MapChoice(stage) if stage is not None else None
+        self._parts: list[KeyframeTable] = []
+        self._table = self._joined()
 
     def close(self) -> None:
         """Close all maps."""
@@ -62,97 +72,121 @@ class MapSet:
             each.close()
 
     def __len__(self) -> int:
-        return sum(len(each) for each in self._maps.values())
+        return sum(map(len, self._maps.values()))
+
+    @property
+    def uuid(self) -> str:
+        """That of the map that may grow."""
+        return self._main.uuid
+
+    @property
+    def table(self) -> KeyframeTable:
+        """All keyframes, those of the map that may grow last; see ``Map``."""
+        parts = [each.table for each in self._maps.values()]
+        same = all(one is other for one, other in zip(parts, self._parts, strict=True))
+        if not same or len(self._table) > len(self):
+            self._table = self._joined()
+        elif len(self._table) < len(self):
+            grown = self._main.table
+            known = len(self._table) - (len(self) - len(grown))
+            self._table.append(self.uuid, grown.columns(known), _name(self._main))
+        return self._table
+
+    def _joined(self) -> KeyframeTable:
+        table = KeyframeTable()
+        self._parts = [each.table for each in self._maps.values()]
+        for uuid, each in self._maps.items():
+            table.append(uuid, each.table.columns(), _name(each))
+        return table
 
     def search(
-        self, descriptor: FloatArray, k: int, exclude: Collection[int] = ()
-    ) -> list[tuple[KeyframeRecord, float]]:
-        """As ``PlaceMap.search``, over all maps: the likeliest first, hopeless ones not at all."""
-        belief = self._chosen().belief(descriptor)
-        self._shares = MapShares(
-            {
-                str(self._maps[number].path): float(probability)
-                for number, probability in enumerate(belief.probabilities)
-            },
-            belief.none,
+        self, descriptor: FloatArray, k: int, exclude: Collection[KeyframeKey] = ()
+    ) -> Found:
+        """As ``PlaceMap.search``, over all maps."""
+        nearest = self.nearest(descriptor, k, hidden_rows(self.table, exclude))
+        found = as_found(self.table, nearest)
+        return Found(found.keyframes, found.similarities, self._shares(descriptor))
+
+    def nearest(self, descriptor: FloatArray, k: int, hidden: Flags | None = None) -> Nearest:
+        """As ``PlaceMap.nearest``, in rows of ``table``."""
+        rows, similarities, start = [], [], 0
+        for each in self._maps.values():
+            own = slice(start, start + len(each))
+            found = each.nearest(descriptor, k, None if hidden is None else hidden[own])
+            rows.append(found.rows + start)
+            similarities.append(found.similarities)
+            start = own.stop
+        # Of equal ones, those of the main map come first.
+        all_rows, products = (
+            np.concatenate([each[-1], *each[:-1]]) for each in (rows, similarities)
         )
+        best = np.argsort(-products, kind="stable")[:k]
+        return Nearest(all_rows[best], products[best])
 
-        def search(number: int) -> list[tuple[KeyframeRecord, float]]:
-            return self._maps[number].search(descriptor, k, self._own(number, exclude))
-
-        found = search_in_order(belief, search, k).found
-        return [(self._labeled(number, record), product) for number, record, product in found]
-
-    def shares(self) -> MapShares | None:
-        """Which map the last descriptor that was searched for is from."""
-        return self._shares
-
-    def _chosen(self) -> MapChoice:
-        """What tells the maps apart, also after one has grown."""
-        prototypes = [each.prototypes() for each in self._maps.values()]
+    def _shares(self, descriptor: FloatArray) -> MapShares | None:
+        """Which map an image is from, if a stage is there to tell."""
         if self._choice is None:
-            self._choice = MapChoice(prototypes, stage=self._stage)
-        elif prototypes[0] is not self._choice.maps[0]:
-            self._choice = self._choice.grown(prototypes)
-        return self._choice
+            return None
+        maps = [self._main, *(each for each in self._maps.values() if each is not self._main)]
+        return self._choice.shares(maps, descriptor)
 
     def similarities(self, descriptor: FloatArray) -> FloatArray:
-        """As ``PlaceMap.similarities``, in the order of ``records``."""
-        each = [self._maps[number].similarities(descriptor) for number in self._order]
-        return np.concatenate(each)
+        """As ``PlaceMap.similarities``, in the order of ``table``."""
+        return np.concatenate([each.similarities(descriptor) for each in self._maps.values()])
 
-    def records(self) -> list[KeyframeRecord]:
-        """All keyframes, those of the map that may grow last."""
-        return [
-            self._labeled(number, record)
-            for number in self._order
-            for record in self._maps[number].records()
-        ]
-
-    def record(self, keyframe_id: int) -> KeyframeRecord:
+    def record(self, key: KeyframeKey) -> KeyframeRecord:
         """As ``PlaceMap.record``."""
-        number, own = divmod(keyframe_id, MAP_SPAN)
-        return self._labeled(number, self._map(number).record(own))
+        row = self.table.row_of(key)
+        if row is None:
+            raise MapError(f"{self._map(key).path}: there is no keyframe {key.id}")
+        return self.table.record(row)
 
-    def features_of(self, ids: Sequence[int]) -> list[Features]:
+    def features_of(self, keys: Sequence[KeyframeKey]) -> list[Features]:
         """As ``PlaceMap.features_of``."""
-        pairs = [divmod(keyframe_id, MAP_SPAN) for keyframe_id in ids]
-        return [self._map(number).features_of([own])[0] for number, own in pairs]
+        return [self._map(key).features_of([key])[0] for key in keys]
 
-    def thumbnail(self, keyframe_id: int) -> bytes:
+    def thumbnail(self, key: KeyframeKey) -> bytes:
         """As ``PlaceMap.thumbnail``."""
-        number, own = divmod(keyframe_id, MAP_SPAN)
-        return self._map(number).thumbnail(own)
+        return self._map(key).thumbnail(key)
 
-    def camera_of(self, keyframe_id: int) -> Camera | None:
+    def camera_of(self, key: KeyframeKey) -> Camera | None:
         """As ``PlaceMap.camera_of``."""
-        number, own = divmod(keyframe_id, MAP_SPAN)
-        return self._map(number).camera_of(own)
+        return self._map(key).camera_of(key)
+
+    def path_of(self, key: KeyframeKey) -> Path:
+        """The file of a keyframe's map."""
+        return self._map(key).path
 
     def calibration(self) -> CalibrationRecord | None:
         """As ``PlaceMap.calibration``; what each map keeps of itself does not hold for all."""
         return None
 
-    def locate(self, keyframe_id: int) -> tuple[Path, int]:
-        """The file of a keyframe's map, and its id there."""
-        number, own = divmod(keyframe_id, MAP_SPAN)
-        return self._map(number).locate(own)
+    def append(self, keyframe: Keyframe) -> KeyframeKey:
+        """Add a keyframe to the map that may grow; see ``PlaceMap.append``."""
+        return self._main.append(keyframe)
 
-    def _map(self, number: int) -> PlaceMap:
-        if number not in self._maps:
-            raise MapError(f"there is no map {number} among {len(self._maps)}")
-        return self._maps[number]
+    def remove(self, keys: Collection[KeyframeKey]) -> None:
+        """Take keyframes out of the map that may grow; see ``PlaceMap.remove``."""
+        self._main.remove(keys)
 
-    def _labeled(self, number: int, record: KeyframeRecord) -> KeyframeRecord:
-        if number == 0:
-            return record
-        path, _ = self._maps[number].locate(record.keyframe_id)
-        return replace(
-            record,
-            keyframe_id=number * MAP_SPAN + record.keyframe_id,
-            session=f"{path.stem}/{record.session}",
-        )
+    def commit(self) -> None:
+        """Make what the map that may grow has gained durable; see ``PlaceMap.commit``."""
+        self._main.commit()
 
-    def _own(self, number: int, ids: Collection[int]) -> list[int]:
-        """Those of some ids that are of one map, as it numbers them."""
-        return [each % MAP_SPAN for each in ids if each // MAP_SPAN == number]
+    def _map(self, key: KeyframeKey) -> PlaceMap:
+        if key.map not in self._maps:
+            raise MapError(f"there is no map {key.map} among {len(self._maps)}")
+        return self._maps[key.map]
+
+
+def _name(place_map: PlaceMap) -> str:
+    """A map for people."""
+    return place_map.path.stem
+
+
+def _copies(maps: Sequence[PlaceMap]) -> str:
+    files: dict[str, list[Path]] = {}
+    for each in maps:
+        files.setdefault(each.uuid, []).append(each.path)
+    uuid, copies = next(item for item in files.items() if len(item[1]) > 1)
+    return f"{' and '.join(map(str, copies))} are copies of one map ({uuid}): search one of them"

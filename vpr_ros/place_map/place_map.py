@@ -5,29 +5,33 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+
+import numpy as np
 
 from vpr_ros.calibration_curve import CalibrationRecord
 from vpr_ros.datatypes import (
     Camera,
     Features,
     FloatArray,
+    Found,
     Keyframe,
+    KeyframeKey,
     KeyframeRecord,
     ModelSpec,
-    Pose,
 )
 from vpr_ros.errors import MapError
+from vpr_ros.place_map.base import Nearest, as_found, hidden_rows
 from vpr_ros.place_map.catalog import Catalog
+from vpr_ros.place_map.corrected_poses import CorrectedPoses, differing
 from vpr_ros.place_map.database import Database
 from vpr_ros.place_map.feature_cache import FeatureCache
 from vpr_ros.place_map.info import MapInfo, summarize_sessions
-from vpr_ros.place_map.prototypes import Prototypes, prototypes_of
-from vpr_ros.place_map.rows import check_global, encode_keyframe, pose_columns
+from vpr_ros.place_map.keyframe_table import NO_FRAME, Flags, KeyframeTable
+from vpr_ros.place_map.rows import check_global, checked_columns, encode_keyframe
 from vpr_ros.place_map.store import Store
 
 _LOGGER = logging.getLogger(__name__)
@@ -57,8 +61,7 @@ class PlaceMap:
                 self._store, searchable=spec is not None, growing=database.writable
             )
         self._cache = FeatureCache(CACHE_BYTES)
-        self._prototypes: Prototypes | None = None
-        self._committed = len(self._catalog)
+        self._committed = self._catalog.table.snapshot()
         self._session = ""
 
     @classmethod
@@ -129,6 +132,16 @@ class PlaceMap:
         return self._store.path
 
     @property
+    def uuid(self) -> str:
+        """What tells this map from all others, wherever its file lies."""
+        return self._store.uuid
+
+    @property
+    def table(self) -> KeyframeTable:
+        """All keyframes as columns; another object once keyframes are removed or moved."""
+        return self._catalog.table
+
+    @property
     def session(self) -> str:
         """Name of the drive that appended keyframes belong to; empty before there is one."""
         return self._session
@@ -146,8 +159,8 @@ class PlaceMap:
         self._session = self._catalog.new_session_name(name)
         return self._session
 
-    def append(self, keyframe: Keyframe) -> int:
-        """Add a keyframe and return its id; it is found at once, and durable after ``commit``.
+    def append(self, keyframe: Keyframe) -> KeyframeKey:
+        """Add a keyframe and return its key; it is found at once, and durable after ``commit``.
 
         Raises:
             MapError: It does not fit the model of this map, or the disk refuses. Where the disk
@@ -157,31 +170,56 @@ class PlaceMap:
         row = encode_keyframe(keyframe, self._store.spec, self._store.codec)
         session = self._session or self.begin_session()
         with self._undone_on_failure():
-            keyframe_id = self._store.append(row, session)
+            key = KeyframeKey(self.uuid, self._store.append(row, session))
         camera = "" if keyframe.camera is None else keyframe.camera.name
-        record = KeyframeRecord(keyframe_id, session, row.stamp_ns, keyframe.pose, camera)
+        record = KeyframeRecord(key, session, row.stamp_ns, keyframe.pose, camera)
         self._catalog.add(record, keyframe.features.global_descriptor)
-        return keyframe_id
+        return key
 
-    def correct_poses(self, poses: Mapping[int, Pose]) -> None:
-        """Replace the poses of keyframes, and commit.
-
-        Args:
-            poses: Keyframe id -> its new pose.
+    def remove(self, keys: Collection[KeyframeKey]) -> None:
+        """Take keyframes out, for good after ``commit``; their ids are never used again.
 
         Raises:
-            MapError: There is no such keyframe, a pose is not finite, or the disk refuses. Where
-                the disk refuses, the poses stay what they were.
+            MapError: There is no such keyframe, or the disk refuses.
         """
         self._refuse_reader()
-        changed = [replace(self.record(number), pose=pose) for number, pose in poses.items()]
-        columns = {each.keyframe_id: pose_columns(each.pose) for each in changed}
+        rows = np.array([self._catalog.row_of(key) for key in keys], np.int64)
+        with self._undone_on_failure():
+            self._store.remove([key.id for key in keys])
+        self._catalog.remove(rows)
+        self._cache.clear()
+
+    def correct_poses(self, corrected: CorrectedPoses) -> int:
+        """Replace the poses of keyframes where they differ, and commit.
+
+        What scores are worth is forgotten then: other keyframes are one place now.
+
+        Args:
+            corrected: The new poses. What differs by less than a micrometre and a microradian
+                from the old one is the same pose.
+
+        Returns:
+            How many differed.
+
+        Raises:
+            MapError: A pose is not finite, or the disk refuses. Where the disk refuses, the poses
+                stay what they were.
+        """
+        self._refuse_reader()
+        changed = corrected.taken(differing(self.table, corrected))
+        if not len(changed.rows):
+            return 0
+        values = zip(changed.poses.tolist(), changed.frames, strict=True)
+        columns = [checked_columns((*numbers, frame)) for numbers, frame in values]
         self.commit()
         with self._undone_on_failure():
-            self._store.correct_poses(columns)
-            self._store.forget_calibration()  # other keyframes are one place now
+            ids = self.table.ids[changed.rows].tolist()
+            self._store.correct_poses(zip(ids, columns, strict=True))
+            self._store.forget_calibration()
             self._database.commit()
-        self._catalog.replace(changed)
+        self._catalog.move(changed)
+        self._committed = self.table.snapshot()
+        return len(changed.rows)
 
     def commit(self) -> None:
         """Make everything appended durable, even if the power fails right after.
@@ -191,28 +229,36 @@ class PlaceMap:
         """
         with self._undone_on_failure():
             self._database.commit()
-        self._committed = len(self._catalog)
+        self._committed = self.table.snapshot()
 
     def search(
-        self, descriptor: FloatArray, k: int, exclude: Collection[int] = ()
-    ) -> list[tuple[KeyframeRecord, float]]:
+        self, descriptor: FloatArray, k: int, exclude: Collection[KeyframeKey] = ()
+    ) -> Found:
         """Return the k keyframes with the largest inner product, best first, equal ones by id.
 
         Args:
             descriptor: Global descriptor of the query, float32 [D].
             k: How many; fewer are returned where the map holds fewer.
-            exclude: Ids of keyframes that must not be returned.
+            exclude: Keyframes that must not be returned; unknown ones do no harm.
 
         Raises:
             MapError: The descriptor does not fit, or the map was opened only to look.
         """
+        nearest = self.nearest(descriptor, k, hidden_rows(self.table, exclude))
+        return as_found(self.table, nearest)
+
+    def nearest(self, descriptor: FloatArray, k: int, hidden: Flags | None = None) -> Nearest:
+        """As ``search``, in rows of ``table``; those that are hidden, [K], are not returned.
+
+        Raises:
+            MapError: As ``search`` does.
+        """
         index = self._catalog.index
         check_global(descriptor, self._store.spec)
-        found = index.search(descriptor, k, exclude)
-        return [(self._catalog[number], similarity) for number, similarity in found]
+        return Nearest(*index.search(descriptor, k, hidden))
 
     def similarities(self, descriptor: FloatArray) -> FloatArray:
-        """Return the inner products with all K keyframes in the order of ``records``, float32 [K].
+        """Return the inner products with all K keyframes in the order of ``table``, float32 [K].
 
         Args:
             descriptor: Global descriptor of the query, float32 [D].
@@ -223,42 +269,37 @@ class PlaceMap:
         check_global(descriptor, self._store.spec)
         return self._catalog.index.similarities(descriptor)
 
-    def features_of(self, ids: Sequence[int]) -> list[Features]:
+    def features_of(self, keys: Sequence[KeyframeKey]) -> list[Features]:
         """Return the features of these keyframes, in this order; their arrays are read-only.
 
         Raises:
             MapError: There is no such keyframe, or it is damaged.
         """
-        known = [self.record(keyframe_id).keyframe_id for keyframe_id in ids]
-        return [self._cache.fetch(keyframe_id, self._store.features) for keyframe_id in known]
+        return [self._cache.fetch(self._id(key), self._store.features) for key in keys]
 
-    def record(self, keyframe_id: int) -> KeyframeRecord:
+    def record(self, key: KeyframeKey) -> KeyframeRecord:
         """Return what is known of a keyframe.
 
         Raises:
             MapError: There is no such keyframe.
         """
-        return self._catalog[keyframe_id]
+        return self.table.record(self._catalog.row_of(key))
 
-    def records(self) -> list[KeyframeRecord]:
-        """Return all keyframes in the order they were appended."""
-        return self._catalog.records
-
-    def thumbnail(self, keyframe_id: int) -> bytes:
+    def thumbnail(self, key: KeyframeKey) -> bytes:
         """Return the JPEG of a keyframe, empty where it has none.
 
         Raises:
             MapError: There is no such keyframe.
         """
-        return self._store.thumbnail(self.record(keyframe_id).keyframe_id)
+        return self._store.thumbnail(self._id(key))
 
-    def camera_of(self, keyframe_id: int) -> Camera | None:
+    def camera_of(self, key: KeyframeKey) -> Camera | None:
         """Return the camera that took a keyframe, None where it is not known.
 
         Raises:
             MapError: There is no such keyframe.
         """
-        return self._store.camera(self.record(keyframe_id).keyframe_id)
+        return self._store.camera(self._id(key))
 
     def calibration(self) -> CalibrationRecord | None:
         """Return what rerank scores are worth in this map, None where that is not known.
@@ -280,62 +321,28 @@ class PlaceMap:
         self.commit()
 
     def descriptors(self) -> FloatArray:
-        """Return the global descriptors in the order of ``records``, float32 [K, D].
+        """Return the global descriptors in the order of ``table``, float32 [K, D].
 
         Raises:
             MapError: The map was opened only to look.
         """
-        return self._catalog.index.descriptors(0)
+        return self._catalog.index.exact(slice(None))
 
-    def prototypes(self) -> Prototypes:
-        """Return what the map is known by among several: what it kept, and what is new since.
-
-        Raises:
-            MapError: It is damaged, or was opened only to look.
-        """
-        index, kept = self._catalog.index, self._prototypes
-        if kept is None:  # an empty map has prototypes, too: none
-            kept = self._store.prototypes()
-        if kept is None or kept.count > len(index) or 2 * kept.count < len(index):
-            kept = prototypes_of(index.descriptors(0))
-        elif kept.count < len(index):
-            kept = kept.extended(index.descriptors(kept.count))
-        self._prototypes = kept
-        return kept
-
-    def keep_prototypes(self) -> None:
-        """Keep what the map is known by in its file, and commit; an unchanged map is left alone.
-
-        Raises:
-            MapError: The map is open for reading, or the disk refuses.
-        """
-        self._refuse_reader()
-        kept = self._store.prototypes()
-        if kept is not None and kept.count == len(self):
-            return
-        prototypes = self.prototypes()
-        with self._undone_on_failure():
-            self._store.keep_prototypes(prototypes)
-        self.commit()
-
-    def shares(self) -> None:
-        """As ``MapSet.shares``: there is but one map."""
-
-    def locate(self, keyframe_id: int) -> tuple[Path, int]:
-        """Return this map's file and the keyframe's id in it, as ``MapSet`` tells of several."""
-        return self._store.path, keyframe_id
+    def path_of(self, key: KeyframeKey) -> Path:
+        """Return this map's file, as ``MapSet`` tells of several."""
+        return self.path
 
     def info(self) -> MapInfo:
         """Return what the map holds, in numbers, with what is not committed yet."""
-        records = self._catalog.records
         return MapInfo(
             path=self._store.path,
+            uuid=self.uuid,
             spec=self._store.spec,
             space=self._store.space,
             codec=self._store.codec,
-            sessions=summarize_sessions(records),
-            keyframes=len(records),
-            keyframes_with_pose=sum(record.pose is not None for record in records),
+            sessions=summarize_sessions(self.table),
+            keyframes=len(self),
+            keyframes_with_pose=int((self.table.frames != NO_FRAME).sum()),
             size_bytes=self._database.size_bytes,
             calibration=self.calibration(),
         )
@@ -367,6 +374,10 @@ class PlaceMap:
     ) -> None:
         self.close()
 
+    def _id(self, key: KeyframeKey) -> int:
+        self._catalog.row_of(key)  # refuses unknown ones
+        return key.id
+
     def _refuse_reader(self) -> None:
         if not self._database.writable:
             raise MapError(f"{self._store.path}: opened for reading: open it writable to append")
@@ -377,11 +388,10 @@ class PlaceMap:
             yield
         except MapError as error:
             # Memory must not know keyframes that the file has lost.
-            lost = len(self._catalog) - self._committed
+            lost = len(self._catalog) - len(self._committed)
             self._database.rollback()
-            self._catalog.truncate(self._committed)
+            self._catalog.restore(self._committed.snapshot())
             self._cache.clear()
-            self._prototypes = None
             raise MapError(f"{error}; undone since the last commit: {lost} keyframes") from error
 
 

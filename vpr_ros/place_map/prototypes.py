@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A few of a map's descriptors that stand for all, and how far from them the others are.
+"""A few of a map's descriptors that stand for all: what SUP-VPR's map stage knows a map by.
 
 They begin as descriptors of keyframes, each chosen farthest from those before (Teofilo Gonzalez,
 "Clustering to Minimize the Maximum Intercluster Distance", 1985): so all places have one nearby,
@@ -8,16 +8,14 @@ of what it stands for. Of 6 made-up maps of 60 places with nothing in common but
 a quarter as prototypes finds the map of 86 % of the images; 40 % before the rounds, and no more
 after ten.
 
-Shapes: N keyframes, P prototypes, D values of a descriptor. Angles are radians.
+Shapes: N keyframes, P prototypes, D values of a descriptor.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vpr_ros.datatypes import FloatArray
 
@@ -27,41 +25,10 @@ LEAST = 16
 _AFFORDABLE = 2e9  # products; a node that ends has but seconds to choose
 _ROUNDS = 2
 _SMALLEST = 1e-6  # norm of a mean that has a direction
-ROUNDING = 2e-3  # radians; float32 tells angles no better where vectors are nearly equal
 
 
-@dataclass(frozen=True)
-class Prototypes:
-    """What a map is known by."""
-
-    centers: FloatArray  # [P, D] unit norm
-    radii: FloatArray  # [P] largest angle to the descriptors that a prototype stands for
-    count: int  # of the descriptors that all stand for, N
-
-    def __len__(self) -> int:
-        return len(self.centers)
-
-    def extended(self, descriptors: FloatArray) -> Prototypes:
-        """With the descriptors [N', D] of new keyframes, in their order.
-
-        One that is farther from all prototypes than any was so far becomes a prototype itself.
-        """
-        centers, radii = list(self.centers), list(self.radii)
-        widest = float(max(radii, default=0.0))
-        for descriptor in descriptors:
-            away = angles(np.asarray(centers) @ descriptor) if centers else np.full(1, np.inf)
-            nearest = int(away.argmin())
-            if away[nearest] > widest + ROUNDING:
-                centers.append(descriptor)
-                radii.append(np.float32(0.0))
-            else:
-                radii[nearest] = max(radii[nearest], np.float32(away[nearest]))
-        made = np.asarray(centers, np.float32).reshape(len(centers), descriptors.shape[1])
-        return Prototypes(made, np.asarray(radii, np.float32), self.count + len(descriptors))
-
-
-def prototypes_of(descriptors: FloatArray, share: float = SHARE, least: int = LEAST) -> Prototypes:
-    """Choose the prototypes of a map.
+def prototypes_of(descriptors: FloatArray, share: float = SHARE, least: int = LEAST) -> FloatArray:
+    """Choose the prototypes of a map, unit norm, [P, D].
 
     Args:
         descriptors: of its keyframes, unit norm, [N, D].
@@ -73,19 +40,11 @@ def prototypes_of(descriptors: FloatArray, share: float = SHARE, least: int = LE
     wanted = min(math.ceil(share * len(descriptors)), affordable)
     count = min(len(descriptors), max(least, wanted))
     if not count:
-        return Prototypes(descriptors[:0], np.zeros(0, np.float32), 0)
+        return descriptors[:0]
     centers = descriptors[_farthest(descriptors, count)]
     for _ in range(_ROUNDS):
         centers = _means(descriptors, centers)
-    products = descriptors @ centers.T
-    radii = np.zeros(count, np.float32)
-    np.maximum.at(radii, products.argmax(axis=1), angles(products.max(axis=1)))
-    return Prototypes(centers, radii, len(descriptors))
-
-
-def angles(products: FloatArray) -> NDArray[np.float32]:
-    """Angles between unit vectors of these inner products, of any shape."""
-    return np.arccos(np.clip(products, -1.0, 1.0)).astype(np.float32)
+    return centers
 
 
 def _farthest(descriptors: FloatArray, count: int) -> list[int]:

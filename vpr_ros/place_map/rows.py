@@ -105,10 +105,19 @@ def pose_columns(pose: Pose | None) -> PoseColumns:
     """
     if pose is None:
         return NO_POSE
-    numbers = tuple(float(value) for value in (*pose.position, *pose.orientation))
+    return checked_columns((*pose.position, *pose.orientation, pose.frame_id))
+
+
+def checked_columns(columns: Sequence[Any]) -> PoseColumns:
+    """Return the eight pose columns of a keyframe from seven numbers and a frame.
+
+    Raises:
+        MapError: A number is not finite.
+    """
+    numbers = tuple(float(value) for value in columns[:-1])
     if len(numbers) != 7 or not np.isfinite(numbers).all():
         raise MapError(f"pose {numbers} needs 7 finite numbers: append the keyframe without a pose")
-    return (*numbers, pose.frame_id)
+    return (*numbers, columns[-1])
 
 
 def pose_from_columns(columns: Sequence[Any]) -> Pose | None:

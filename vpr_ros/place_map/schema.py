@@ -6,7 +6,7 @@ A map is one SQLite database. Its header carries ``application_id`` 0x5650524D (
 
 =================== ================================================================================
 meta                key -> value: ``model_spec`` (JSON of every field of ``ModelSpec``),
-                    ``space`` (of that spec), ``codec`` (that new keyframes are written with),
+                    ``codec`` (that new keyframes are written with),
                     ``calibration`` (JSON of ``CalibrationRecord``; maps need not have one, and
                     versions that do not know it leave it alone), ``prototypes`` (blob: header,
                     then centers float32 [P, D], radii float32 [P], and uint64, of how many

@@ -6,29 +6,27 @@ Everything here raises ``MapError`` and nothing else where the file or the disk 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from vpr_ros.calibration_curve import CalibrationRecord
-from vpr_ros.datatypes import Camera, Features, FloatArray, KeyframeRecord
+from vpr_ros.datatypes import Camera, Features, FloatArray
 from vpr_ros.errors import MapError
 from vpr_ros.place_map.codec import (
     codec_of,
     decode_global,
     decode_local,
-    decode_prototypes,
-    encode_prototypes,
 )
 from vpr_ros.place_map.database import Database
-from vpr_ros.place_map.prototypes import Prototypes
+from vpr_ros.place_map.identity import derived_uuid
+from vpr_ros.place_map.keyframe_table import NO_FRAME, Columns
 from vpr_ros.place_map.rows import (
     KeyframeRow,
     PoseColumns,
     calibration_from_json,
     calibration_to_json,
     camera_from_json,
-    pose_from_columns,
     spec_from_json,
 )
 
@@ -54,24 +52,41 @@ class Store:
         self.spec = spec_from_json(self._meta("model_spec"))
         self.space = self.spec.space
         self.codec = self._meta("codec")
+        self.uuid = self._own_uuid()
 
-    def records(self) -> list[KeyframeRecord]:
+    def columns(self) -> Columns:
         """Return all keyframes by ascending id."""
         rows = self._database.execute(
-            "SELECT k.id, s.name, camera_id, k.stamp_ns, x, y, z, qx, qy, qz, qw, frame_id "
-            "FROM keyframes k JOIN sessions s ON s.id = k.session_id ORDER BY k.id"
+            "SELECT id, session_id, camera_id, stamp_ns, frame_id, x, y, z, qx, qy, qz, qw "
+            "FROM keyframes ORDER BY id"
         )
+        sessions = dict(self._database.execute("SELECT id, name FROM sessions"))
         cameras = self._database.execute("SELECT id, description FROM cameras")
-        names = {number: camera_from_json(text).name for number, text in cameras}
-        return [
-            KeyframeRecord(
-                number, session, stamp_ns, pose_from_columns(pose), names.get(camera, "")
-            )
-            for number, session, camera, stamp_ns, *pose in rows
-        ]
+        names = {None: "", **{n: camera_from_json(text).name for n, text in cameras}}
+        frames = list(dict.fromkeys(row[4] for row in rows if row[4] is not None))
+        numbers = {None: NO_FRAME, **{name: number for number, name in enumerate(frames)}}
+        ids, own_sessions, own_cameras, stamps, own_frames, *pose = (
+            zip(*rows, strict=True) if rows else [()] * 12
+        )
+        session_ids, camera_ids = list(sessions), list(names)
+        return Columns(
+            np.array(ids, np.int64),
+            np.array(stamps, np.int64),
+            np.array([session_ids.index(each) for each in own_sessions], np.int64),
+            np.array([numbers[each] for each in own_frames], np.int64),
+            np.array([camera_ids.index(each) for each in own_cameras], np.int64),
+            np.array(pose, float).reshape(7, -1).T,
+            list(sessions.values()),
+            frames,
+            list(names.values()),
+        )
 
-    def global_descriptors(self) -> Iterator[tuple[list[int], FloatArray]]:
-        """Yield (ids [M], descriptors float32 [M, D]) of all keyframes by ascending id, in batches.
+    def session_names(self) -> list[str]:
+        """Return the names of all drives."""
+        return [name for (name,) in self._database.execute("SELECT name FROM sessions")]
+
+    def global_descriptors(self) -> Iterator[FloatArray]:
+        """Yield descriptors float32 [M, D] of all keyframes by ascending id, in batches.
 
         Raises:
             MapError: A descriptor is missing or damaged.
@@ -80,10 +95,10 @@ class Store:
             "SELECT id, blob FROM keyframes "
             "LEFT JOIN global_descriptors ON keyframe_id = id WHERE id > ? ORDER BY id LIMIT ?"
         )
-        ids = [0]
-        while rows := self._database.execute(query, (ids[-1], BATCH)):
-            ids = [number for number, _ in rows]
-            yield ids, np.stack([self._decode_global(number, blob) for number, blob in rows])
+        last = 0
+        while rows := self._database.execute(query, (last, BATCH)):
+            last = rows[-1][0]
+            yield np.stack([self._decode_global(number, blob) for number, blob in rows])
 
     def features(self, keyframe_id: int) -> Features:
         """Return what ``append`` was given, as exactly as the codec keeps it.
@@ -159,28 +174,6 @@ class Store:
         self._database.begin()
         self._database.execute("DELETE FROM meta WHERE key = 'calibration'")
 
-    def prototypes(self) -> Prototypes | None:
-        """Return what the map is known by, None where that was not kept.
-
-        Raises:
-            MapError: It is damaged.
-        """
-        rows = self._database.execute("SELECT value FROM meta WHERE key = 'prototypes'")
-        try:
-            return Prototypes(*decode_prototypes(rows[0][0])) if rows else None
-        except MapError as error:
-            raise MapError(f"{self.path}: its prototypes are {error}") from error
-
-    def keep_prototypes(self, prototypes: Prototypes) -> None:
-        """Write down what the map is known by, durable after a commit.
-
-        Raises:
-            MapError: The disk refuses; a rollback is then due.
-        """
-        self._database.begin()
-        blob = encode_prototypes(prototypes.centers, prototypes.radii, prototypes.count)
-        self._database.execute(_KEEP, ("prototypes", blob))
-
     def append(self, row: KeyframeRow, session: str) -> int:
         """Write a keyframe, visible to others and durable after a commit; return its id.
 
@@ -200,7 +193,19 @@ class Store:
             insert("thumbnails", number, row.thumbnail)
         return number
 
-    def correct_poses(self, poses: Mapping[int, PoseColumns]) -> None:
+    def remove(self, ids: Iterable[int]) -> None:
+        """Take keyframes out, for good after a commit.
+
+        Raises:
+            MapError: The disk refuses; a rollback is then due.
+        """
+        self._database.begin()
+        for number in ids:
+            for table in ("thumbnails", "global_descriptors", "local_features"):
+                self._database.execute(f"DELETE FROM {table} WHERE keyframe_id = ?", (number,))
+            self._database.execute("DELETE FROM keyframes WHERE id = ?", (number,))
+
+    def correct_poses(self, poses: Iterable[tuple[int, PoseColumns]]) -> None:
         """Overwrite the poses of keyframes, by their ids.
 
         Raises:
@@ -208,8 +213,18 @@ class Store:
         """
         self._database.begin()
         names = ", ".join(f"{name} = ?" for name in _POSE)
-        for number, columns in poses.items():
+        for number, columns in poses:
             self._database.execute(f"UPDATE keyframes SET {names} WHERE id = ?", (*columns, number))
+
+    def _own_uuid(self) -> str:
+        rows = self._database.execute("SELECT value FROM meta WHERE key = 'uuid'")
+        if rows:
+            return str(rows[0][0])
+        keyframes = self._database.execute(
+            "SELECT id, session_id, stamp_ns, substr(blob, 1, 12) FROM keyframes "
+            "LEFT JOIN global_descriptors ON keyframe_id = id ORDER BY id"
+        )
+        return derived_uuid([self._meta("model_spec"), *keyframes])
 
     def _meta(self, key: str) -> str:
         rows = self._database.execute("SELECT value FROM meta WHERE key = ?", (key,))

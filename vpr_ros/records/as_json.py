@@ -9,21 +9,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vpr_ros.datatypes import Candidate, Recognition
+from vpr_ros.datatypes import Candidate, KeyframeKey, Recognition
 
-Locate = Callable[[int], tuple[Path, int]]  # keyframe id -> file of its map, and its id there
+PathOf = Callable[[KeyframeKey], Path]  # tells the file of a keyframe's map
 
 
-def as_json(image: str, recognition: Recognition, locate: Locate | None = None) -> dict[str, Any]:
+def as_json(image: str, recognition: Recognition, path_of: PathOf | None = None) -> dict[str, Any]:
     """One answer as ``json.dumps`` takes it.
 
     Args:
         image: the name of the image that was answered.
         recognition: the answer.
-        locate: tells where candidates are kept; asked where several maps are searched.
+        path_of: tells where candidates are kept; needed where several maps are searched.
     """
     maps = recognition.maps
-    where = partial(_place, locate=locate if maps else None)
+    where = partial(_place, path_of=path_of)
     return {
         "stamp_ns": recognition.stamp_ns,
         "image": image,
@@ -33,12 +33,10 @@ def as_json(image: str, recognition: Recognition, locate: Locate | None = None) 
         "probability": _number(recognition.probability),
         **({"maps": maps.probabilities, "no_map": maps.none} if maps else {}),
         "candidates": [
-            {**where(each.keyframe.keyframe_id), **_candidate(each)}
-            for each in recognition.candidates
+            {**where(each.keyframe.key), **_candidate(each)} for each in recognition.candidates
         ],
         "believed": [
-            {**where(keyframe_id), "probability": probability}
-            for keyframe_id, probability in recognition.believed
+            {**where(key), "probability": probability} for key, probability in recognition.believed
         ],
         "timings_ms": {name: round(1e3 * each, 3) for name, each in recognition.timings_s.items()},
     }
@@ -55,11 +53,10 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def _place(keyframe_id: int, locate: Locate | None) -> dict[str, Any]:
-    if locate is None:
-        return {"keyframe_id": keyframe_id}
-    path, number = locate(keyframe_id)
-    return {"keyframe_id": number, "map": str(path)}
+def _place(key: KeyframeKey, path_of: PathOf | None) -> dict[str, Any]:
+    if path_of is None:
+        return {"keyframe_id": key.id}
+    return {"keyframe_id": key.id, "map": str(path_of(key)), "map_id": key.map}
 
 
 def _number(value: float) -> float | None:

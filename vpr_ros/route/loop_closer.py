@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import inf
 
 from vpr_ros.config import LoopConfig
-from vpr_ros.datatypes import RESTART_NS, LoopClosure, Pose, Recognition, Verdict
+from vpr_ros.datatypes import RESTART_NS, KeyframeKey, LoopClosure, Pose, Recognition, Verdict
 from vpr_ros.geometry.poses import distance
 
 
@@ -16,7 +16,7 @@ from vpr_ros.geometry.poses import distance
 class _Step:
     """A keyframe of this drive."""
 
-    keyframe_id: int
+    key: KeyframeKey
     stamp_ns: int
     travelled: float  # metres since the drive began
 
@@ -33,16 +33,16 @@ class LoopCloser:
         self._travelled = 0.0
         self._last: Pose | None = None
 
-    def add(self, keyframe_id: int, stamp_ns: int, pose: Pose | None) -> None:
+    def add(self, key: KeyframeKey, stamp_ns: int, pose: Pose | None) -> None:
         """Take note of a new keyframe of this drive; a stamp that jumps back begins another."""
         if self._recent and stamp_ns < self._recent[-1].stamp_ns - RESTART_NS:
             self._recent.clear()
         self._travelled += self._step(pose) or 0.0
         self._last = pose
-        self._recent.append(_Step(keyframe_id, stamp_ns, self._travelled))
+        self._recent.append(_Step(key, stamp_ns, self._travelled))
 
-    def recent(self, stamp_ns: int, pose: Pose | None) -> list[int]:
-        """Ids of the keyframes that were passed too lately to be a loop.
+    def recent(self, stamp_ns: int, pose: Pose | None) -> list[KeyframeKey]:
+        """The keyframes that were passed too lately to be a loop.
 
         A keyframe leaves this list once both its time and its way are long enough: a robot that
         stands still closes no loops, nor does one that turns round at once. Without poses, time
@@ -57,7 +57,7 @@ class LoopCloser:
         limit = inf if step is None else self._travelled + step - self.config.min_distance
         while self._recent and self._recent[0].is_past(oldest_ns, limit):
             self._recent.popleft()
-        return [each.keyframe_id for each in self._recent]
+        return [each.key for each in self._recent]
 
     def _step(self, pose: Pose | None) -> float | None:
         """Metres from the last keyframe; None where poses cannot tell."""
@@ -66,14 +66,14 @@ class LoopCloser:
         return distance(pose, self._last)
 
 
-def loop_closure(keyframe_id: int, recognition: Recognition) -> LoopClosure | None:
+def loop_closure(key: KeyframeKey, recognition: Recognition) -> LoopClosure | None:
     """The loop that a new keyframe closes, if its image was recognized.
 
     Args:
-        keyframe_id: of the new keyframe.
+        key: of the new keyframe.
         recognition: of its image, in a map without ``LoopCloser.recent``.
     """
     if recognition.verdict is not Verdict.ACCEPTED or not recognition.candidates:
         return None
     match = recognition.candidates[0]
-    return LoopClosure(keyframe_id, recognition.stamp_ns, match, recognition.probability)
+    return LoopClosure(key, recognition.stamp_ns, match, recognition.probability)

@@ -9,7 +9,7 @@ import numpy as np
 
 from vpr_ros.calibration import Calibrator
 from vpr_ros.config import KeyframeConfig
-from vpr_ros.datatypes import Features, Frame, Keyframe
+from vpr_ros.datatypes import Features, Frame, Keyframe, KeyframeKey
 from vpr_ros.extractors.base import FeatureExtractor
 from vpr_ros.geometry.poses import angle, distance
 from vpr_ros.images import encode_jpeg, shrink
@@ -22,7 +22,7 @@ CALIBRATING_S = 10.0  # at the end of a drive
 class Kept:
     """A frame that became a keyframe."""
 
-    keyframe_id: int
+    key: KeyframeKey
     keyframe: Keyframe
 
 
@@ -82,9 +82,7 @@ class MapBuilder:
         self._map.commit()
 
     def finish(self, seconds: float = CALIBRATING_S) -> None:
-        """Make everything so far durable, then let the map learn what there is to know of it.
-
-        That is what its scores are worth, and what it is known by among other maps.
+        """Make everything so far durable, then let the map learn what its scores are worth.
 
         Args:
             seconds: that learning may take; a map that did not get to it is no worse, only slower
@@ -97,7 +95,6 @@ class MapBuilder:
         self.save()
         if self._calibrator is not None:
             self._calibrator.keep(self._map, seconds)
-        self._map.keep_prototypes()
 
     def _moved(self, frame: Frame) -> bool | None:
         """Whether the robot moved or turned enough; None where poses cannot tell."""
@@ -119,10 +116,10 @@ class MapBuilder:
     def _keep(self, frame: Frame, features: Features) -> Kept:
         thumbnail = encode_jpeg(shrink(frame.image, self._config.thumbnail_side))
         keyframe = Keyframe(frame.stamp_ns, features, frame.pose, frame.camera, thumbnail)
-        keyframe_id = self._map.append(keyframe)
+        key = self._map.append(keyframe)
         self._last[frame.source] = keyframe
         self._commit_when_due(frame.stamp_ns)
-        return Kept(keyframe_id, keyframe)
+        return Kept(key, keyframe)
 
     def _commit_when_due(self, stamp_ns: int) -> None:
         """Commit once per period of image time, and whenever that time jumps back."""

@@ -18,14 +18,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from vpr_ros.datatypes import Camera, Candidate, Pose, Recognition
+from vpr_ros.datatypes import Camera, Candidate, KeyframeKey, Pose, Recognition
 from vpr_ros.errors import ConfigError
-from vpr_ros.geometry.transforms import Matrix, RigidTransform
+from vpr_ros.geometry.fixed_frames import as_mount
+from vpr_ros.geometry.transforms import LINK_T_OPTICAL, Matrix, RigidTransform
 
 _NUMBERS = 6  # x y z roll pitch yaw
-_BASE = "base"
-# From a body that looks along x, z up, to its optical frame (REP 103, suffix _optical).
-_LINK_T_OPTICAL = RigidTransform.of_pose(Pose((0.0, 0.0, 0.0), (-0.5, 0.5, -0.5, 0.5), ""))
 
 
 def parse_mount(text: str) -> Pose | None:
@@ -52,16 +50,11 @@ def parse_mount(text: str) -> Pose | None:
         raise ConfigError(f"mount {text.strip()!r}: write x y z roll pitch yaw, meters and radians")
     roll, pitch, yaw = numbers[3:]
     rotation = _about(2, yaw) @ _about(1, pitch) @ _about(0, roll)
-    return as_mount(RigidTransform(rotation, np.array(numbers[:3])) @ _LINK_T_OPTICAL)
-
-
-def as_mount(base_T_optical: RigidTransform) -> Pose:
-    """A camera's place as ``Camera.mount`` has it; two are equal wherever they come from."""
-    return base_T_optical.as_pose(_BASE)
+    return as_mount(RigidTransform(rotation, np.array(numbers[:3])) @ LINK_T_OPTICAL)
 
 
 def seen_from(
-    recognition: Recognition, mount: Pose | None, camera_of: Callable[[int], Camera | None]
+    recognition: Recognition, mount: Pose | None, camera_of: Callable[[KeyframeKey], Camera | None]
 ) -> Recognition:
     """The answer with the poses that the robot has if its camera stands where a keyframe's stood.
 
@@ -76,7 +69,7 @@ def seen_from(
 
     def moved(candidate: Candidate) -> Candidate:
         pose = candidate.keyframe.pose
-        camera = camera_of(candidate.keyframe.keyframe_id)
+        camera = camera_of(candidate.keyframe.key)
         # With equal mounts the product is the same pose again, but for rounding.
         if pose is None or camera is None or camera.mount in (None, mount):
             return candidate

@@ -3,28 +3,31 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from vpr_ros.datatypes import KeyframeRecord, Pose
-from vpr_ros.geometry.poses import PoseBuffer
+import numpy as np
+
+from vpr_ros.datatypes import Pose
+from vpr_ros.geometry.poses import PosePath
+from vpr_ros.place_map import CorrectedPoses, KeyframeTable
 
 
 def corrections(
-    records: Iterable[KeyframeRecord], path: Sequence[tuple[int, Pose]], max_gap: float
-) -> dict[int, Pose]:
-    """What a corrected trajectory says of keyframes.
+    table: KeyframeTable, session: str, path: Sequence[tuple[int, Pose]], max_gap: float
+) -> CorrectedPoses:
+    """What a corrected trajectory says of the keyframes of one drive.
 
     Args:
-        records: the keyframes.
+        table: the keyframes of the map.
+        session: the drive.
         path: (stamp in nanoseconds, pose) in the order of time.
         max_gap: seconds between two poses that may be interpolated.
 
     Returns:
-        Keyframe id -> pose, of those keyframes that the trajectory covers.
+        The poses of those keyframes that the trajectory covers.
     """
-    trajectory = PoseBuffer(max_age=math.inf, max_gap=max_gap)
-    for stamp_ns, pose in path:
-        trajectory.add(stamp_ns, pose)
-    found = ((record, trajectory.at(record.stamp_ns)) for record in records)
-    return {record.keyframe_id: pose for record, pose in found if pose is not None}
+    rows = table.rows_of_session(session)
+    trajectory = PosePath(path, max_gap)
+    poses = trajectory.at(table.stamps_ns[rows])
+    covered = np.flatnonzero(~np.isnan(poses[:, 0]))
+    return CorrectedPoses(rows[covered], poses[covered], [trajectory.frame_id] * len(covered))

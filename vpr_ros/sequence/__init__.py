@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from vpr_ros.calibration_curve import Calibration
 from vpr_ros.config import PipelineConfig
+from vpr_ros.place_map import Map
 from vpr_ros.sequence.base import Belief, Keyframes, Look, SequenceFilter
 from vpr_ros.sequence.bayes import BayesFilter
 from vpr_ros.sequence.motion import Odometer, OdometryStep
@@ -26,12 +27,12 @@ __all__ = [
 
 
 def open_tracker(
-    keyframes: Keyframes, config: PipelineConfig, calibration: Calibration
+    place_map: Map, config: PipelineConfig, calibration: Calibration
 ) -> SequenceTracker | None:
     """What the configuration asks for, None if every image is to be answered by itself.
 
     Args:
-        keyframes: the map.
+        place_map: the map.
         config: sections ``sequence``, ``decision`` and ``keyframes`` are used.
         calibration: of the rerank scores.
     """
@@ -40,7 +41,7 @@ def open_tracker(
         return None
     chosen: SequenceFilter
     if sequence.mode == "seqslam":
-        chosen = SeqSlam(keyframes, sequence, decision, steps)
+        chosen = SeqSlam(place_map, sequence, decision, steps)
     else:
-        chosen = BayesFilter(keyframes, sequence, decision, calibration, steps)
-    return SequenceTracker(chosen, decision, sequence)
+        chosen = BayesFilter(place_map, sequence, decision, calibration, steps)
+    return SequenceTracker(chosen, place_map, decision, sequence, calibration)

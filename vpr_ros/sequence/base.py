@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from vpr_ros.datatypes import Candidate, FloatArray, KeyframeRecord
-from vpr_ros.sequence.keyframe_table import Reals
+from vpr_ros.datatypes import Candidate, FloatArray, KeyframeKey, KeyframeRecord
+from vpr_ros.place_map import KeyframeTable
+from vpr_ros.place_map.keyframe_table import Reals
 from vpr_ros.sequence.motion import OdometryStep
 
 
@@ -31,24 +32,21 @@ class Belief:
 
     keyframes: Reals  # [K] probability; with off_map they sum to 1
     off_map: float
-    best: int | None = None  # id of the likeliest keyframe of the likeliest place
+    best: KeyframeRecord | None = None  # the likeliest keyframe of the likeliest place
     mass: float = 0.0  # probability of that place
-    place: frozenset[int] = frozenset()  # ids of its keyframes
-    rival: int | None = None  # id of the likeliest keyframe of the next place
+    place: frozenset[KeyframeKey] = frozenset()  # its keyframes
+    rival: KeyframeRecord | None = None  # the likeliest keyframe of the next place
     rival_mass: float = 0.0
     unsupported: float = 0.0  # looks since an image last spoke for the best place
-    contrary: int | None = None  # id of the keyframe elsewhere that this image speaks for alone
+    contrary: KeyframeRecord | None = None  # elsewhere, but this image speaks for it alone
 
 
 class Keyframes(Protocol):
-    """What a filter needs of a map: ``PlaceMap`` has it."""
+    """What a filter needs of a map."""
 
-    def __len__(self) -> int:
-        """How many keyframes there are; the number may change between two updates."""
-        ...
-
-    def records(self) -> list[KeyframeRecord]:
-        """All keyframes in the order they were appended."""
+    @property
+    def table(self) -> KeyframeTable:
+        """All keyframes; it may have grown, or be another one, from one update to the next."""
         ...
 
 

@@ -15,12 +15,12 @@ import numpy as np
 
 from vpr_ros.calibration_curve import Calibration
 from vpr_ros.config import DecisionConfig, KeyframeConfig, SequenceConfig
-from vpr_ros.datatypes import RESTART_NS
+from vpr_ros.datatypes import RESTART_NS, KeyframeRecord
+from vpr_ros.place_map.keyframe_table import KeyframeTable, Numbers, Reals
 from vpr_ros.sequence.base import Belief, Keyframes, Look
 from vpr_ros.sequence.crossings import find_crossings
 from vpr_ros.sequence.evidence import Evidence
 from vpr_ros.sequence.freshness import Freshness
-from vpr_ros.sequence.keyframe_table import KeyframeTable, Numbers, Reals
 from vpr_ros.sequence.motion import Motion, OdometryStep
 from vpr_ros.sequence.places import summarized
 from vpr_ros.sequence.route import Route
@@ -53,7 +53,7 @@ class BayesFilter:
         self._motion = Motion(config)
         self._freshness = Freshness(steps)
         self._unsupported = 0.0
-        self._lay_out(KeyframeTable(keyframes.records()))
+        self._lay_out(keyframes.table)
         self._belief = np.zeros((2, self._route.cells))  # along and against the drives, [2, C]
         self._off_map = 1.0
         self._know_nothing()
@@ -85,11 +85,22 @@ class BayesFilter:
 
     def reload(self) -> None:
         """Read all keyframes again, keeping what is believed of each: poses were corrected."""
-        masses = [self._route.on_keyframes(way) for way in self._belief]
-        self._lay_out(KeyframeTable(self._keyframes.records()))
-        count = len(self._route.table)
-        self._belief = np.stack([self._route.from_keyframes(_fitted(m, count)) for m in masses])
+        before = self._route
+        self._lay_out(self._keyframes.table)
+        rows = before.table.rows_in(self._route.table)[: len(before.cell_of)]
+        self._belief = np.stack(
+            [
+                self._route.from_keyframes(self._moved(before.on_keyframes(way), rows))
+                for way in self._belief
+            ]
+        )
         self._normalize()
+
+    def _moved(self, masses: Reals, rows: Numbers) -> Reals:
+        """Masses of keyframes in the rows that these have now; -1 for one that is gone."""
+        moved = np.zeros(len(self._route.table))
+        moved[rows[rows >= 0]] = masses[rows >= 0]
+        return moved
 
     def _lay_out(self, table: KeyframeTable) -> None:
         self._route = Route(table)
@@ -98,11 +109,11 @@ class BayesFilter:
 
     def _follow_map(self) -> None:
         """Take in the keyframes that the map got since the last update."""
-        table, count = self._route.table, len(self._keyframes)
-        if count < len(table) or count >= 2 * max(self._laid_out, 1):
+        table, known = self._keyframes.table, len(self._route.cell_of)
+        count = len(table)
+        if table is not self._route.table or count >= 2 * max(self._laid_out, 1):
             self.reload()
-        elif count > len(table):
-            table.append(self._keyframes.records()[len(table) :])
+        elif count > known:
             if not self._route.prolong():
                 # With the old spacing the old cells stay what they are.
                 self._route = Route(table, self._route.spacing)
@@ -167,23 +178,17 @@ class BayesFilter:
         route = self._route
         masses = route.on_keyframes(self._belief.sum(axis=0))
         belief = summarized(masses, self._off_map, route.table, self._decision)
-        rows = [route.table.index_of(number) for number in belief.place]
-        taken = {int(route.cell_of[row]) for row in rows if row is not None}
+        taken = set(route.cell_of[route.table.rows_of(belief.place)].tolist())
         agrees = not taken.isdisjoint(route.home_of[supported].tolist())
         self._unsupported = 0.0 if agrees else self._unsupported + worth
         return replace(belief, unsupported=self._unsupported)
 
-    def _contrary(self, belief: Belief, look: Look) -> int | None:
+    def _contrary(self, belief: Belief, look: Look) -> KeyframeRecord | None:
         """The keyframe of another place that this image would be accepted for by itself."""
         if belief.unsupported == 0.0:
             return None
         trusted = (c for c in look.candidates if self._evidence.would_accept(c))
         best = next(trusted, None)
-        if best is None or best.keyframe.keyframe_id in belief.place:
+        if best is None or best.keyframe.key in belief.place:
             return None
-        return best.keyframe.keyframe_id
-
-
-def _fitted(values: Reals, count: int) -> Reals:
-    """The first values, or zeros behind them, to make so many."""
-    return np.pad(values, (0, max(0, count - len(values))))[:count]
+        return best.keyframe

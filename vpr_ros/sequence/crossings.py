@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from vpr_ros.sequence.keyframe_table import NO_FRAME, Numbers, Reals
+from vpr_ros.place_map.keyframe_table import NO_FRAME, Numbers, Reals
 from vpr_ros.sequence.route import Leg, Route
 
 _REACH = 2.0  # cells: the side of the squares in which cells are near each other

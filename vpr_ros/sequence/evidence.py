@@ -18,7 +18,7 @@ import numpy as np
 from vpr_ros.calibration_curve import Calibration
 from vpr_ros.config import DecisionConfig, SequenceConfig
 from vpr_ros.datatypes import Candidate, Comparison
-from vpr_ros.sequence.keyframe_table import Numbers, Reals
+from vpr_ros.place_map.keyframe_table import Numbers, Reals
 from vpr_ros.sequence.route import Leg, Route
 
 # A view matches keyframes a little before and behind it: a normal distribution over the cells.
@@ -79,8 +79,8 @@ class Evidence:
         scores = [score for score in scores if math.isfinite(score)]
         for candidate in candidates:
             weight = self._weight(candidate, max(scores, default=0.0))
-            row = route.table.index_of(candidate.keyframe.keyframe_id)
-            if weight <= 0.0 or row is None:
+            row = route.table.row_of(candidate.keyframe.key)
+            if weight <= 0.0 or row is None or row >= len(route.cell_of):
                 continue
             center = int(route.cell_of[row])
             leg = next(leg for leg in route.legs if center < leg.cells.stop)

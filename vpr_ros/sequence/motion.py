@@ -15,7 +15,7 @@ import numpy as np
 from vpr_ros.config import SequenceConfig
 from vpr_ros.datatypes import Pose
 from vpr_ros.geometry.poses import angle
-from vpr_ros.sequence.keyframe_table import Reals
+from vpr_ros.place_map.keyframe_table import Reals
 from vpr_ros.sequence.route import Leg, Route
 
 STILL = 0.02  # meters per image below which a robot stands

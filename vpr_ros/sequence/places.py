@@ -2,7 +2,7 @@
 """From probabilities of keyframes to the places that a robot asks for.
 
 Drives need not share an origin, so their places cannot be told apart or taken for one. They get
-the benefit of the doubt that ``recognizer.same_place`` gives them: the likeliest place is the sum
+the benefit of the doubt that ``decision.same_place`` gives them: the likeliest place is the sum
 of what each drive thinks likeliest, and rivals are looked for within one drive. Of maps that do not
 overlap, the others' likeliest places are rivals.
 """
@@ -15,9 +15,8 @@ from itertools import compress
 import numpy as np
 
 from vpr_ros.config import DecisionConfig
-from vpr_ros.datatypes import is_one_map
+from vpr_ros.place_map.keyframe_table import Flags, KeyframeTable, Reals
 from vpr_ros.sequence.base import Belief
-from vpr_ros.sequence.keyframe_table import Flags, KeyframeTable, Reals
 
 _MATTERS = 0.01  # probability from which a drive is asked for its places
 _WINDOW = 2  # keyframes to each side over which a peak is looked for
@@ -44,20 +43,20 @@ def summarized(
         for rows, place in zip(drives, places, strict=True)
         if masses[rows].sum() - place.mass >= _MATTERS
     ]
-    joined = [
-        config.maps_overlap or is_one_map(best.keyframe_id, place.keyframe_id) for place in places
-    ]
+    joined = [config.maps_overlap or table.are_one_map(best.row, place.row) for place in places]
     rivals += [place for place, is_joined in zip(places, joined, strict=True) if not is_joined]
     rival = max(rivals, key=lambda place: place.mass, default=None)
     drives, places = list(compress(drives, joined)), list(compress(places, joined))
-    every = [table.ids[rows][each.near] for rows, each in zip(drives, places, strict=True)]
+    near = [
+        rows.start + np.flatnonzero(place.near) for rows, place in zip(drives, places, strict=True)
+    ]
     return Belief(
         masses,
         off_map,
-        best=best.keyframe_id,
+        best=table.record(best.row),
         mass=min(1.0, sum(place.mass for place in places)),
-        place=frozenset(np.concatenate(every).tolist()),
-        rival=rival.keyframe_id if rival else None,
+        place=frozenset(table.keys(np.concatenate(near).tolist())),
+        rival=table.record(rival.row) if rival else None,
         rival_mass=rival.mass if rival else 0.0,
     )
 
@@ -66,15 +65,15 @@ def summarized(
 class _Place:
     """A place of one drive of R keyframes."""
 
-    keyframe_id: int
+    row: int
     mass: float
     near: Flags  # [R] which keyframes of the drive show it
 
 
 def _likeliest(masses: Reals, rows: slice, table: KeyframeTable, config: DecisionConfig) -> _Place:
-    number = _peak(masses)
-    near = table.near(rows.start + number, rows, config)
-    return _Place(int(table.ids[rows.start + number]), float(masses[near].sum()), near)
+    row = rows.start + _peak(masses)
+    near = table.near(row, rows, config)
+    return _Place(row, float(masses[near].sum()), near)
 
 
 def _peak(masses: Reals) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vpr_ros.sequence.keyframe_table import NO_FRAME, KeyframeTable, Numbers, Reals
+from vpr_ros.place_map.keyframe_table import NO_FRAME, KeyframeTable, Numbers, Reals
 
 _HOLE = 10.0  # typical gaps: what a longer gap between two keyframes counts for at most
 _STANDING = 0.05  # meters: keyframes nearer than this were taken while turning on the spot

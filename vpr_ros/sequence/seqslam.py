@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from vpr_ros.config import DecisionConfig, KeyframeConfig, SequenceConfig
 from vpr_ros.datatypes import FloatArray
+from vpr_ros.place_map.keyframe_table import Reals
 from vpr_ros.sequence.base import Belief, Keyframes, Look
 from vpr_ros.sequence.freshness import Freshness
-from vpr_ros.sequence.keyframe_table import KeyframeTable, Reals
 from vpr_ros.sequence.motion import OdometryStep
 from vpr_ros.sequence.places import summarized
 from vpr_ros.sequence.route import Route
@@ -52,10 +52,10 @@ class SeqSlam:
         steps: KeyframeConfig,
     ) -> None:
         self._keyframes = keyframes
+        self._count = 0
         self._config = config
         self._decision = decision
         self._steps = steps
-        self._table = KeyframeTable()
         self._stamp_ns: int | None = None
         self._looks: deque[tuple[FloatArray, float]] = deque(maxlen=config.seqslam_length)
         self._freshness = Freshness(steps)
@@ -75,7 +75,8 @@ class SeqSlam:
         if self._stamp_ns is not None and stamp_ns < self._stamp_ns:
             self._start_over()
             step = None
-        if len(self._keyframes) != len(self._table):
+        table = self._keyframes.table
+        if table is not self._table or len(table) != self._count:
             self.reload()
         worth = self._freshness.of(step, look.descriptor, look.camera)
         self._travel(stamp_ns, step, worth)
@@ -88,7 +89,8 @@ class SeqSlam:
 
     def reload(self) -> None:
         """Read all keyframes again."""
-        self._table = KeyframeTable(self._keyframes.records())
+        self._table = self._keyframes.table
+        self._count = len(self._table)
         route = Route(self._table)
         speeds = [leg.speed for leg in route.legs]
         self._per_second = float(np.mean(speeds)) if speeds else 0.0
@@ -114,7 +116,7 @@ class SeqSlam:
             self._traveled += seconds * self._per_second
 
     def _summary(self) -> Belief:
-        count = len(self._table)
+        count = self._count
         if len(self._looks) < self._config.seqslam_length or not count:
             return Belief(np.zeros(count), 1.0)
         log_odds = against_chance(self._scores())
@@ -125,7 +127,7 @@ class SeqSlam:
 
     def _scores(self) -> Reals:
         """The mean contrast along the best line that ends at each keyframe, [K]."""
-        best = np.full(len(self._table), -np.inf)
+        best = np.full(self._count, -np.inf)
         for speed in self._speeds():
             best = np.maximum(best, self._line(speed))
         return best / len(self._looks)
@@ -140,7 +142,7 @@ class SeqSlam:
 
     def _line(self, speed: float) -> FloatArray:
         """The sum of contrasts along the line of one speed that ends at each keyframe, [K]."""
-        count = len(self._table)
+        count = self._count
         total = np.zeros(count, np.float32)
         for contrast, traveled in self._looks:
             shift = round(speed * (self._traveled - traveled))

@@ -27,6 +27,7 @@ from vpr_ros.training.tasks import TASKS, task_of
 from vpr_ros.training.trainee import Trainee, write_weights
 
 Tell = Callable[[str], None]
+Watch = Callable[[str, int], None]
 
 # After the last validation, and after the best one of the stage.
 WEIGHTS, BEST = "weights.pth", "best.pth"
@@ -40,6 +41,10 @@ _WORST = -1.0
 _TOLD = 20  # steps from one line of progress to the next
 
 
+def _unwatched(stage: str, step: int) -> None:
+    """Nobody waits for a step."""
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """What does not change the result of a run.
@@ -50,6 +55,8 @@ class RunOptions:
         checkpoint_s: seconds between checkpoints: what a killed run loses at most.
         threads: of the CPU; 0: one for each core.
         device: ``cpu`` or ``cuda``.
+        before_step: is told the stage and the number of every step before it is taken; what it
+            raises ends the run there.
     """
 
     folder: Path
@@ -57,6 +64,7 @@ class RunOptions:
     checkpoint_s: float = 300.0
     threads: int = 0
     device: str = "cpu"
+    before_step: Watch = _unwatched
 
 
 class Run:
@@ -179,6 +187,7 @@ class Run:
         self._left = None  # all of it is taken up
         begin, first = time.monotonic(), self._step
         while self._step < stage.steps and not self._is_done(stage):
+            self._options.before_step(stage.name, self._step)
             figures = self._one_step(stage, bool(teaches))
             self._step += 1
             if self._step % _TOLD == 0 or self._step == stage.steps:

@@ -11,7 +11,7 @@ from vpr_ros.config import PipelineConfig, with_settings
 from vpr_ros.evaluation.judge import Limits
 from vpr_ros.evaluation.metrics import Latency
 from vpr_ros.evaluation.report.cases import cases, similarity_matrix
-from vpr_ros.evaluation.report.contents import Findings
+from vpr_ros.evaluation.report.findings import Findings
 from vpr_ros.evaluation.report.page import page
 from vpr_ros.evaluation.runner import Task, Variant, described, run_all
 from vpr_ros.evaluation.scores import RERANKED, score
@@ -61,11 +61,12 @@ def verdicts_like(outcomes):
 
 @pytest.fixture(scope="session")
 def html(findings):
+    pytest.importorskip("matplotlib", reason="reports need matplotlib and jinja2")
     return page(findings)
 
 
 @pytest.fixture(scope="session")
-def secret_html(findings):
+def secret_html(findings, html):
     """The page of a set whose truth nobody tells."""
     return page(
         replace(findings, results=(), verdicts=None, study=None, cases=(), matrix=None, notes=())

@@ -9,8 +9,9 @@ from builtin_interfaces.msg import Time
 from rclpy.serialization import serialize_message
 from visualization_msgs.msg import Marker, MarkerArray
 
-from vpr_ros.datatypes import Candidate, KeyframeRecord, Pose, Recognition, Verdict
+from vpr_ros.datatypes import Candidate, KeyframeKey, KeyframeRecord, Pose, Recognition, Verdict
 from vpr_ros.nodes.display.markers import BELIEFS, MapMarkers
+from vpr_ros.place_map import KeyframeTable
 
 STAMP = Time(sec=7, nanosec=5)
 SIDEWAYS = (0.0, 0.0, 0.5**0.5, 0.5**0.5)
@@ -18,7 +19,11 @@ SIDEWAYS = (0.0, 0.0, 0.5**0.5, 0.5**0.5)
 
 def record(number, x=0.0, session="monday", frame="odom", posed=True):
     pose = Pose((x, 2.0, 0.5), SIDEWAYS, frame) if posed else None
-    return KeyframeRecord(number, session, number, pose)
+    return KeyframeRecord(KeyframeKey("map", number), session, number, pose)
+
+
+def shown(records):
+    return MapMarkers(KeyframeTable(records))
 
 
 def row(count, step=1.0, **about):
@@ -36,7 +41,7 @@ def named(markers, namespace, action=Marker.ADD):
 
 
 def test_a_map_is_two_markers_for_each_drive_however_large():
-    markers = MapMarkers(row(3000)).of_map()
+    markers = shown(row(3000)).of_map()
     assert [m.action for m in markers] == [Marker.ADD, Marker.ADD]
     (keyframes,), (path,) = named(markers, "keyframes"), named(markers, "path")
     assert len(keyframes.points) == len(path.points) == 3000
@@ -48,7 +53,7 @@ def test_a_map_is_two_markers_for_each_drive_however_large():
 
 def test_drives_are_apart_in_path_color_and_frame():
     records = [*row(3), *row(4, session="tuesday"), *row(2, session="wednesday", frame="map")]
-    markers = MapMarkers(records).of_map()
+    markers = shown(records).of_map()
     paths = named(markers, "path")
     assert [len(each.points) for each in paths] == [3, 4, 2]
     assert [each.header.frame_id for each in paths] == ["odom", "odom", "map"]
@@ -57,7 +62,7 @@ def test_drives_are_apart_in_path_color_and_frame():
 
 
 def test_keyframes_without_pose_are_left_out_and_counted():
-    made = MapMarkers([record(1, 0.0), record(2, posed=False), record(3, 1.0)])
+    made = shown([record(1, 0.0), record(2, posed=False), record(3, 1.0)])
     assert made.without_pose == 1
     (path,) = named(made.of_map(), "path")
     assert [point.x for point in path.points] == [0.0, 1.0]
@@ -65,26 +70,26 @@ def test_keyframes_without_pose_are_left_out_and_counted():
 
 @pytest.mark.parametrize("records", [[], [record(1, posed=False)]])
 def test_a_map_without_poses_shows_nothing(records):
-    made = MapMarkers(records)
+    made = shown(records)
     assert made.of_map() == []
     markers = made.of_answer(answer(records), STAMP)
     assert {m.action for m in markers} == {Marker.DELETE}
 
 
 def test_one_keyframe_is_a_point_and_no_path():
-    markers = MapMarkers(row(1)).of_map()
+    markers = shown(row(1)).of_map()
     assert named(markers, "path") == []
     assert len(named(markers, "keyframes")) == 1
 
 
 def test_sizes_follow_the_map():
-    indoors, outdoors = (named(MapMarkers(row(9, step)).of_map(), "path") for step in (0.5, 4.0))
+    indoors, outdoors = (named(shown(row(9, step)).of_map(), "path") for step in (0.5, 4.0))
     assert outdoors[0].scale.x == pytest.approx(8.0 * indoors[0].scale.x)
 
 
 def test_the_accepted_match_is_an_arrow_along_the_pose():
     records = row(5)
-    made = MapMarkers(records).of_answer(answer(records[2:]), STAMP)
+    made = shown(records).of_answer(answer(records[2:]), STAMP)
     (match,) = named(made, "match")
     assert match.type == Marker.ARROW
     assert match.pose.position.x == 2.0
@@ -95,14 +100,14 @@ def test_the_accepted_match_is_an_arrow_along_the_pose():
 @pytest.mark.parametrize("verdict", [Verdict.AMBIGUOUS, Verdict.UNKNOWN])
 def test_no_match_is_shown_that_was_not_accepted(verdict):
     records = row(5)
-    made = MapMarkers(records).of_answer(answer(records, verdict), STAMP)
+    made = shown(records).of_answer(answer(records, verdict), STAMP)
     assert named(made, "match") == []
     assert len(named(made, "match", Marker.DELETE)) == 1
 
 
 def test_without_a_filter_candidates_are_shown_by_their_similarity():
     records = row(4)
-    made = MapMarkers(records).of_answer(answer(records, similarities=(0.2, 0.9, -0.1, 0.5)), STAMP)
+    made = shown(records).of_answer(answer(records, similarities=(0.2, 0.9, -0.1, 0.5)), STAMP)
     spheres = named(made, "belief")
     assert [each.pose.position.x for each in spheres] == [1.0, 3.0, 0.0, 2.0]
     sizes = [each.scale.x for each in spheres]
@@ -114,8 +119,10 @@ def test_without_a_filter_candidates_are_shown_by_their_similarity():
 
 def test_a_belief_is_shown_instead_of_candidates():
     records = row(9)
-    given = answer(records[:3], believed=[(7, 0.8), (9, 0.1)])
-    spheres = named(MapMarkers(records).of_answer(given, STAMP), "belief")
+    given = answer(
+        records[:3], believed=[(KeyframeKey("map", 7), 0.8), (KeyframeKey("map", 9), 0.1)]
+    )
+    spheres = named(shown(records).of_answer(given, STAMP), "belief")
     assert [each.pose.position.x for each in spheres] == [6.0, 8.0]
     # Eight times as likely: twice as wide.
     assert spheres[0].scale.x == pytest.approx(2.0 * spheres[1].scale.x)
@@ -124,13 +131,13 @@ def test_a_belief_is_shown_instead_of_candidates():
 @pytest.mark.parametrize("count", [0, 3, BELIEFS, 50])
 def test_spheres_of_the_last_answer_do_not_stay(count):
     records = row(60)
-    markers = MapMarkers(records).of_answer(answer(records[:count]), STAMP)
-    shown, gone = named(markers, "belief"), named(markers, "belief", Marker.DELETE)
-    assert len(shown) == min(count, BELIEFS)
-    assert {each.id for each in (*shown, *gone)} == set(range(BELIEFS))
+    markers = shown(records).of_answer(answer(records[:count]), STAMP)
+    spheres, gone = named(markers, "belief"), named(markers, "belief", Marker.DELETE)
+    assert len(spheres) == min(count, BELIEFS)
+    assert {each.id for each in (*spheres, *gone)} == set(range(BELIEFS))
 
 
 def test_everything_can_be_sent():
-    made = MapMarkers(row(5))
+    made = shown(row(5))
     markers = [*made.of_map(), *made.of_answer(answer(row(3)), STAMP)]
     assert serialize_message(MarkerArray(markers=markers))

@@ -10,7 +10,7 @@ from node_harness import START_NS, pattern, raw_message
 
 from vpr_ros import pipeline
 from vpr_ros.config import PicturesConfig, PipelineConfig
-from vpr_ros.datatypes import Frame
+from vpr_ros.datatypes import Frame, Query
 from vpr_ros.images import decode_ros_image
 from vpr_ros.nodes.display.answered import Answered
 from vpr_ros.nodes.display.match_image import Gathered, match_image
@@ -39,7 +39,7 @@ def town(line, tmp_path_factory):
 @pytest.fixture(scope="module")
 def seen(line, town):
     query = line.extractor.extract(IMAGE)
-    answer = line.recognizer(town).answer(query, START_NS)
+    answer = line.recognizer(town).answer(Query(query, START_NS))
     return Answered(raw_message(IMAGE, START_NS), IMAGE, query, answer)
 
 
@@ -81,6 +81,6 @@ def test_a_thumbnail_that_is_damaged_or_missing_leaves_its_side_empty(seen, gath
 def test_an_empty_map_has_a_picture_too(line, tmp_path):
     with line.continue_map(tmp_path / "empty.vprmap") as empty:
         recognizer, query = line.recognizer(empty), line.extractor.extract(IMAGE)
-        answer = recognizer.answer(query, START_NS)
+        answer = recognizer.answer(Query(query, START_NS))
         seen = Answered(raw_message(IMAGE, START_NS), IMAGE, query, answer)
         assert drawn(seen, Gathered(seen, recognizer, empty)).shape == (240 + STRIP, 640 + GAP, 3)

@@ -15,13 +15,12 @@ from node_harness import START_NS, jpeg_message, pattern, raw_message
 
 from vpr_ros.config import RecordsConfig
 from vpr_ros.datatypes import (
-    MAP_SPAN,
     Candidate,
     Cause,
     Features,
+    KeyframeKey,
     KeyframeRecord,
     LocalFeatures,
-    MapShares,
     Recognition,
     Verdict,
 )
@@ -37,19 +36,21 @@ ABOUT = {"map": "route.vprmap", "model": "0123456789abcdef"}
 def answered(verdict=Verdict.UNKNOWN, number=0, message=None):
     stamp = START_NS + number
     cause = Cause.NONE if verdict is Verdict.ACCEPTED else Cause.OFF_MAP
-    found = Recognition(stamp, verdict, "so", 0.25, (), {"extract": 0.02}, cause, ((7, 0.4),))
+    found = Recognition(
+        stamp, verdict, "so", 0.25, (), {"extract": 0.02}, cause, ((KeyframeKey("a", 7), 0.4),)
+    )
     nothing = np.zeros((0, 2), np.float32)
     local = LocalFeatures(nothing, nothing[:, 0], nothing, (320, 240))
     message = message or raw_message(IMAGE, stamp)
     return Answered(message, IMAGE, Features(np.zeros(1, np.float32), local), found)
 
 
-def locate(keyframe_id):
-    return Path(f"/maps/{keyframe_id // MAP_SPAN}.vprmap"), keyframe_id % MAP_SPAN
+def path_of(key):
+    return Path(f"/maps/{key.map}.vprmap")
 
 
 def recorder(folder, **settings):
-    return Recorder(RecordsConfig(folder=str(folder), **settings), ABOUT, locate)
+    return Recorder(RecordsConfig(folder=str(folder), **settings), ABOUT, path_of)
 
 
 @pytest.mark.parametrize(("on", "verdict", "due"), [
@@ -74,7 +75,9 @@ def test_a_record_says_all_there_is_to_know(tmp_path):
     assert {name: note[name] for name in ABOUT} == ABOUT
     assert (note["stamp_ns"], note["frame_id"]) == (START_NS, "camera_front")
     assert (note["verdict"], note["reason"], note["cause"]) == ("UNKNOWN", "so", "off the map")
-    assert note["believed"] == [{"keyframe_id": 7, "probability": 0.4}]
+    assert note["believed"] == [
+        {"keyframe_id": 7, "map": "/maps/a.vprmap", "map_id": "a", "probability": 0.4}
+    ]
     assert note["timings_ms"] == {"extract": 20.0}
     assert note["saved_because"] == "request"
     np.testing.assert_array_equal(read_image(path), IMAGE)
@@ -84,14 +87,13 @@ def test_keyframes_of_several_maps_are_named_with_their_map(tmp_path):
     given = answered()
     found = replace(
         given.recognition,
-        candidates=(Candidate(KeyframeRecord(2 * MAP_SPAN + 5, "b/one", 0, None), 0.5),),
-        believed=((2 * MAP_SPAN + 5, 0.4),),
-        maps=MapShares({"/maps/0.vprmap": 0.1, "/maps/2.vprmap": 0.8}, 0.1),
+        candidates=(Candidate(KeyframeRecord(KeyframeKey("b", 5), "one", 0, None), 0.5),),
+        believed=((KeyframeKey("b", 5), 0.4),),
     )
     path = recorder(tmp_path).save(replace(given, recognition=found), "request", 0.0)
     note = json.loads(path.with_suffix(".json").read_text("utf-8"))
     for each in (*note["candidates"], *note["believed"]):
-        assert (each["keyframe_id"], each["map"]) == (5, "/maps/2.vprmap")
+        assert (each["keyframe_id"], each["map"], each["map_id"]) == (5, "/maps/b.vprmap", "b")
 
 
 def test_a_jpeg_is_kept_byte_for_byte():

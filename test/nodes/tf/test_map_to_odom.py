@@ -17,6 +17,7 @@ from tf_harness import TfBench, entities
 from vpr_ros.config import LocalizerConfig, with_settings
 from vpr_ros.datatypes import (
     Candidate,
+    KeyframeKey,
     KeyframeRecord,
     Pose,
     PoseEstimate,
@@ -69,7 +70,7 @@ class Sender:
 
     def match(self, second=5.0, verdict=Verdict.ACCEPTED, frame="map", x=3.0, measured=None):
         pose = None if frame is None else Pose((x, -4.0, 0.0), LEFT, frame)
-        best = Candidate(KeyframeRecord(12, "monday", 0, pose), 0.9)
+        best = Candidate(KeyframeRecord(KeyframeKey("map", 12), "monday", 0, pose), 0.9)
         stamp_ns = round(second * S)
         self._adapters.localized(
             Recognition(stamp_ns, verdict, "", 0.98, (best,), {}, pose=measured)

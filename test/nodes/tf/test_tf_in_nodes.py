@@ -117,7 +117,7 @@ def test_a_mapper_takes_its_poses_from_tf(ear, tmp_path):
     assert status.values["pose source"] == "tf"
     assert "odom -> base_link ends 0.900 s before the image" in status.values["last pose error"]
     with PlaceMap.open(path) as place_map:
-        poses = [record.pose for record in place_map.records()]
+        poses = [record.pose for record in place_map.table.records()]
     assert poses.pop() is None  # of the image that TF did not reach
     assert [pose.position[0] for pose in poses] == pytest.approx([0.0, 10.0, 20.0])
     assert {pose.frame_id for pose in poses} == {"odom"}

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """APPSVR from ImageNet's VGG to a whitened descriptor: clusters, tuples, whitening."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -12,12 +14,14 @@ from torch import nn
 
 from vpr_ros.cli.main import main
 from vpr_ros.errors import ConfigError, WeightsError
-from vpr_ros.models.appsvr import Sizes
+from vpr_ros.extractors.network import prepared
+from vpr_ros.images import read_image
+from vpr_ros.models import NETWORKS
+from vpr_ros.models.appsvr import Appsvr, Sizes
 from vpr_ros.models.vgg import vgg16_conv5
 from vpr_ros.models.weights import load, write_new
 from vpr_ros.training import checkpoint as checkpoints
 from vpr_ros.training.loop import Run, RunOptions
-from vpr_ros.training.papers import appsvr_start
 from vpr_ros.training.papers.appsvr_start import clustered, pictures_in, whitened
 from vpr_ros.training.recipe import Recipe
 
@@ -49,15 +53,12 @@ def folder(tmp_path_factory):
     return path
 
 
-@pytest.fixture(autouse=True, scope="module")
-def small_images():
+@pytest.fixture(autouse=True)
+def small_images(monkeypatch):
     """The network sees 64 x 96 pixels: 24 locations."""
-    spec = appsvr_start._spec()
-    patch = pytest.MonkeyPatch()
-    small = type(spec)(**{**vars(spec), "input_height": 64, "input_width": 96})
-    patch.setattr(appsvr_start, "_spec", lambda: small)
-    yield
-    patch.undo()
+    appsvr = NETWORKS["appsvr"]
+    small = replace(appsvr.spec, input_height=64, input_width=96)
+    monkeypatch.setitem(NETWORKS, "appsvr", replace(appsvr, spec=small))
 
 
 def test_from_a_vgg_to_a_whitened_descriptor(vgg, folder, places, change, tmp_path):
@@ -106,13 +107,21 @@ def test_whitened_descriptors_vary_alike(vgg, folder, tmp_path):
     write_new(path, clustered(vgg, pictures_in(folder), Sizes(3, 0, 0)), {})
     state = whitened(path, pictures_in(folder).paths, 3)
     network = load_network(state)
-    residuals = torch.cat(list(appsvr_start._residuals(network, pictures_in(folder).paths)))
+    residuals = torch.cat([residuals_of(network, path) for path in pictures_in(folder).paths])
     values = residuals @ state["whitening.weight"].T + state["whitening.bias"]
     torch.testing.assert_close(values.T.cov(), torch.eye(3), rtol=1e-3, atol=1e-3)
 
 
+def residuals_of(network, path):
+    """What is whitened: a picture's descriptor before that."""
+    image = prepared(read_image(path), NETWORKS["appsvr"].spec, antialias=True)
+    with torch.inference_mode():
+        features, size = network.locations(torch.from_numpy(image))
+        return network.residuals(features, size)[0]
+
+
 def load_network(state):
-    network = appsvr_start.Appsvr(Sizes(3, 0, 0, whitened=0)).eval()
+    network = Appsvr(Sizes(3, 0, 0, whitened=0)).eval()
     network.load_state_dict({k: v for k, v in state.items() if not k.startswith("whitening.")})
     return network
 

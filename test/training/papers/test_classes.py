@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from small_photos import photo
+from small_recipes import killed_after
 
 from vpr_ros.errors import TrainingError
 from vpr_ros.models import network_of
@@ -40,8 +41,8 @@ def stage(change):
     return change(name="scenes", task="classify", batch=4, steps=30, learning_rate=5e-4, warmup=0)
 
 
-def run(recipe, data, folder, resume=False):
-    training = Run(recipe, data, RunOptions(folder, resume), lambda line: None)
+def run(recipe, data, folder, resume=False, **options):
+    training = Run(recipe, data, RunOptions(folder, resume, **options), lambda line: None)
     training.go()
     return training
 
@@ -54,22 +55,13 @@ def test_the_log_tells_how_many_scenes_are_known(scenes, stage, tmp_path):
     assert load(tmp_path / "weights.pth").spec.method == "transvpr", "the classifier is left behind"
 
 
-def test_a_killed_run_keeps_its_classifier(scenes, stage, change, tmp_path, monkeypatch):
+def test_a_killed_run_keeps_its_classifier(scenes, change, tmp_path):
     short = change(name="scenes", task="classify", batch=4, steps=4)
     recipe = Recipe("transvpr", (short,), validate_every=100)
     run(recipe, scenes, tmp_path / "whole")
-    training = Run(recipe, scenes, RunOptions(tmp_path / "killed"), lambda line: None)
-    one_step = training._one_step
-
-    def last(*arguments):
-        figures = one_step(*arguments)
-        if training._step == 1:
-            training.stop()
-        return figures
-
-    training._one_step = last
+    killer = killed_after(2)
     with pytest.raises(KeyboardInterrupt):
-        training.go()
+        run(recipe, scenes, tmp_path / "killed", checkpoint_s=0.0, before_step=killer)
     run(recipe, scenes, tmp_path / "killed", resume=True)
     left, right = (checkpoints.load(tmp_path / each).weights for each in ("killed", "whole"))
     assert "classifier.weight" in left

@@ -14,7 +14,6 @@ from vpr_ros.errors import MapError, TrainingError
 from vpr_ros.models import network_of
 from vpr_ros.models.sup_vpr_maps import MapStage as TorchStage
 from vpr_ros.place_map import MapSet, MapStage, PlaceMap
-from vpr_ros.place_map.map_choice import MapChoice
 from vpr_ros.training.papers.map_stage import MapStageRecipe, train_map_stage, write_map_stage
 
 DIM = 32
@@ -88,26 +87,19 @@ def test_maps_teach_which_is_which(maps, tmp_path):
     path = tmp_path / "stage.npz"
     write_map_stage(path, train_map_stage(maps, recipe, told.append), recipe, SPEC.space)
     assert told[-1].startswith("maps 300/300  loss ")
-    prototypes = [each.prototypes() for each in maps]
     stage = MapStage.read(path, SPEC.space)
-    again = floors()[1]
-    plain, taught = (
-        np.mean(
-            [
-                [MapChoice(prototypes, stage=each).belief(row).order[0] == number for row in rows]
-                for number, rows in enumerate(again)
-            ]
-        )
-        for each in (None, stage)
-    )
-    assert taught > 0.85
-    assert plain < 0.65
-    joined = MapSet(maps[0], maps[1:], stage)
-    record, similarity = joined.search(floors()[0][2, 7], 3)[0]
-    assert joined.locate(record.keyframe_id) == (maps[2].path, 8)
-    assert similarity == pytest.approx(1.0)
-    shares = joined.shares()
-    assert max(shares.probabilities, key=shares.probabilities.get) == str(maps[2].path)
+    joined, again = MapSet(maps[0], maps[1:], stage), floors()[1]
+    likeliest = [
+        next(iter(joined.search(row, 3).maps.probabilities)) == str(maps[number].path)
+        for number, rows in enumerate(again)
+        for row in rows
+    ]
+    assert np.mean(likeliest) > 0.85
+    found = joined.search(floors()[0][2, 7], 3)
+    assert found.keys[0] == maps[2].table.key(7)
+    assert found.similarities[0] == pytest.approx(1.0)
+    assert sum(found.maps.probabilities.values()) + found.maps.none == pytest.approx(1.0)
+    assert MapSet(maps[0], maps[1:]).search(floors()[0][2, 7], 3).maps is None
 
 
 def test_what_teaches_nothing(maps, tmp_path):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from small_recipes import killed_after
 
 from vpr_ros.errors import TrainingError
 from vpr_ros.models.weights import load
@@ -16,8 +17,8 @@ from vpr_ros.training.recipe import Recipe
 from vpr_ros.training.trainee import Trainee
 
 
-def run(recipe, data, folder, resume=False, checkpoint_s=300.0):
-    Run(recipe, data, RunOptions(folder, resume, checkpoint_s), lambda line: None).go()
+def run(recipe, data, folder, resume=False, **options):
+    Run(recipe, data, RunOptions(folder, resume, **options), lambda line: None).go()
 
 
 @pytest.fixture
@@ -45,23 +46,12 @@ def test_places_are_learned_by_heart(places, stages, tmp_path):
 
 
 @pytest.mark.parametrize("mining", ["full", "global"])
-def test_a_run_killed_in_a_round_ends_as_one_that_was_not(
-    places, stages, tmp_path, monkeypatch, mining
-):
+def test_a_run_killed_in_a_round_ends_as_one_that_was_not(places, stages, tmp_path, mining):
     recipe = Recipe("r2former_tiny", (stages("triplets", 4, mining=mining),), seed=1)
     run(recipe, places, tmp_path / "whole")
-    one_step, done = Run._one_step, []
-
-    def stopping(self, *arguments):
-        if len(done) == 3:
-            raise KeyboardInterrupt
-        done.append(1)
-        return one_step(self, *arguments)
-
-    monkeypatch.setattr(Run, "_one_step", stopping)
+    killer = killed_after(3)
     with pytest.raises(KeyboardInterrupt):
-        run(recipe, places, tmp_path / "killed", checkpoint_s=0.0)
-    monkeypatch.setattr(Run, "_one_step", one_step)
+        run(recipe, places, tmp_path / "killed", checkpoint_s=0.0, before_step=killer)
     run(recipe, places, tmp_path / "killed", resume=True)
     left, right = (checkpoints.load(tmp_path / each).weights for each in ("killed", "whole"))
     assert all(torch.equal(left[key], right[key]) for key in left)

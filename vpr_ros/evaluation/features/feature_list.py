@@ -72,16 +72,16 @@ class MapFeatures:
             MapError: the map is damaged.
         """
         self._map = place_map
-        self._ids = [record.keyframe_id for record in place_map.records()]
-        descriptors = [place_map.features_of([each])[0].global_descriptor for each in self._ids]
-        self._descriptors = np.array(descriptors, np.float32)
+        table = place_map.table
+        self._keys = table.keys(range(len(table)))
+        self._descriptors = place_map.descriptors()
         size = place_map.info().size_bytes
-        self.place_bytes = size / max(1, len(self._ids))
-        self.usable = np.ones(len(self._ids), np.bool_)
-        self.seconds = np.zeros(len(self._ids))
+        self.place_bytes = size / max(1, len(self._keys))
+        self.usable = np.ones(len(self._keys), np.bool_)
+        self.seconds = np.zeros(len(self._keys))
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._keys)
 
     def rows(self, start: int, stop: int) -> FloatArray:
         """Global descriptors of some keyframes, float32 [stop - start, D]."""
@@ -93,4 +93,4 @@ class MapFeatures:
         Raises:
             MapError: it is damaged.
         """
-        return self._map.features_of([self._ids[number]])[0]
+        return self._map.features_of([self._keys[number]])[0]

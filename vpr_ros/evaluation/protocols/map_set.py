@@ -28,8 +28,8 @@ class Keyframes:
         """
         self._path = path
         with PlaceMap.open(path) as place_map:
-            records = place_map.records()
-        self._ids = [record.keyframe_id for record in records]
+            records = place_map.table.records()
+        self._keys = [record.key for record in records]
         self.names = [record.name for record in records]
         self.stamps_ns = [record.stamp_ns for record in records]
         self.poses = tuple(record.pose for record in records)
@@ -41,7 +41,7 @@ class Keyframes:
             ImageError: it has none.
         """
         with PlaceMap.open(self._path) as place_map:
-            jpeg = place_map.thumbnail(self._ids[index])
+            jpeg = place_map.thumbnail(self._keys[index])
         if not jpeg:
             raise ImageError(f"{self.names[index]}: the map holds no picture of it")
         return decode_compressed(jpeg)

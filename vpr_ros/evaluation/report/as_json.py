@@ -11,7 +11,7 @@ from typing import Any
 
 from vpr_ros.config import settings_of
 from vpr_ros.evaluation.metrics import error_percentiles
-from vpr_ros.evaluation.report.contents import Findings
+from vpr_ros.evaluation.report.findings import Findings
 from vpr_ros.evaluation.scores import BestMatches, Result, Score
 from vpr_ros.evaluation.studies import Study
 from vpr_ros.evaluation.verdicts import Verdicts

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,45 +11,65 @@ from numpy.typing import NDArray
 from vpr_ros.datatypes import Features, FloatArray, ImageArray
 from vpr_ros.errors import ImageError
 from vpr_ros.evaluation.features.feature_list import FeatureList
-from vpr_ros.evaluation.ranking import Ranking
-from vpr_ros.evaluation.retrieval_set import ImageSource, Indices, RetrievalSet
+from vpr_ros.evaluation.outcomes import Outcomes
+from vpr_ros.evaluation.retrieval_set import Indices, RetrievalSet
 from vpr_ros.evaluation.runner import Described, Run
 from vpr_ros.evaluation.scores import BestMatches
 from vpr_ros.images import encode_jpeg, shrink
 from vpr_ros.pictures.attention import overlaid
+from vpr_ros.pictures.match_picture import paired
 from vpr_ros.rerankers.matches import Matches, matched_points
 
-SIDE = 360  # longer side in pixels of the pictures
+SIDE = 400  # longer side in pixels of the pictures
 EACH = 6  # of a kind
 _QUALITY = 78
 _PIXELS = 480  # of the similarity matrix along either side, at most
+_WIDE = 2.0  # width of images over their height from which on they stand one above the other
 # Methods whose scores of local features are attention, by how their names begin.
 _ATTENTIVE = ("transvpr", "r2former", "appsvr")
 
 BEST, WRONG, MISSED = "best", "wrong", "missed"
+KINDS = {  # kind -> title and explanation
+    BEST: ("Surest right matches", "The best match is right, and its score the highest."),
+    WRONG: ("Surest wrong matches", "What a robot would be misled by: wrong with a high score."),
+    MISSED: (
+        "Hardest places",
+        "The database shows the place; the right answer came late, or not at all.",
+    ),
+}
+_COLORS = {True: (89, 240, 160), False: (255, 138, 128)}  # of the lines of right and wrong matches
 
 
 @dataclass(frozen=True)
 class Picture:
     """An image of the report."""
 
-    name: str
     jpeg: bytes
     size: tuple[int, int]  # (width, height) pixels
-    attention: bytes = b""  # the same as a heat map of where the network looks
+
+    @classmethod
+    def of(cls, image: ImageArray) -> Picture:
+        """A picture of an image, RGB uint8 [H, W, 3]."""
+        return cls(encode_jpeg(image, _QUALITY), (image.shape[1], image.shape[0]))
 
 
 @dataclass(frozen=True)
 class Case:
     """One query with its best match."""
 
-    kind: str  # BEST, WRONG or MISSED
-    query: Picture
-    match: Picture
-    points: Matches  # as parts of the width and height of their images
-    score: float
-    first_right: int  # place of the first right answer in the ranking, from 1; 0 for none
+    kind: str  # of KINDS
+    query: str  # name of the image
+    match: str
+    pair: Picture  # both, with the matched points joined
+    said: str  # what there is to say
+    attention: Picture | None = None  # both as heat maps of where the network looks
     truth: Picture | None = None  # a right answer, where the match is wrong
+    truth_name: str = ""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the match is."""
+        return self.kind == BEST
 
 
 @dataclass(frozen=True)
@@ -62,19 +81,22 @@ class Matrix:
     database: Indices  # [C]
 
 
-def chosen(matches: BestMatches, each: int = EACH) -> dict[str, list[int]]:
+def chosen(outcomes: Outcomes, hits: Indices, each: int = EACH) -> dict[str, list[int]]:
     """Queries worth looking at, by kind.
 
     BEST: right, and surest of it. WRONG: wrong, and surest of it. MISSED: the database shows the
     place, and it came last in the ranking or not at all.
+
+    Args:
+        outcomes: of Q queries.
+        hits: [Q] place of the first right answer in the ranking, from 0; -1 for none.
+        each: how many of a kind.
     """
-    outcomes, scores = matches.outcomes, matches.outcomes.probability
-    right = outcomes.right & outcomes.judged
+    scores, right = outcomes.probability, outcomes.right & outcomes.judged
     wrong = ~outcomes.right & outcomes.judged & (outcomes.best >= 0)
-    depth = np.where(matches.hits < 0, np.iinfo(np.int64).max, matches.hits)
-    missed = wrong & outcomes.findable
+    depth = np.where(hits < 0, np.iinfo(np.int64).max, hits)
     surest = _spread(np.flatnonzero(wrong), scores, each)
-    rest = np.setdiff1d(np.flatnonzero(missed), surest)
+    rest = np.setdiff1d(np.flatnonzero(wrong & outcomes.findable), surest)
     return {
         BEST: _spread(np.flatnonzero(right), scores, each),
         WRONG: surest,
@@ -94,15 +116,25 @@ def cases(
         opened: the features of that variant.
         each: how many of each kind.
     """
-    numbers = [(kind, query) for kind, some in chosen(matches, each).items() for query in some]
-    painter = _Painter(data, opened)
-    found = {}
+    painter = _Painter(data, run, matches, opened)
+    choice = chosen(matches.outcomes, matches.hits, each)
+    numbers = [(kind, query) for kind, some in choice.items() for query in some]
+    painted = {}
     for kind, query in sorted(numbers, key=lambda item: item[1]):  # bags are read in their order
         try:
-            found[kind, query] = painter.case(kind, query, matches, run.after[query])
+            painted[kind, query] = painter.case(kind, query)
         except ImageError:  # it was there when it was described
             continue
-    return [found[key] for key in numbers if key in found]
+    return [painted[key] for key in numbers if key in painted]
+
+
+def side_by_side(
+    query: ImageArray, match: ImageArray, points: Matches | None, right: bool
+) -> Picture:
+    """Both images small, wide ones one above the other."""
+    one, other = shrink(query, SIDE), shrink(match, SIDE)
+    wide = min(each.shape[1] / each.shape[0] for each in (one, other)) > _WIDE
+    return Picture.of(paired(one, other, points, _COLORS[right], stacked=wide))
 
 
 def similarity_matrix(queries: FeatureList, database: FeatureList, side: int = _PIXELS) -> Matrix:
@@ -134,52 +166,64 @@ def _spread(members: Indices, scores: NDArray[np.float64], count: int) -> list[i
 class _Painter:
     """Makes the pictures of one variant."""
 
-    def __init__(self, data: RetrievalSet, opened: Described) -> None:
-        self._data, self._opened = data, opened
-        method = opened.pipeline.config.method
-        self._attentive = method.startswith(_ATTENTIVE)
+    def __init__(
+        self, data: RetrievalSet, run: Run, matches: BestMatches, opened: Described
+    ) -> None:
+        self._data, self._run, self._matches, self._opened = data, run, matches, opened
+        self._attentive = opened.pipeline.config.method.startswith(_ATTENTIVE)
 
-    def case(self, kind: str, query: int, matches: BestMatches, ranking: Ranking) -> Case:
-        best = int(matches.outcomes.best[query])
-        one, other = self._opened.queries.features(query), self._opened.database.features(best)
-        (comparison,) = self._opened.pipeline.reranker.compare(one, [other])
+    def case(self, kind: str, query: int) -> Case:
+        best, sources = (
+            int(self._matches.outcomes.best[query]),
+            (self._data.queries, self._data.database),
+        )
+        images = sources[0].read(query), sources[1].read(best)
+        described = self._opened.queries.features(query), self._opened.database.features(best)
+        (comparison,) = self._opened.pipeline.reranker.compare(described[0], [described[1]])
+        points = matched_points(*described, comparison)
+        attention = self._attention(images, described) if self._attentive else None
+        truth = self._truth(query)
         return Case(
             kind,
-            self._picture(self._data.queries, query, one),
-            self._picture(self._data.database, best, other),
-            matched_points(one, other, comparison),
-            float(matches.outcomes.probability[query]),
-            int(matches.hits[query]) + 1,
-            self._truth(query, matches, ranking),
+            self._data.queries.names[query],
+            self._data.database.names[best],
+            side_by_side(*images, points, kind == BEST),
+            self._said(kind, query, len(points.query), truth is not None),
+            attention,
+            None if truth is None else Picture.of(shrink(self._data.database.read(truth), SIDE)),
+            "" if truth is None else self._data.database.names[truth],
         )
 
-    def _truth(self, query: int, matches: BestMatches, ranking: Ranking) -> Picture | None:
-        """What would have been right: the best of it in the ranking, or the middle one of all."""
-        positives = self._data.relevance[matches.rule].positives[query]
-        if matches.outcomes.right[query] or not len(positives):
-            return None
-        found = ranking.images[np.isin(ranking.images, positives)]
-        number = int(found[0]) if len(found) else int(positives[len(positives) // 2])
-        return self._picture(self._data.database, number)
-
-    def _picture(
-        self, source: ImageSource, number: int, features: Features | None = None
+    def _attention(
+        self, images: tuple[ImageArray, ImageArray], described: tuple[Features, Features]
     ) -> Picture:
-        image = shrink(source.read(number), SIDE)
-        attention = b""
-        if self._attentive and features is not None:
-            attention = _jpeg(overlaid(image, features.local))
-        size = (image.shape[1], image.shape[0])
-        return Picture(source.names[number], _jpeg(image), size, attention)
+        one, other = (
+            overlaid(shrink(image, SIDE), features.local)
+            for image, features in zip(images, described, strict=True)
+        )
+        return side_by_side(one, other, None, right=True)
 
+    def _truth(self, query: int) -> int | None:
+        """What would have been right: the best of it in the ranking, or the middle one of all."""
+        positives = self._data.relevance[self._matches.rule].positives[query]
+        if self._matches.outcomes.right[query] or not len(positives):
+            return None
+        images = self._run.after[query].images
+        ranked = images[np.isin(images, positives)]
+        return int(ranked[0]) if len(ranked) else int(positives[len(positives) // 2])
 
-def _jpeg(image: ImageArray) -> bytes:
-    return encode_jpeg(image, _QUALITY)
-
-
-def most_telling(points: Matches, count: int) -> list[tuple[Sequence[float], Sequence[float]]]:
-    """Some of the matched points, evenly drawn from all of them: more would hide the images."""
-    total = len(points.query)
-    shown = min(count, total)
-    rows = [(2 * i + 1) * total // (2 * shown) for i in range(shown)]
-    return [(points.query[row].tolist(), points.candidate[row].tolist()) for row in rows]
+    def _said(self, kind: str, query: int, count: int, is_shown: bool) -> str:
+        score, hit = (
+            float(self._matches.outcomes.probability[query]),
+            int(self._matches.hits[query]),
+        )
+        words = f"{count} matched points"
+        if score != count:  # where points are what is counted, once is enough
+            words = f"score {score:.4g}, {words}"
+        if kind == BEST:
+            return words
+        if hit >= 0:
+            return f"{words}; the first right answer is number {hit + 1}"
+        if not is_shown:
+            return f"{words}; the database does not show this place"
+        return f"{words}; no right answer in the ranking"

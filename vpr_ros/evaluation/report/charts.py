@@ -1,111 +1,202 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recall@N, precision against recall, risk against coverage, promises kept, and the studies."""
+"""Recall@N, precision against recall, promises kept, risk, time, similarities and the studies."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from vpr_ros.evaluation.metrics import Interval, hits_within
-from vpr_ros.evaluation.report.axes import Axes, Axis, round_ticks, share_axis
-from vpr_ros.evaluation.report.series import Series, chart
+import numpy as np
+from numpy.typing import NDArray
+
+from vpr_ros.evaluation.metrics import hits_within
+from vpr_ros.evaluation.outcomes import Outcomes
+from vpr_ros.evaluation.report.cases import Matrix
+from vpr_ros.evaluation.report.figures import (
+    SERIES,
+    Chart,
+    Key,
+    as_svg,
+    colors,
+    new_axes,
+    new_figure,
+)
 from vpr_ros.evaluation.scores import RERANKED, RETRIEVAL, Result
+from vpr_ros.evaluation.studies import Study, StudyPoint
 
-_STAGES = {RETRIEVAL: "retrieval", RERANKED: "reranked"}
+STAGES = {RETRIEVAL: "retrieval", RERANKED: "reranked"}
+_LOW, _HIGH = 30.0, 99.9  # percentiles that become the darkest and the brightest color
 
 
-def recall_chart(results: Sequence[Result], counts: Sequence[int]) -> str:
+def recall_chart(results: Sequence[Result], counts: Sequence[int]) -> Chart:
     """Recall@N of all variants, before and after reranking, by the data set's first rule."""
-    every = [
-        _recall_series(result, stage, color, counts, len(results) == 1)
-        for color, result in enumerate(results)
-        for stage in _STAGES
-    ]
-    lows = [y for series in every for _, y in series.points]
-    floor = 0.2 * math.floor(5.0 * max(0.0, min(lows) - 0.02))
-    highest = max(counts)
-    ticks = sorted({1, *(n for n in counts)})
-    axes = Axes(
-        Axis("N", 1.0, max(2.0, float(highest)), ticks),
-        share_axis("queries with a right answer among N", min(floor, 0.8)),
-    )
-    return chart(axes, every, "Recall at N")
+    figure, axes = new_axes(("N", "queries with a right answer among N"), (False, True))
+    every, keys, lows = np.arange(1, max(counts) + 1), [], [0.98]
+    for number, result in enumerate(results):
+        for stage, words in STAGES.items():
+            best, recall = result.best(stage), result.score(stage).recall
+            hits = best.hits[best.counted]
+            shares = [float(hits_within(hits, n).mean()) for n in every.tolist()]
+            key = _key(_named(result, words, results), number, stage == RETRIEVAL)
+            _curve(axes, every, shares, key, every=[n - 1 for n in recall])
+            keys.append(key)
+            lows.append(min(shares))
+            known = [(n, r.low, r.high) for n, r in recall.items() if not math.isnan(r.low)]
+            if stage == RERANKED and known:
+                places, low, high = zip(*known, strict=True)
+                axes.vlines(places, low, high, color=colors()[key.color], alpha=0.5, linewidth=1.2)
+    axes.set_xticks(sorted({1, *counts}))
+    axes.set_ylim(0.1 * math.floor(10.0 * max(0.0, min(lows) - 0.02)), 1.005)
+    return Chart("Right among the first N", as_svg(figure, "Recall at N"), keys)
 
 
-def precision_chart(results: Sequence[Result]) -> str:
+def precision_chart(results: Sequence[Result]) -> Chart:
     """Precision against recall of the best match, for all variants."""
-    every = []
-    for color, result in enumerate(results):
-        for stage, words in _STAGES.items():
+    figure, axes = new_axes(("recall", "precision"), (True, True))
+    keys = []
+    for number, result in enumerate(results):
+        for stage, words in STAGES.items():
             curve = result.best(stage).outcomes.curve
             if curve is None:
                 continue
-            points = list(zip(curve.recall.tolist(), curve.precision.tolist(), strict=True))
-            points = [(0.0, points[0][1]), *points]
-            name = _named(result, words, len(results) == 1)
-            told = f"{name}, area {curve.area:.3f}"
-            every.append(Series(told, points, color, stage == RETRIEVAL))
-    axes = Axes(share_axis("recall"), share_axis("precision"))
-    return chart(axes, every, "Precision against recall")
+            name = f"{_named(result, words, results)}, area {curve.area:.3f}"
+            key = _key(name, number, stage == RETRIEVAL)
+            x, y = [0.0, *curve.recall], [curve.precision[0], *curve.precision]
+            _curve(axes, x, y, key, every=[])
+            keys.append(key)
+    _whole(axes)
+    title = "Precision against recall"
+    return Chart("Accepting only sure matches", as_svg(figure, title), keys)
 
 
-def curve_chart(
-    points: Sequence[tuple[float, float]],
-    labels: tuple[str, str],
-    name: str,
-    diagonal: bool = False,
-) -> str:
-    """One curve between two parts of a whole, and the diagonal if it means something."""
-    axes = Axes(share_axis(labels[0]), share_axis(labels[1]))
-    every = [Series(name, points, 0, dots=[(x, y, f"{y:.3f} at {x:.3f}") for x, y in points[:40]])]
-    if len(points) > 40:
-        every = [Series(name, points, 0)]
-    if diagonal:
-        every.append(Series("as promised", [(0.0, 0.0), (1.0, 1.0)], 5, dashed=True))
-    return chart(axes, every, name)
+def reliability_chart(outcomes: Outcomes) -> Chart:
+    """What probabilities promise, and what is kept."""
+    figure, axes = new_axes(("probability promised", "part that is right"), (True, True))
+    promised, right, _ = zip(*outcomes.reliability, strict=True)
+    keys = [_key("kept", 0), _key("as promised", 5, dashed=True)]
+    _curve(axes, promised, right, keys[0])
+    _curve(axes, (0.0, 1.0), (0.0, 1.0), keys[1], every=[])
+    _whole(axes)
+    return Chart("Are promises kept?", as_svg(figure, "Part that is right by probability"), keys)
 
 
-def study_chart(
-    every: Sequence[Series], x_label: str, y_label: str, share: bool, title: str
-) -> str:
-    """What a study found, over the setting that it changes."""
-    xs = [x for series in every for x, _ in series.points]
-    ys = [y for series in every for _, y in series.points]
-    low, high = min(xs), max(xs)
-    spare = 0.04 * (high - low) or 1.0
-    across = Axis(x_label, low - spare, high + spare, round_ticks(low, high, 6))
-    if share:
-        floor = 0.1 * math.floor(10.0 * max(0.0, min(ys) - 0.05))
-        up = share_axis(y_label, min(floor, 0.9))
-    else:
-        top = 1.08 * max(ys) or 1.0
-        up = Axis(y_label, 0.0, top, round_ticks(0.0, top))
-    return chart(Axes(across, up), every, title)
+def risk_chart(outcomes: Outcomes) -> Chart:
+    """What answering only the surest images would get wrong."""
+    labels = ("images answered, the surest first", "part of the answers that is wrong")
+    figure, axes = new_axes(labels, (True, True))
+    risk = outcomes.risk
+    assert risk is not None  # asked for by the caller
+    _curve(axes, risk.coverage, risk.risk, _key("risk", 0), every=[])
+    _whole(axes)
+    return Chart("What refusing the doubtful gains", as_svg(figure, "Risk against coverage"))
 
 
-def _recall_series(
-    result: Result, stage: str, color: int, counts: Sequence[int], alone: bool
-) -> Series:
-    best = result.best(stage)
-    hits = best.hits[best.counted]
-    points = [(float(n), float(hits_within(hits, n).mean())) for n in range(1, max(counts) + 1)]
-    recall = result.score(stage).recall
-    name = _named(result, _STAGES[stage], alone)
-    told = f"{result.run.variant.name}, {_STAGES[stage]}: "
-    dots = [(float(n), each.mean, told + _in_words(n, each)) for n, each in recall.items()]
-    known = [
-        (float(n), each.low, each.high) for n, each in recall.items() if not math.isnan(each.low)
-    ]
-    whiskers = known if stage == RERANKED else []
-    return Series(name, points, color, stage == RETRIEVAL, dots, whiskers)
+def study_charts(study: Study, counts: Sequence[int]) -> list[Chart]:
+    """Recall and time over what a study changes."""
+    names = sorted({point.series for point in study.points}, reverse=True)
+    figure, axes = new_axes((study.axis, "recall"), (False, True))
+    series = [(name, counts[0], [p for p in study.points if p.series == name]) for name in names]
+    if len(names) == 1:
+        series = [(f"recall@{count}", count, list(study.points)) for count in counts[:3]]
+    keys = [_key(name, number) for number, (name, _, _) in enumerate(series)]
+    for key, (_, count, points) in zip(keys, series, strict=True):
+        _curve(axes, [p.x for p in points], [p.recall[count] for p in points], key)
+    charts = [Chart("Recall", as_svg(figure, study.title), keys)]
+    return (
+        charts if study.name == "efficiency" else [*charts, _study_time(study.points, study.axis)]
+    )
 
 
-def _in_words(count: int, share: Interval) -> str:
-    words = f"recall@{count} {100 * share.mean:.1f} %"
-    if math.isnan(share.low):
-        return words
-    return f"{words}, {100 * share.low:.1f} to {100 * share.high:.1f} %"
+def _study_time(points: Sequence[StudyPoint], axis: str) -> Chart:
+    figure, axes = new_axes((axis, "milliseconds"))
+    key = _key("median of a query", 0)
+    _curve(axes, [p.x for p in points], [1e3 * p.seconds for p in points], key)
+    axes.set_ylim(bottom=0.0)
+    return Chart("Time of a query", as_svg(figure, "Time of a query"), [key])
 
 
-def _named(result: Result, stage: str, alone: bool) -> str:
-    return stage if alone else f"{result.run.variant.name}, {stage}"
+def latency_chart(results: Sequence[Result]) -> Chart:
+    """Medians of all stages as bars, and the slowest in twenty as a line beyond."""
+    figure, axes = new_figure((900.0, 44.0 + 34.0 * len(results)))
+    look, keys = colors(), []
+    for row, result in enumerate(results):
+        start, total = 0.0, result.latency["total"]
+        stages = [stage for stage in result.latency if stage != "total"]
+        for number, stage in enumerate(stages):
+            width = 1e3 * result.latency[stage][50.0]
+            axes.barh(row, width, 0.6, start, color=look[f"c{number % SERIES}"])
+            start += width
+        axes.hlines(row, start, 1e3 * total[95.0], color=look["soft"], linewidth=1.2)
+        label = f"  {1e3 * total[50.0]:.3g} ms"
+        place = max(start, 1e3 * total[95.0])
+        axes.text(place, row, label, va="center", color=look["ink"], size=13)
+        keys = [Key(stage, f"c{number % SERIES}", "■") for number, stage in enumerate(stages)]
+    names = [result.run.variant.name for result in results]
+    short = [name if len(name) <= 22 else name[:21] + "…" for name in names]
+    axes.set_yticks(range(len(names)), [name.replace("$", r"\$") for name in short])
+    axes.tick_params(colors=look["soft"], labelsize=12, length=0)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g} ms")
+    axes.grid(axis="x", color=look["line"], linewidth=1)
+    axes.set_axisbelow(True)
+    axes.spines[:].set_visible(False)
+    axes.invert_yaxis()
+    return Chart("Median time of a query", as_svg(figure, "Median time of each stage"), keys)
+
+
+def matrix_chart(matrix: Matrix, outcomes: Outcomes) -> Chart:
+    """The similarity of queries with database images, the best match of each query marked."""
+    rows, columns = matrix.similarities.shape
+    figure, axes = new_figure((560.0 * min(1.6, max(1.0, columns / rows)), 560.0))
+    low, high = np.percentile(matrix.similarities, [_LOW, _HIGH])
+    shown = {"cmap": "cividis", "vmin": low, "vmax": high, "interpolation": "none"}
+    axes.imshow(matrix.similarities, aspect="auto", **shown)
+    axes.set_axis_off()
+    for is_right, color in ((True, "#7dffb4"), (False, "#ff5a4f")):
+        marked = outcomes.judged & (outcomes.best >= 0) & (outcomes.right == is_right)
+        marked &= outcomes.right | outcomes.findable
+        places = [row for row, query in enumerate(matrix.queries.tolist()) if marked[query]]
+        found = np.searchsorted(matrix.database, outcomes.best[matrix.queries[places]])
+        axes.scatter(found, places, s=4, color=color, linewidths=0)
+    size = (
+        f"{rows} of {len(outcomes)} queries as rows, from top to bottom; {columns} database images"
+    )
+    note = (
+        f"{size} as columns. Bright is similar. The best match of each query after reranking is "
+        "marked: green is right, red is wrong."
+    )
+    title = f"Similarity of {rows} queries with {columns} database images"
+    return Chart("Similarity of all images", as_svg(figure, title), note=note)
+
+
+def medians(latency: Mapping[str, Mapping[float, float]]) -> list[float]:
+    """Median seconds of extracting, retrieving and reranking."""
+    return [latency[stage][50.0] for stage in ("extract", "retrieve", "rerank")]
+
+
+def _curve(
+    axes: Any,
+    x: Sequence[float] | NDArray[Any],
+    y: Sequence[float] | NDArray[Any],
+    key: Key,
+    every: Sequence[int] | None = None,
+) -> None:
+    """A line through points, with dots at some of them; at all by default."""
+    look = colors()
+    marks = {"marker": "o", "markersize": 6, "markevery": every} if every != [] else {}
+    paper = look["panel"] if key.dashed else look[key.color]
+    style = {"linestyle": (0, (5, 4)), "linewidth": 1.6} if key.dashed else {"linewidth": 2.2}
+    axes.plot(x, y, color=look[key.color], markerfacecolor=paper, **marks, **style)
+
+
+def _whole(axes: Any) -> None:
+    """From nothing to everything in both directions."""
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+
+
+def _key(name: str, number: int, dashed: bool = False) -> Key:
+    return Key(name, f"c{number % SERIES}", dashed=dashed)
+
+
+def _named(result: Result, stage: str, results: Sequence[Result]) -> str:
+    return stage if len(results) == 1 else f"{result.run.variant.name}, {stage}"

@@ -3,31 +3,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.evaluation.outcomes import MISSED, REFUSED, RIGHT, WRONG, Outcomes
-from vpr_ros.evaluation.report.markup import element, number, text
+from vpr_ros.evaluation.report.figures import Chart, Key, as_svg, colors, new_figure
 
-_WIDTH, _MOST_HEIGHT, _MARGIN = 900.0, 560.0, 24.0
-_MOST_DOTS = 4000  # of one list of images
+Points = NDArray[np.float64]  # [N, 2]; NaN where a pose is not known
+
 _BREAK = 5.0  # steps of usual length from which on a drive is not drawn as connected
-_SYMBOLS = {  # what tells outcomes apart without colors
-    RIGHT: "filled",
-    WRONG: "cross",
-    MISSED: "ring",
-    REFUSED: "small",
-}
-_WORDS = {
-    RIGHT: "right",
-    WRONG: "wrong, with a line to the place it was taken for",
-    MISSED: "missed: in the database, not accepted",
-    REFUSED: "not in the database, not accepted",
-}
+_TURN, _TILT, _LIFT = math.radians(25.0), 0.7, 0.16  # of the view from aside
+_MARKS: dict[str, dict[str, Any]] = {  # what tells outcomes apart without colors, too
+    REFUSED: {"marker": "o", "s": 16, "linewidths": 0},
+    RIGHT: {"marker": "o", "s": 40, "linewidths": 0},
+    MISSED: {"marker": "o", "s": 52, "facecolors": "none", "linewidths": 2},
+    WRONG: {"marker": "x", "s": 64, "linewidths": 2.4},
+}  # what matters most lies on top
+KEYS = (
+    Key("{} right", RIGHT, "●"),
+    Key("{} wrong, with a line to the place it was taken for", WRONG, "✕"),
+    Key("{} missed: in the database, not accepted", MISSED, "○"),
+    Key("{} not in the database, not accepted", REFUSED, "•"),
+)
 
 
 @dataclass(frozen=True)
@@ -38,123 +41,110 @@ class Situation:
     queries: Sequence[Pose | None]
     outcomes: Outcomes  # [Q]
 
-
-def overhead_map(situation: Situation) -> str:
-    """The map as SVG with its legend; empty where too few poses are known."""
-    ours, theirs = _positions(situation.queries), _positions(situation.database)
-    known = np.concatenate([ours, theirs])
-    known = known[np.isfinite(known).all(axis=1)]
-    if len(known) < 2:
-        return ""
-    sheet = _Sheet(known)
-    drawn = [_path(sheet, theirs)]
-    for outcome in (REFUSED, RIGHT, MISSED, WRONG):  # what matters most lies on top
-        drawn += _marks(sheet, situation, ours, theirs, outcome)
-    drawn.append(sheet.ruler())
-    view = f"0 0 {number(_WIDTH)} {number(sheet.height)}"
-    title = element("title", "The queries from above, and what became of them")
-    svg = element("svg", title, *drawn, viewBox=view, role="img", class_="chart overhead")
-    return svg + _legend(situation)
+    @property
+    def is_known(self) -> bool:
+        """Whether there is anything to draw."""
+        return sum(pose is not None for pose in (*self.database, *self.queries)) > 1
 
 
-class _Sheet:
-    """Where a position is drawn: the same scale in both directions."""
-
-    def __init__(self, positions: NDArray[np.float64]) -> None:
-        low, high = positions.min(axis=0), positions.max(axis=0)
-        size = np.maximum(high - low, 1e-6)
-        room = (_WIDTH - 2 * _MARGIN, _MOST_HEIGHT - 2 * _MARGIN)
-        self._scale = float(min(room / size))
-        self._low, self._high = low, high
-        self.height = float(max(120.0, self._scale * size[1] + 2 * _MARGIN))
-        self._left = (_WIDTH - self._scale * size[0]) / 2
-
-    def at(self, position: NDArray[np.float64]) -> tuple[float, float]:
-        """North is up."""
-        x, y = position
-        across = self._left + (x - self._low[0]) * self._scale
-        return float(across), float(_MARGIN + (self._high[1] - y) * self._scale)
-
-    def ruler(self) -> str:
-        """A line of a round number of meters."""
-        meters = 10.0 ** np.floor(np.log10(max(160.0 / self._scale, 1e-3)))
-        meters *= (
-            5 if 5 * meters * self._scale <= 160 else 2 if 2 * meters * self._scale <= 160 else 1
-        )
-        left, down = _MARGIN, self.height - 10
-        right = left + float(meters) * self._scale
-        line = element("line", x1=left, x2=right, y1=down, y2=down, class_="ruler")
-        label = element("text", text(f"{meters:g} m"), x=right + 6, y=down + 4, class_="axis")
-        return line + label
+def overhead_chart(situation: Situation) -> Chart:
+    """The map with its keys."""
+    outcomes = situation.outcomes
+    figure, axes = new_figure((900.0, 520.0))
+    draw_overhead(axes, situation)
+    words = outcomes.words
+    keys = [Key("database", "refused")]
+    for key in KEYS:
+        if key.color in words:
+            keys.append(key._replace(name=key.name.format(words.count(key.color))))
+    note = f"{words.count(RIGHT)} right matches; {outcomes.rule}."
+    svg = as_svg(figure, "The queries from above, and what became of them")
+    return Chart("From above", svg, keys, note)
 
 
-def _positions(poses: Sequence[Pose | None]) -> NDArray[np.float64]:
-    rows = [each.position[:2] if each else (np.nan, np.nan) for each in poses]
+def draw_overhead(axes: Any, situation: Situation, lifted: bool = False) -> None:
+    """Draw the drives into axes of matplotlib, north up.
+
+    Args:
+        axes: which take the same scale in both directions.
+        situation: what is drawn.
+        lifted: seen from aside, the queries' drive floating over the database's, with a line from
+            each accepted query to its match.
+    """
+    look, words = colors(), np.array(situation.outcomes.words)
+    ours, theirs = positions(situation.queries), positions(situation.database)
+    lift = np.zeros(2)
+    if lifted:
+        ours, theirs, lift = _from_aside(ours, theirs)
+        axes.plot(*_path(ours), color=look["line"], linewidth=5, solid_capstyle="round")
+    database = {"color": look["c0"] if lifted else look["refused"], "alpha": 1.0 if lifted else 0.5}
+    axes.plot(*_path(theirs), linewidth=2.5, solid_capstyle="round", **database)
+    axes.scatter(*theirs.T, s=10, linewidths=0, **database)
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+    joined = (words == WRONG) | ((words == RIGHT) & lifted)
+    _lines(axes, ours + lift, theirs, situation.outcomes, np.flatnonzero(joined), words)
+    if lifted:
+        axes.plot(*_path(ours + lift), color=look["ink"], linewidth=1.5)
+    else:
+        _ruler(axes, np.concatenate([ours, theirs]))
+    for outcome, mark in _MARKS.items():
+        style = {"edgecolors" if "facecolors" in mark else "color": look[outcome]}
+        axes.scatter(*(ours + lift)[words == outcome].T, zorder=3, **style, **mark)
+
+
+def positions(poses: Sequence[Pose | None]) -> Points:
+    """Where the poses are in the plane, meters, [N, 2]; NaN for unknown ones."""
+    rows = [pose.position[:2] if pose else (np.nan, np.nan) for pose in poses]
     return np.array(rows, float).reshape(-1, 2)
 
 
-def _path(sheet: _Sheet, positions: NDArray[np.float64]) -> str:
-    """The database's drive: dots, joined where one follows the other."""
-    step = max(1, -(-len(positions) // _MOST_DOTS))
-    places = [sheet.at(each) for each in positions[::step] if np.isfinite(each).all()]
-    gaps = np.linalg.norm(np.diff(np.array(places).reshape(-1, 2), axis=0), axis=1)
-    limit = _BREAK * float(np.median(gaps)) if len(gaps) else 0.0
-    drawn = ""
-    for i, (across, down) in enumerate(places):
-        follows = i > 0 and gaps[i - 1] <= limit
-        drawn += f"{'L' if follows else 'M'}{number(across)} {number(down)}"
-        drawn += "" if follows else "h0"  # a dot, also where nothing follows
-    return element("path", d=drawn, class_="database")
+def _from_aside(ours: Points, theirs: Points) -> tuple[Points, Points, Points]:
+    """Both seen obliquely from above, and how far the first is lifted over the second.
 
-
-def _marks(
-    sheet: _Sheet,
-    situation: Situation,
-    ours: NDArray[np.float64],
-    theirs: NDArray[np.float64],
-    outcome: str,
-) -> list[str]:
-    """The queries that had one outcome."""
-    members = [i for i, each in enumerate(situation.outcomes.words) if each == outcome]
-    members = [i for i in members if np.isfinite(ours[i]).all()]
-    drawn = []
-    for query in members[:: max(1, -(-len(members) // _MOST_DOTS))]:
-        place, best = sheet.at(ours[query]), int(situation.outcomes.best[query])
-        told = f"query {query}: {outcome}"
-        if outcome == WRONG and best >= 0 and np.isfinite(theirs[best]).all():
-            drawn.append(_line(place, sheet.at(theirs[best])))
-        drawn.append(_mark(place, outcome, told))
-    return drawn
-
-
-def _line(start: tuple[float, float], end: tuple[float, float]) -> str:
-    return element("line", x1=start[0], y1=start[1], x2=end[0], y2=end[1], class_="astray")
-
-
-def _mark(place: tuple[float, float], outcome: str, told: str) -> str:
-    x, y = place
-    title = element("title", text(told))
-    if _SYMBOLS[outcome] == "cross":
-        d = f"M{number(x - 4)} {number(y - 4)}l8 8m0 -8l-8 8"
-        return element("path", title, d=d, class_=outcome)
-    radius = {"filled": 3.4, "ring": 4.0, "small": 2.2}[_SYMBOLS[outcome]]
-    return element("circle", title, cx=x, cy=y, r=radius, class_=outcome)
-
-
-def _legend(situation: Situation) -> str:
-    keys = [_key("database", "database")]
-    for outcome, words in _WORDS.items():
-        count = situation.outcomes.words.count(outcome)
-        if count:
-            keys.append(_key(outcome, f"{count} {words}"))
-    return element("ul", *keys, class_="legend")
-
-
-def _key(outcome: str, words: str) -> str:
-    inside = (
-        element("path", d="M1 7h12", class_="database")
-        if outcome == "database"
-        else _mark((7.0, 7.0), outcome, words)
+    Turned, so that no street of a town of right angles runs along the matches.
+    """
+    extent = np.nanmax(np.concatenate([ours, theirs]), 0) - np.nanmin(
+        np.concatenate([ours, theirs]), 0
     )
-    sign = element("svg", inside, viewBox="0 0 14 14", class_="sign", aria_hidden="true")
-    return element("li", sign, text(words))
+    turn = _TURN if extent[0] >= extent[1] else _TURN - math.pi / 2
+    cos, sin = math.cos(turn), math.sin(turn)
+    view = np.array([[cos, -sin], [_TILT * sin, _TILT * cos]])
+    seen, base = ours @ view.T, theirs @ view.T
+    height = np.nanmax(np.concatenate([seen, base])[:, 1]) - np.nanmin(base[:, 1])
+    return seen, base, np.array([0.0, max(1.0, height) * 2 * _LIFT])
+
+
+def _path(points: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """X and y of a drive, interrupted by NaN where it does not go on."""
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    known = steps[np.isfinite(steps)]
+    limit = _BREAK * float(np.median(known)) if len(known) else 0.0
+    breaks = np.flatnonzero(steps > limit) + 1
+    x, y = np.insert(points, breaks, np.nan, axis=0).T
+    return x, y
+
+
+def _lines(
+    axes: Any, ours: Points, theirs: Points, outcomes: Outcomes, which: Any, words: Any
+) -> None:
+    """From some queries to their matches."""
+    for query in which.tolist():
+        best = int(outcomes.best[query])
+        if best >= 0:
+            (x, y), (to_x, to_y) = ours[query], theirs[best]
+            width = 1.0 if words[query] == RIGHT else 1.8
+            color = colors()[words[query]]
+            axes.plot([x, to_x], [y, to_y], color=color, linewidth=width, alpha=0.7)
+
+
+def _ruler(axes: Any, points: Points) -> None:
+    """A line of a round number of meters in a corner."""
+    extent = float(np.nanmax(np.nanmax(points, 0) - np.nanmin(points, 0)))
+    rough = max(0.2 * extent, 1e-3)
+    power = 10.0 ** math.floor(math.log10(rough))
+    meters = power * next(step for step in (5.0, 2.0, 1.0) if step * power <= rough)
+    left, bottom = float(np.nanmin(points[:, 0])), float(np.nanmin(points[:, 1]))
+    down = bottom - 0.06 * extent
+    axes.plot([left, left + meters], [down, down], color=colors()["soft"], linewidth=1)
+    axes.text(left + meters, down, f"  {meters:g} m", va="center", size=12, color=colors()["soft"])

@@ -1,46 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of the page: recall of all variants, times, verdicts, and studies."""
+"""Tables of the page: recall, precision, times, verdicts, studies, and the papers' figures."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from vpr_ros.evaluation.metrics import Interval
-from vpr_ros.evaluation.report.markup import element, text
-from vpr_ros.evaluation.scores import EVERYTHING, RERANKED, RETRIEVAL, Result, Score
+import numpy as np
 
-_STAGES = {RETRIEVAL: "retrieval", RERANKED: "reranked"}
+from vpr_ros.evaluation.metrics import Errors, Interval
+from vpr_ros.evaluation.published import COSTS, published_recalls
+from vpr_ros.evaluation.report.charts import STAGES, medians
+from vpr_ros.evaluation.scores import EVERYTHING, RERANKED, Result, Score
+from vpr_ros.evaluation.studies import Study
+from vpr_ros.evaluation.verdicts import Verdicts
 
-
-def table(
-    head: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    own: Sequence[int] = (),
-    words: Sequence[int] = (),
-) -> str:
-    """A table that scrolls on narrow screens; cells are markup, heads are text.
-
-    Args:
-        head: of the columns.
-        rows: of the body.
-        own: rows to stand out.
-        words: columns of sentences.
-    """
-    kinds = ["words" if column in words else None for column in range(len(head))]
-    cells = [
-        element("th", text(each), scope="col", class_=kind)
-        for each, kind in zip(head, kinds, strict=True)
-    ]
-    body = [
-        element("tr", *_cells(row, kinds), class_="own" if number in own else None)
-        for number, row in enumerate(rows)
-    ]
-    parts = element("thead", element("tr", *cells)), element("tbody", *body)
-    return element("div", element("table", *parts), class_="scroll", tabindex=0)
+_PAPERS_AT = (1, 5, 10)  # the N of the papers
 
 
-def recall_table(results: Sequence[Result], counts: Sequence[int]) -> str:
+@dataclass(frozen=True)
+class Table:
+    """Rows below a head; a cell may have a second, smaller line."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str | tuple[str, str]]]
+    own: int = 0  # rows from the top that stand out
+    words: bool = False  # whether the last column holds sentences
+
+
+def recall_table(results: Sequence[Result], counts: Sequence[int]) -> Table:
     """Recall of all variants, stages, rules and conditions."""
     rows = [
         _recall_row(result, score, results, counts)
@@ -50,30 +39,25 @@ def recall_table(results: Sequence[Result], counts: Sequence[int]) -> str:
     head = ["", "queries", *(f"R@{count}" for count in counts)]
     if any(each.mean_average_precision is not None for r in results for each in r.scores):
         head.append("mAP")
-    return table(head, [row[: len(head)] for row in rows])
+    return Table(head, [row[: len(head)] for row in rows])
 
 
-def precision_table(results: Sequence[Result]) -> str:
+def precision_table(results: Sequence[Result]) -> Table:
     """What accepting only sure answers gives."""
     rows = []
     for result in results:
         for best in result.matches:
             curve = best.outcomes.curve
-            if curve is None:
-                continue
-            values = (
-                curve.area,
-                curve.recall_at_precision(1.0),
-                curve.recall_at_precision(0.99),
-                curve.extended_precision,
-            )
-            name = _name(result, results, _STAGES[best.stage], best.rule, "")
-            rows.append([name, *(f"{each:.3f}" for each in values)])
+            if curve is not None:
+                sure = [curve.recall_at_precision(precision) for precision in (1.0, 0.99)]
+                values = (curve.area, *sure, curve.extended_precision)
+                name = _name(result, results, STAGES[best.stage], best.rule, "")
+                rows.append([name, *(f"{each:.3f}" for each in values)])
     head = ["", "average precision", "recall at 100 %", "recall at 99 %", "extended precision"]
-    return table(head, rows)
+    return Table(head, rows)
 
 
-def latency_table(results: Sequence[Result]) -> str:
+def latency_table(results: Sequence[Result]) -> Table:
     """Milliseconds of every stage."""
     rows = []
     for result in results:
@@ -81,35 +65,107 @@ def latency_table(results: Sequence[Result]) -> str:
             name = _name(result, results, stage, "", "")
             rows.append([name, *(f"{1e3 * each:.2f}" for each in percentiles.values())])
     percents = next(iter(results[0].latency.values()))
-    return table(["milliseconds", *(f"{percent:g} %" for percent in percents)], rows)
+    return Table(["milliseconds", *(f"{percent:g} %" for percent in percents)], rows)
 
 
-def share(interval: Interval) -> str:
-    """A part of the queries in percent, with its interval if there is one."""
-    mean = f"{100 * interval.mean:.1f} %"
-    if math.isnan(interval.low):
-        return mean
-    return mean + element("small", f"{100 * interval.low:.1f} to {100 * interval.high:.1f}")
+def errors_table(errors: Errors) -> Table:
+    """How far the best match was taken from the query, and how it is turned."""
+    percents = (50.0, 75.0, 90.0, 95.0)
+    meters = np.percentile(errors.distances, percents, method="higher")
+    degrees = np.degrees(np.percentile(errors.angles, percents, method="higher"))
+    rows = [
+        ["meters", *(f"{each:.2f}" for each in meters)],
+        ["degrees", *(f"{each:.1f}" for each in degrees)],
+    ]
+    return Table(["", *(f"{percent:g} %" for percent in percents)], rows)
+
+
+def verdicts_table(verdicts: Verdicts) -> Table:
+    """Counts and ratios of the localizer's answers."""
+    tally, outcomes = verdicts.tally, verdicts.outcomes
+    counts = {
+        "accepted": tally.accepted,
+        "right": tally.right,
+        "wrong": tally.wrong,
+        "ambiguous": tally.ambiguous,
+        "unknown": tally.unknown,
+    }
+    ratios = {
+        "precision": tally.precision,
+        "recall": tally.recall,
+        "calibration error": outcomes.calibration_error,
+        "area under risk": outcomes.risk.area if outcomes.risk else math.nan,
+    }
+    values = ["" if math.isnan(each) else f"{each:.3f}" for each in ratios.values()]
+    return Table([*counts, *ratios], [[*map(str, counts.values()), *values]])
+
+
+def study_table(study: Study, counts: Sequence[int]) -> Table:
+    """Every value of a study."""
+    rows = []
+    for each in study.points:
+        recall = [f"{100 * each.recall[count]:.1f} %" for count in counts]
+        cost = [f"{1e3 * each.seconds:.2f}", f"{each.place_bytes / 1e3:.1f}"]
+        rows.append([", ".join(filter(None, (each.series, each.label))), *recall, *cost])
+    return Table(["", *(f"R@{count}" for count in counts), "ms", "kB of a place"], rows)
+
+
+def published_table(name: str, results: Sequence[Result]) -> Table | None:
+    """One's own recall beside that of papers; None where they do not know the data set."""
+    papers = published_recalls(name)
+    rows = [
+        [paper.method, *_shares(paper.recall), ". ".join(filter(None, (paper.source, paper.note)))]
+        for paper in sorted(papers, key=lambda paper: -paper.recall.get(1, 0.0))
+    ]
+    own = []
+    for result in results:
+        recall = {n: each.mean for n, each in result.score(RERANKED).recall.items()}
+        own.append([result.run.variant.name, *_shares(recall), "this report"])
+    head = ["method", *(f"R@{count}" for count in _PAPERS_AT), "source"]
+    return Table(head, [*own, *rows], len(own), words=True) if papers else None
+
+
+def costs_table(results: Sequence[Result]) -> Table:
+    """One's own time and memory beside those of papers."""
+    rows = []
+    for result in results:
+        times = [f"{1e3 * seconds:.1f} ms" for seconds in medians(result.latency)]
+        size = f"{result.run.place_bytes / 1e3:.0f}"
+        rows.append([result.run.variant.name, *times, size, "this report"])
+    for cost in COSTS:
+        stages = (cost.extraction_ms, cost.retrieval_ms, cost.reranking_ms)
+        times = ["" if each is None else f"{each:g} ms" for each in stages]
+        size = f"{cost.million_gib * 2**30 / 1e6 / 1e3:.3g}"
+        rows.append([cost.method, *times, size, cost.source])
+    head = ["method", "extract", "retrieve", "rerank", "kB of a place", "source"]
+    return Table(head, rows, len(results), words=True)
+
+
+def _shares(recall: object) -> list[str]:
+    known = dict(recall)  # type: ignore[call-overload]
+    return [f"{100 * known[count]:.1f} %" if count in known else "" for count in _PAPERS_AT]
 
 
 def _recall_row(
     result: Result, score: Score, results: Sequence[Result], counts: Sequence[int]
-) -> list[str]:
+) -> list[str | tuple[str, str]]:
     condition = "" if score.condition == EVERYTHING else score.condition
-    name = _name(result, results, _STAGES[score.stage], score.rule, condition)
+    name = _name(result, results, STAGES[score.stage], score.rule, condition)
     mean = score.mean_average_precision
-    row = [name, str(score.queries), *(share(score.recall[count]) for count in counts)]
+    row = [name, str(score.queries), *(_share(score.recall[count]) for count in counts)]
     return [*row, "" if mean is None else f"{mean:.3f}"]
+
+
+def _share(interval: Interval) -> str | tuple[str, str]:
+    """A part of the queries in percent, with its interval if there is one."""
+    mean = f"{100 * interval.mean:.1f} %"
+    if math.isnan(interval.low):
+        return mean
+    return mean, f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"
 
 
 def _name(result: Result, results: Sequence[Result], stage: str, rule: str, other: str) -> str:
     """What a row is about: only what tells it from the others."""
     rules = {each.rule for each in result.scores}
     variant = result.run.variant.name if len(results) > 1 else ""
-    parts = [variant, other, stage, rule if len(rules) > 1 else ""]
-    return text(", ".join(filter(None, parts)))
-
-
-def _cells(row: Sequence[str], kinds: Sequence[str | None]) -> list[str]:
-    pairs = zip(row, kinds, strict=True)
-    return [element("td", markup, class_=kind) for markup, kind in pairs]
+    return ", ".join(filter(None, (variant, other, stage, rule if len(rules) > 1 else "")))

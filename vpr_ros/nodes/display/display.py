@@ -26,7 +26,7 @@ from vpr_ros.nodes.display.match_image import Gathered, match_image
 from vpr_ros.nodes.display.recorder import Recorder
 from vpr_ros.nodes.worker import FrameWorker
 from vpr_ros.pipeline import Pipeline
-from vpr_ros.place_map import MapSet, PlaceMap
+from vpr_ros.place_map import Map, PlaceMap
 from vpr_ros.recognizer import PlaceRecognizer
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class _Scene:
     """Everything that belongs to the map, or to the maps, in use."""
 
     config: NodeConfig
-    searched: PlaceMap | MapSet
+    searched: Map
     recognizer: PlaceRecognizer
     about: dict[str, str]  # what records say of the map and the model
     recorder: Recorder
@@ -74,7 +74,7 @@ class Display:
         config: NodeConfig,
         pipeline: Pipeline,
         place_map: PlaceMap,
-        searched: PlaceMap | MapSet,
+        searched: Map,
         recognizer: PlaceRecognizer,
     ) -> None:
         """Show another map from now on, with those that are searched besides."""
@@ -82,7 +82,7 @@ class Display:
         about = {"map": str(info.path), "model": info.space, "method": info.spec.method}
         about["backend"] = pipeline.description
         self._scene = _Scene(
-            config, searched, recognizer, about, Recorder(config.records, about, searched.locate)
+            config, searched, recognizer, about, Recorder(config.records, about, searched.path_of)
         )
         self._last = None
         self.markers.open(searched)
@@ -93,7 +93,7 @@ class Display:
             return
         if config.records != scene.config.records:
             scene = replace(
-                scene, recorder=Recorder(config.records, scene.about, scene.searched.locate)
+                scene, recorder=Recorder(config.records, scene.about, scene.searched.path_of)
             )
         self._scene = replace(scene, config=config, recognizer=recognizer)
 

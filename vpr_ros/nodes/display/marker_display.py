@@ -15,7 +15,7 @@ from visualization_msgs.msg import MarkerArray
 
 from vpr_ros.datatypes import Recognition
 from vpr_ros.nodes.display.markers import MapMarkers, everything_deleted
-from vpr_ros.place_map import MapSet, PlaceMap
+from vpr_ros.place_map import KeyframeTable, Map
 
 _LOOK_PERIOD = 0.5  # seconds between two looks for new subscribers
 _MAP_PERIOD = 1.0  # seconds at least between two pictures of a map that grows
@@ -35,8 +35,8 @@ class MarkerDisplay:
         self._node = node
         self._watch = watch
         self._aside: Aside | None = None  # none while the node is not active
-        self._searched: PlaceMap | MapSet | None = None
-        self._markers = MapMarkers([])
+        self._searched: Map | None = None
+        self._markers = MapMarkers(KeyframeTable())
         self._count = 0  # keyframes that the markers know of
         self._is_corrected = False  # whether poses of keyframes are others than were sent
         self._next_map = 0.0  # seconds, monotonic clock
@@ -46,7 +46,7 @@ class MarkerDisplay:
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(_LOOK_PERIOD, self._look_for_audience, clock=steady)
 
-    def open(self, searched: PlaceMap | MapSet) -> None:
+    def open(self, searched: Map) -> None:
         """Show other maps from now on."""
         self._searched = searched
         self._read_map(searched)
@@ -93,8 +93,8 @@ class MarkerDisplay:
             return {}
         return {"keyframes without pose": str(self._markers.without_pose)}
 
-    def _read_map(self, searched: PlaceMap | MapSet) -> None:
-        self._markers, self._count = MapMarkers(searched.records()), len(searched)
+    def _read_map(self, searched: Map) -> None:
+        self._markers, self._count = MapMarkers(searched.table.snapshot()), len(searched)
         self._is_corrected = False
 
     def _publish_map(self, clear: bool) -> None:

@@ -8,9 +8,7 @@ Drives whose poses have one frame but not one origin lie on top of each other, a
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import groupby, pairwise
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -18,10 +16,10 @@ from geometry_msgs.msg import Point, Vector3
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker
 
-from vpr_ros.datatypes import KeyframeRecord, Pose, Recognition, Verdict
-from vpr_ros.geometry.poses import distance
+from vpr_ros.datatypes import KeyframeKey, Pose, Recognition, Verdict
 from vpr_ros.nodes.conversions import pose_to_message
 from vpr_ros.pictures.match_picture import COLORS
+from vpr_ros.place_map.keyframe_table import NO_FRAME, KeyframeTable, Numbers
 
 BELIEFS = 20  # spheres at most: the keyframes that an answer names, and no more candidates
 _SPACINGS = (0.1, 5.0)  # meters between keyframes that sizes are taken from, at least and at most
@@ -31,14 +29,14 @@ _GOLDEN = 0.618  # steps of hue that keep neighbors apart however many there are
 class MapMarkers:
     """The markers of one map; made when they are first asked for."""
 
-    def __init__(self, records: Sequence[KeyframeRecord]) -> None:
-        """Take the keyframes of a map, in its order."""
-        self._records = records
+    def __init__(self, table: KeyframeTable) -> None:
+        """Take the keyframes of a map, which do not change any more."""
+        self._table = table
 
     @cached_property
     def without_pose(self) -> int:
         """Keyframes that cannot be shown."""
-        return sum(record.pose is None for record in self._records)
+        return int((self._table.frames == NO_FRAME).sum())
 
     def of_map(self) -> list[Marker]:
         """Everything that stays while the map does: the keyframes, and the path of each drive."""
@@ -66,10 +64,10 @@ class MapMarkers:
     def _believed(self, recognition: Recognition) -> list[tuple[Pose, float]]:
         """Poses with weights from 0 to 1: probabilities, or without a filter similarities."""
         weights = recognition.believed or tuple(
-            (each.keyframe.keyframe_id, each.similarity) for each in recognition.candidates
+            (each.keyframe.key, each.similarity) for each in recognition.candidates
         )
-        found = [(self._poses.get(number), weight) for number, weight in weights]
-        shown = [(pose, min(max(weight, 0.0), 1.0)) for pose, weight in found if pose is not None]
+        poses = [(self._pose(key), weight) for key, weight in weights]
+        shown = [(pose, min(max(weight, 0.0), 1.0)) for pose, weight in poses if pose is not None]
         return sorted(shown, key=lambda each: -each[1])[:BELIEFS]
 
     def _match(self, recognition: Recognition, stamp: Time) -> Marker:
@@ -94,38 +92,37 @@ class MapMarkers:
         return marker
 
     def _stroke(
-        self, namespace: str, number: int, kind: int, drive: Sequence[Pose], width: float
+        self, namespace: str, number: int, kind: int, drive: Numbers, width: float
     ) -> Marker:
-        """All poses of a drive in one marker; ``width`` as a part of what lies between them."""
-        marker = _marker(namespace, number, kind, drive[0].frame_id, Time())
+        """All rows of a drive in one marker; ``width`` as a part of what lies between them."""
+        frame = self._table.frame_name(int(self._table.frames[drive[0]]))
+        marker = _marker(namespace, number, kind, frame, Time())
         marker.scale = Vector3(x=width * self._spacing, y=width * self._spacing)
         marker.color = _color(_rgb((0.55 + number * _GOLDEN) % 1.0, 0.5, 0.95))
-        marker.points = [_point(pose) for pose in drive]
+        positions = self._table.positions[drive].tolist()
+        marker.points = [Point(x=x, y=y, z=z) for x, y, z in positions]
         return marker
 
-    @cached_property
-    def _poses(self) -> dict[int, Pose]:
-        return {each.keyframe_id: each.pose for each in self._records if each.pose is not None}
+    def _pose(self, key: KeyframeKey) -> Pose | None:
+        row = self._table.row_of(key)
+        return None if row is None else self._table.pose(row)
 
     @cached_property
-    def _drives(self) -> list[list[Pose]]:
-        """The poses of each session, one list for each of their frames."""
-        posed = [(each.session, each.pose) for each in self._records if each.pose is not None]
-        runs = groupby(posed, key=lambda each: (each[0], each[1].frame_id))
-        return [[pose for _, pose in run] for _, run in runs]
+    def _drives(self) -> list[Numbers]:
+        """The rows of each session that have a pose, one list for each of their frames."""
+        rows = np.flatnonzero(self._table.frames != NO_FRAME)
+        runs = np.stack([self._table.sessions[rows], self._table.frames[rows]])
+        borders = np.flatnonzero((np.diff(runs, axis=1) != 0).any(axis=0)) + 1
+        return [drive for drive in np.split(rows, borders) if len(drive)]
 
     @cached_property
     def _spacing(self) -> float:
         """Meters from one keyframe to the next, as a rule: what can be told apart."""
-        steps = list(_steps(self._drives))
+        positions = self._table.positions
+        steps = [np.linalg.norm(np.diff(positions[d], axis=0), axis=1) for d in self._drives]
+        every = np.concatenate([np.empty(0), *steps])
         low, high = _SPACINGS
-        return min(max(float(np.median(steps)), low), high) if steps else 1.0
-
-
-def _steps(drives: Sequence[Sequence[Pose]]) -> Iterator[float]:
-    for drive in drives:
-        for before, after in pairwise(drive):
-            yield distance(before, after)
+        return min(max(float(np.median(every)), low), high) if len(every) else 1.0
 
 
 def _marker(namespace: str, number: int, kind: int, frame: str, stamp: Time) -> Marker:

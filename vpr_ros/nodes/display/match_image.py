@@ -15,7 +15,7 @@ from vpr_ros.images import decode_compressed, shrink
 from vpr_ros.nodes.display.answered import Answered
 from vpr_ros.pictures.attention import overlaid
 from vpr_ros.pictures.match_picture import Sight, draw
-from vpr_ros.place_map import MapSet, PlaceMap
+from vpr_ros.place_map import Map
 from vpr_ros.recognizer import PlaceRecognizer
 from vpr_ros.rerankers.matches import Matches
 
@@ -23,9 +23,7 @@ from vpr_ros.rerankers.matches import Matches
 class Gathered:
     """What a picture needs of the map, which only the thread that answers may ask."""
 
-    def __init__(
-        self, answered: Answered, recognizer: PlaceRecognizer, searched: PlaceMap | MapSet
-    ) -> None:
+    def __init__(self, answered: Answered, recognizer: PlaceRecognizer, searched: Map) -> None:
         """Look up the first candidate.
 
         A map keeps no images but thumbnails: whole ones would make it a hundred times larger.
@@ -38,7 +36,7 @@ class Gathered:
         if answered.recognition.candidates:
             first = answered.recognition.candidates[0]
             self.points = recognizer.matches(answered.query, first)
-            self.thumbnail = searched.thumbnail(first.keyframe.keyframe_id)
+            self.thumbnail = searched.thumbnail(first.keyframe.key)
 
 
 def match_image(answered: Answered, gathered: Gathered, config: PicturesConfig) -> Image:

@@ -15,7 +15,7 @@ from vpr_ros.datatypes import Verdict
 from vpr_ros.errors import ImageError
 from vpr_ros.images import encode_png, suffix_of
 from vpr_ros.nodes.display.answered import Answered
-from vpr_ros.records.as_json import Locate, as_json
+from vpr_ros.records.as_json import PathOf, as_json
 from vpr_ros.records.folder import EncodedImage, RecordFolder
 
 _log = logging.getLogger(__name__)
@@ -24,17 +24,17 @@ _log = logging.getLogger(__name__)
 class Recorder:
     """Used by one thread at a time."""
 
-    def __init__(self, config: RecordsConfig, about: Mapping[str, Any], locate: Locate) -> None:
+    def __init__(self, config: RecordsConfig, about: Mapping[str, Any], path_of: PathOf) -> None:
         """Nothing is touched before the first record.
 
         Args:
             config: when, where and how many.
             about: what else a record should say: the map, the model.
-            locate: tells where keyframes are kept, among several maps.
+            path_of: tells where keyframes are kept, among several maps.
         """
         self._config = config
         self._about = about
-        self._locate = locate
+        self._path_of = path_of
         path = Path(config.folder).expanduser()
         self._folder = RecordFolder(path, config.max_count, int(1e6 * config.max_megabytes))
         self._saved = self._failed = 0
@@ -57,7 +57,7 @@ class Recorder:
             ImageError: the image cannot be encoded.
         """
         self._last_attempt = now
-        answer = as_json("", answered.recognition, self._locate)
+        answer = as_json("", answered.recognition, self._path_of)
         answer["frame_id"] = answered.message.header.frame_id
         try:
             path = self._folder.save(

@@ -14,7 +14,7 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 from rclpy.node import Node
 
 from vpr_ros.config import NodeConfig
-from vpr_ros.datatypes import Recognition
+from vpr_ros.datatypes import KeyframeKey, Recognition
 from vpr_ros.nodes.slam.base import StackAdapter
 from vpr_ros.nodes.slam.place_pose import place_pose
 
@@ -30,7 +30,7 @@ class RobotLocalization(StackAdapter):
 
     def __init__(self, node: Node, config: NodeConfig) -> None:
         super().__init__(node, config)
-        self._last: int | None = None
+        self._last: KeyframeKey | None = None
         self._poses = self.publisher(PoseWithCovarianceStamped, "~/pose")
 
     def activate(self) -> None:
@@ -43,7 +43,7 @@ class RobotLocalization(StackAdapter):
         Raises:
             PoseError: it has none, or one that cannot be.
         """
-        keyframe = recognition.candidates[0].keyframe.keyframe_id
+        keyframe = recognition.candidates[0].keyframe.key
         if recognition.pose is None and keyframe == self._last:
             return
         pose = place_pose(recognition, self._settings)

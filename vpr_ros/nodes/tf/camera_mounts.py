@@ -10,12 +10,11 @@ from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import ConfigError
-from vpr_ros.geometry.fixed_frames import FixedFrames
+from vpr_ros.geometry.fixed_frames import FixedFrames, as_mount
 from vpr_ros.geometry.poses import PoseError, angle, distance
 from vpr_ros.geometry.transforms import RigidTransform
 from vpr_ros.nodes.conversions import transform_from_message
 from vpr_ros.nodes.interfaces import interface
-from vpr_ros.route.mounts import as_mount
 
 _REMEDY = "sudo apt install ros-$ROS_DISTRO-tf2-msgs"
 
@@ -32,7 +31,7 @@ class CameraMounts:
     def __init__(self, node: Node, base_frame: str) -> None:
         """Listen to /tf_static, if its messages are installed."""
         self._node = node
-        self._base_frame = base_frame.removeprefix("/")
+        self._base_frame = base_frame
         self._frames = FixedFrames()
         self._mounts: dict[str, Pose] = {}  # by frame of the camera, as far as they were asked for
         self._compared: set[tuple[str, Pose]] = set()
@@ -58,9 +57,7 @@ class CameraMounts:
 
         Nor is it known of a camera whose images name the robot's base as their frame.
         """
-        if camera_frame.removeprefix("/") == self._base_frame:
-            return None
-        return self._frames.between(self._base_frame, camera_frame)
+        return self._frames.camera_on(self._base_frame, camera_frame)
 
     def mount(self, camera_frame: str, configured: Pose | None = None) -> Pose | None:
         """Where a camera sits: as the settings say, or else as /tf_static tells.

@@ -29,12 +29,11 @@ import torch
 from torch import Tensor
 
 from vpr_ros.atomic_file import write_files
-from vpr_ros.datatypes import KeyframeRecord
 from vpr_ros.errors import TrainingError
-from vpr_ros.geometry.poses import distance
 from vpr_ros.models.hard_negatives import hard_negatives, info_nce, mean_similarity
 from vpr_ros.models.sup_vpr_maps import MapStage
 from vpr_ros.place_map import PlaceMap
+from vpr_ros.place_map.keyframe_table import NO_FRAME, KeyframeTable
 from vpr_ros.place_map.prototypes import SHARE, prototypes_of
 
 _NONE = 0.1  # prior of no map, as when maps are searched
@@ -128,7 +127,7 @@ def _teach(
 ) -> None:
     known = [each.descriptors[each.shown] for each in halves]
     # As many as the whole maps will have.
-    made = [torch.from_numpy(prototypes_of(each.numpy(), 2 * SHARE).centers) for each in known]
+    made = [torch.from_numpy(prototypes_of(each.numpy(), 2 * SHARE)) for each in known]
     of_map = torch.cat([torch.full((len(each),), m) for m, each in enumerate(made)])
     owners = (of_map == torch.arange(len(made)).unsqueeze(1)).float()
     prior = torch.tensor([*[(1.0 - _NONE) / len(made)] * len(made), _NONE])
@@ -165,20 +164,21 @@ def _teach(
 
 
 def _halved(place_map: PlaceMap, near: float, random: np.random.Generator) -> _Half:
-    records, rows = place_map.records(), torch.from_numpy(place_map.descriptors().copy())
-    order = random.permutation(len(records)).tolist()
+    table, rows = place_map.table, torch.from_numpy(place_map.descriptors())
+    order = random.permutation(len(table)).tolist()
     shown = sorted(order[: (len(order) + 1) // 2])
     anchors = []
     for row in order[len(shown) :]:
-        others = [each for each in shown if _shows(records, row, each, near)]
+        others = [each for each in shown if _shows(table, row, each, near)]
         if others:
             anchors.append((row, others[int((rows[others] @ rows[row]).argmax())]))
     return _Half(rows, torch.tensor(shown, dtype=torch.int64), anchors)
 
 
-def _shows(records: Sequence[KeyframeRecord], row: int, other: int, near: float) -> bool:
+def _shows(table: KeyframeTable, row: int, other: int, near: float) -> bool:
     """Whether two keyframes show one place: by their poses, or else as neighbors."""
-    one, two = records[row], records[other]
-    if one.pose is None or two.pose is None:
-        return abs(row - other) == 1 and one.session == two.session
-    return one.pose.frame_id == two.pose.frame_id and distance(one.pose, two.pose) <= near
+    frame = table.frames[row]
+    if NO_FRAME in (frame, table.frames[other]):
+        return bool(abs(row - other) == 1 and table.sessions[row] == table.sessions[other])
+    apart = np.linalg.norm(table.positions[row] - table.positions[other])
+    return bool(frame == table.frames[other] and apart <= near)
