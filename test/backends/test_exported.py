@@ -41,12 +41,19 @@ def test_specification_of_the_json_file(tmp_path):
     assert precision_beside(path) == "int8"
 
 
-@pytest.mark.parametrize("text", ["", "{1}", to_text(NETWORKS["r2former"].spec)])
+@pytest.mark.parametrize("text", ["", to_text(NETWORKS["r2former"].spec)])
 def test_json_file_of_another(text, tmp_path):
     path = tmp_path / "a.onnx"
     sidecar_path(path).write_text(text)
     with pytest.raises(WeightsError, match=r"a\.onnx\.json does not belong to a\.onnx: export"):
         spec_beside(path, b"graph" + to_text(SPEC).encode())
+
+
+def test_json_file_that_somebody_wrote(tmp_path):
+    path = tmp_path / "a.onnx"
+    known = {"method": "a", "input_height": 9, "input_width": 9, "mean": [], "std": []}
+    sidecar_path(path).write_text(json.dumps({**known, "global_dim": 8}))
+    assert spec_beside(path, b"graph").exporter_version == ""
 
 
 def test_no_json_file(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from vpr_ros import pipeline
 from vpr_ros.backends import open_backend
 from vpr_ros.config import PipelineConfig, with_settings
-from vpr_ros.datatypes import Keyframe
+from vpr_ros.datatypes import Keyframe, Query
 from vpr_ros.errors import ConfigError, WeightsError
 
 onnx = pytest.importorskip("onnx")
@@ -116,7 +116,7 @@ def test_from_an_image_to_a_verdict_by_the_global_descriptor_alone(write, scene,
             place_map.append(Keyframe(number * 20 * 10**9, features))
         place_map.commit()
     with line.open_map(path) as place_map:
-        answer = line.recognizer(place_map).recognize(scene(2), 7)
+        answer = line.recognizer(place_map).answer(Query(line.extractor.extract(scene(2)), 7))
     best = answer.candidates[0]
     assert best.keyframe.stamp_ns == 40 * 10**9
     assert best.similarity == pytest.approx(1.0, abs=1e-5)

@@ -83,7 +83,8 @@ def test_why_another_runtime_was_passed_over(vpr, monkeypatch):
 
 
 def test_weights_as_json(vpr, generated_weights):
-    result = vpr("inspect", generated_weights("r2former_tiny"), "--device", "cpu", "--json")
+    words = ["--method", "r2former_tiny", "--device", "cpu", "--json"]
+    result = vpr("inspect", generated_weights("r2former_tiny"), *words)
     known = json.loads(result.out)
     assert (known["method"], known["input_width"], known["device"]) == ("r2former_tiny", 256, "cpu")
     assert known["backend"].startswith("PyTorch ")

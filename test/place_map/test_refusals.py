@@ -96,7 +96,8 @@ def test_no_format(opening, path):
 
 @pytest.mark.parametrize("name", ["read", "write"])
 @pytest.mark.parametrize(
-    "other", [replace(SPEC, method="transvpr", global_dim=256), replace(SPEC, precision="float16")]
+    "other",
+    [replace(SPEC, method="transvpr", global_dim=256), replace(SPEC, weights_sha256="ab12")],
 )
 def test_made_with_another_model(path, name, other):
     with pytest.raises(MapError) as caught:
@@ -104,6 +105,12 @@ def test_made_with_another_model(path, name, other):
     for word in (SPEC.method, SPEC.space, other.method, other.space):
         assert word in str(caught.value)
     PlaceMap.open(path, SPEC, writable=True).close()  # the lock was given back
+
+
+def test_another_precision_is_told_and_not_refused(path, caplog):
+    caplog.set_level("INFO")
+    PlaceMap.open(path, replace(SPEC, precision="fp16", exporter_version="2")).close()
+    assert "made with float32, exporter 1, used with fp16, exporter 2" in caplog.text
 
 
 @pytest.mark.parametrize("percent", [1, 10, 30, 50, 70, 90, 99])

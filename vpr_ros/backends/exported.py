@@ -99,9 +99,10 @@ def spec_beside(path: Path, content: bytes) -> ModelSpec:
     Raises:
         WeightsError: the JSON file is missing, or belongs to another ONNX file.
     """
-    if SPEC_KEY.encode() not in content and sidecar_path(path).is_file():
-        return foreign_spec(path, content)
     text = read_exported(sidecar_path(path)).strip()
+    is_foreign = SPEC_KEY.encode() not in content and b'"weights_sha256"' not in text
+    if text and text not in content and is_foreign:
+        return foreign_spec(path, content)
     if not text or text not in content:
         raise WeightsError(f"{sidecar_path(path)} does not belong to {path.name}: {_EXPORT}")
     return from_metadata(path, {SPEC_KEY: text.decode()})
