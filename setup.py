@@ -37,7 +37,7 @@ setup(
         "console_scripts": [
             "mapper = vpr_ros.nodes.mapper_node:main",
             "localizer = vpr_ros.nodes.localizer_node:main",
-            "replay = vpr_ros.nodes.replay.replay_node:main",
+            "replay = vpr_ros.demo.replay.replay_node:main",
             "demo = vpr_ros.demo.program:main",
             "vpr = vpr_ros.cli.main:main",
         ],

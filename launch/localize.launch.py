@@ -6,6 +6,7 @@ params_file), and brings it to active. An argument outdoes the file where it is 
 """
 
 import os
+from collections.abc import Iterable
 
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
@@ -27,6 +28,7 @@ ARGUMENTS = [
     ("log_level", "info", "debug, info, warn, error or fatal"),
     # The node's topics
     ("image_topic", "/camera/image_raw", "The camera's images"),
+    ("camera_info_topic", "", "Its intrinsics; empty: camera_info beside the images"),
     ("odom_topic", "/odom", "Odometry, for a sequence filter or tf.broadcast"),
     # Parameters; empty: as the parameter file, or a launch file around this one, says
     ("use_sim_time", "", "true: take the time from /clock, as when replaying a bag"),
@@ -39,10 +41,12 @@ ARGUMENTS = [
     ("device", "", "auto, cpu, cuda or cuda:N"),
 ]
 
-REMAPPINGS = [
-    ("image", LaunchConfiguration("image_topic")),
-    ("odom", LaunchConfiguration("odom_topic")),
-]
+# argument -> the node's topic that it stands for
+TOPICS = {
+    "image_topic": "image",
+    "camera_info_topic": "camera_info",
+    "odom_topic": "odom",
+}
 
 # argument -> the node's parameter that it sets
 PARAMETERS = {
@@ -67,27 +71,31 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """The node, with the parameters that were given."""
+    """The node, with the topics and parameters that are given."""
     localizer = LifecycleNode(
         package="vpr_ros",
         executable="localizer",
         name="localizer",
         namespace=LaunchConfiguration("namespace"),
-        parameters=[LaunchConfiguration("params_file"), *given(context)],
-        remappings=REMAPPINGS,
+        parameters=[LaunchConfiguration("params_file"), *parameters(context)],
+        remappings=[(TOPICS[name], LaunchConfiguration(name)) for name in given(context, TOPICS)],
         ros_arguments=["--log-level", LaunchConfiguration("log_level")],
         output="screen",
     )
     return [*autostarted(localizer, IfCondition(LaunchConfiguration("autostart"))), localizer]
 
 
-def given(context: LaunchContext) -> list[dict[str, ParameterValue]]:
-    """The parameters whose argument is not empty: of their type, and not what YAML makes of it."""
+def parameters(context: LaunchContext) -> list[dict[str, ParameterValue]]:
+    """Those that are given, over those of the file; of their type, whatever YAML makes of them."""
     values = {
-        parameter: ParameterValue(
+        PARAMETERS[name]: ParameterValue(
             LaunchConfiguration(name), value_type=bool if name == "use_sim_time" else str
         )
-        for name, parameter in PARAMETERS.items()
-        if LaunchConfiguration(name).perform(context)
+        for name in given(context, PARAMETERS)
     }
     return [values] if values else []
+
+
+def given(context: LaunchContext, names: Iterable[str]) -> list[str]:
+    """Those of some arguments that are not empty."""
+    return [name for name in names if LaunchConfiguration(name).perform(context)]

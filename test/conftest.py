@@ -3,6 +3,7 @@
 
 import dataclasses
 import fcntl
+import hashlib
 import os
 import sys
 from contextlib import contextmanager
@@ -11,14 +12,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent / "models"))  # weights and inputs of golden numbers
 
 SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights" / "r2former_tiny.safetensors"
 
 # Machines that build packages are busy: time says nothing about whether a property holds.
-settings.register_profile("vpr_ros", deadline=None)
+settings.register_profile("vpr_ros", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("vpr_ros")
 
 
@@ -143,27 +144,35 @@ def drive(tmp_path_factory):
 @pytest.fixture(scope="session")
 def exported(generated_weights, tmp_path_factory):
     """The function that gives a method's exported extractor, beside its reranker if it has one."""
-    for library in ("onnx", "onnxscript", "onnxruntime"):
-        pytest.importorskip(library, reason="exporting needs onnx, onnxscript and onnxruntime")
+    reason = "exporting needs onnx, onnxscript and onnxruntime"
+    onnx, *_ = (
+        pytest.importorskip(library, reason=reason)
+        for library in ("onnx", "onnxscript", "onnxruntime")
+    )
     from vpr_ros.backends import export
     from vpr_ros.extractors.network import prepared
     from vpr_ros.models import NETWORKS
 
-    load, trace, made = export.load, export._traced, {}
+    load, trace, made, names = export.load, export.traced_graph, {}, {}
     folder = shared_folder(tmp_path_factory, "exported")
 
-    def once(key, make):
+    def loaded(path, name, settings):
         """Loading and tracing take most of an export's time, and are alike for all precisions."""
+        key = f"{path} {name} {settings}"
         if key not in made:
-            made[key] = make()
+            made[key] = load(path, name, settings)
+            names[id(made[key].module)] = key
         return made[key]
 
-    def loaded(path, name, settings):
-        return once(f"{path} {name} {settings}", lambda: load(path, name, settings))
-
     def traced(module, inputs, *others):
-        shapes = [tuple(each.shape) for each in inputs.values()]
-        return once(f"{id(module)} {shapes}", lambda: trace(module, inputs, *others))
+        """By whichever worker needs a graph first."""
+        shapes = [tuple(tensor.shape) for tensor in inputs.values()]
+        key = hashlib.sha256(f"{names[id(module)]} {shapes}".encode()).hexdigest()
+        path = folder / f"{key[:16]}.graph"
+        with locked(path.with_suffix(".lock")):
+            if not path.exists():
+                path.write_bytes(trace(module, inputs, *others).SerializeToString())
+        return onnx.load(path)
 
     def file_of(method, precision="fp32", size=(224, 160)):
         request = export.ExportRequest(generated_weights(method), method, size, precision)
@@ -180,5 +189,5 @@ def exported(generated_weights, tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export, "load", loaded)
-        patch.setattr(export, "_traced", traced)
+        patch.setattr(export, "traced_graph", traced)
         yield file_of

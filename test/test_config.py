@@ -132,3 +132,21 @@ def test_any_values_give_a_valid_configuration_or_a_config_error(values):
         return
     for name, value, setting in settings_of(config):
         check(name, value, setting)
+
+
+BY_TF = {"pose_type": "tf"}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, True),
+        ({"pose_type": "pose"}, False),
+        ({"pose_type": "pose_with_covariance"}, False),
+        ({"pose_type": "none"}, False),
+        (BY_TF, True),
+        ({**BY_TF, "tf.pose_frame": "map"}, False),
+    ],
+)
+def test_only_poses_that_never_jump_are_odometry(values, expected):
+    assert with_settings(LocalizerConfig(), values).has_odometry is expected

@@ -183,6 +183,19 @@ def test_every_declared_library_is_in_use(libraries, optional, manifest):
     assert optional <= libraries
 
 
+def test_wheels_bring_what_apt_brings(manifest):
+    """Where ROS comes as wheels, base.txt and evaluation.txt stand in for package.xml."""
+    names = {"opencv-python-headless": "opencv", "pillow": "pil", "pyyaml": "yaml"}
+    listed = set()
+    for name in ("base", "evaluation"):
+        text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+        listed |= set(re.findall(r"^[a-z][a-z0-9-]*", text, re.MULTILINE))
+    keys = {dependency.name for dependency in manifest.exec_depends}
+    assert {f"python3-{names.get(name, name)}" for name in listed} == {
+        key for key in keys if key.startswith("python3-")
+    }
+
+
 def test_an_import_is_seen_wherever_it_stands(tmp_path):
     path = tmp_path / "module.py"
     path.write_text(

@@ -79,7 +79,7 @@ find_python() {
 
 make_venv() {
   local place="$root/$venv python $python_version" made_from
-  made_from="$place requirements $(hash_of requirements/{robot,base,dev,$distro}.txt tools/mend_wheels.py)"
+  made_from="$place requirements $(hash_of requirements/{robot,evaluation,base,dev,$distro}.txt tools/mend_wheels.py)"
   if [[ -x $venv/bin/python && -f $venv_stamp && $(head -n1 "$venv_stamp") == "$made_from" ]]; then
     return
   fi
@@ -102,7 +102,7 @@ make_venv() {
 
 add_networks() {
   local made_from stamp=$venv/.networks-ready
-  made_from="$(<"$venv_stamp") $(hash_of requirements/{train,tensorrt,evaluation,test}.txt)"
+  made_from="$(<"$venv_stamp") $(hash_of requirements/{train,tensorrt,test}.txt)"
   ! fits "$stamp" "$made_from" || return 0
   echo "setup: PyTorch, TensorRT and the other wheels that networks need (5 GB, some two minutes)"
   quietly "$venv/bin/python" -m pip install --progress-bar off -r requirements/test.txt

@@ -88,7 +88,7 @@ class Frame:
     """One image of a drive with what is known of it."""
 
     stamp_ns: int
-    image: ImageArray
+    image: ImageArray | None  # None where its features are known already
     pose: Pose | None = None
     camera: Camera | None = None
     name: str = ""  # where it was found: the file of the image, or the topic of the bag

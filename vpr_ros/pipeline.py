@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from vpr_ros.backends import Backend
@@ -13,7 +13,7 @@ from vpr_ros.backends.networks import Networks
 from vpr_ros.backends.options import CPU, NO_HOOKS, Hooks, Stop
 from vpr_ros.calibration import Calibrator
 from vpr_ros.calibration_curve import CalibrationRecord
-from vpr_ros.config import METHODS, CalibrationConfig, Method, PipelineConfig
+from vpr_ros.config import LOCALIZE, METHODS, CalibrationConfig, Method, PipelineConfig
 from vpr_ros.config.methods import FILE, HOMOGRAPHY, LEARNED, NONE, OWN, prior_of, without_local
 from vpr_ros.config.places import REFERENCE
 from vpr_ros.datatypes import ModelSpec
@@ -29,6 +29,7 @@ from vpr_ros.rerankers.homography import HomographyReranker, PatchGrid
 from vpr_ros.rerankers.r2former import R2FormerReranker
 from vpr_ros.rerankers.similarity import SimilarityReranker
 from vpr_ros.route.map_builder import MapBuilder
+from vpr_ros.route.session import Maps, Session
 from vpr_ros.sequence import open_tracker
 
 
@@ -63,18 +64,6 @@ class Pipeline:
         """
         return PlaceMap.open(path, self.extractor.spec)
 
-    def open_maps(self, path: Path) -> Map:
-        """A map to search, or all maps in a folder as if they were one.
-
-        Raises:
-            MapError: a file cannot be read, another model made it, or the folder holds no map.
-        """
-        with ExitStack() as opened:
-            maps = [opened.enter_context(self.open_map(each)) for each in maps_in(path)]
-            joined = self.joined(maps[0], maps[1:])
-            opened.pop_all()
-        return joined
-
     def joined(self, main: PlaceMap, others: Sequence[PlaceMap]) -> Map:
         """Several maps as one; a map alone stays what it is.
 
@@ -95,25 +84,80 @@ class Pipeline:
         """
         return PlaceMap.open_or_create(path, self.extractor.spec, codec=self.config.codec)
 
-    def recognizer(
-        self, place_map: Map, record: CalibrationRecord | None = None
-    ) -> PlaceRecognizer:
-        """What answers images from a map, or from several.
+    def open_session(
+        self,
+        path: Path,
+        mode: str = LOCALIZE,
+        *,
+        name: str = "",
+        more_maps: Sequence[Path] = (),
+        has_odometry: bool = True,
+    ) -> Session:
+        """Begin a drive through a map, and others that are searched besides.
 
         Maps that are not calibrated yet, and several at once, take some seconds to be.
 
         Args:
-            place_map: the map.
+            path: the map; one that the drive adds to is made if it does not exist. To localize,
+                it may be a folder of maps.
+            mode: one of ``config.MODES``.
+            name: of the drive in a map that grows; empty: a numbered one.
+            more_maps: files of other maps, or folders of such.
+            has_odometry: whether the poses of frames are those of odometry.
+
+        Raises:
+            MapError: one of the maps cannot be used.
+            BackendError: the device that compares keyframes failed.
+        """
+        learns = mode != LOCALIZE
+        path, *others = [path] if learns else maps_in(path)
+        others += [file for folder in more_maps for file in maps_in(folder)]
+        with ExitStack() as opened:
+            # A map that is named twice, or is the one that may grow, counts once.
+            files = {file.resolve(): file for file in (*others, path)}
+            files.pop(path.resolve())
+            more = [opened.enter_context(self.open_map(file)) for file in files.values()]
+            place_map = self.continue_map(path) if learns else self.open_map(path)
+            opened.callback(place_map.close)
+            searched = self.joined(place_map, more)
+            record = self.calibrator.of(searched)
+            recognizer = self.recognizer(searched, record)
+            builder = self.map_builder(place_map, name) if learns else None
+            maps = Maps(place_map, searched, record, opened.pop_all().close)
+        loops = self.config.loops
+        return Session(mode, maps, self.extractor, recognizer, builder, loops, has_odometry)
+
+    def reconfigured(self, config: PipelineConfig, session: Session) -> Pipeline:
+        """The pipeline with other live settings, by which a session answers from now on.
+
+        If those of decisions changed, what a sequence filter believed is forgotten.
+
+        Raises:
+            MapError: the map cannot be read.
+            BackendError: the device that compares keyframes failed.
+        """
+        changed = replace(self, config=config)
+        if config.decision != self.config.decision:
+            maps = session.maps
+            maps.calibration = changed.calibrator.of(maps.searched, earlier=maps.calibration)
+            session.recognizer = changed.recognizer(maps.searched, maps.calibration)
+        session.reconfigure(config.loops)
+        return changed
+
+    def recognizer(self, searched: Map, record: CalibrationRecord | None = None) -> PlaceRecognizer:
+        """What answers described images from a map, or from several.
+
+        Args:
+            searched: the map.
             record: its calibration, if the calibrator was asked for it already.
 
         Raises:
             MapError: the map cannot be read.
             BackendError: the device that compares keyframes failed.
         """
-        calibration = (record or self.calibrator.of(place_map)).calibration
-        tracker = open_tracker(place_map, self.config, calibration)
-        decision = self.config.decision
-        return PlaceRecognizer(place_map, self.reranker, decision, calibration, tracker)
+        calibration = (record or self.calibrator.of(searched)).calibration
+        tracker = open_tracker(searched, self.config, calibration)
+        return PlaceRecognizer(searched, self.reranker, self.config.decision, calibration, tracker)
 
     def map_builder(self, place_map: PlaceMap, session: str = "") -> MapBuilder:
         """What appends a drive to a map, as a session of the given name or a numbered one."""

@@ -115,7 +115,7 @@ class PlaceRecognizer:
     def _answer(
         self, query: Query, exclude: Collection[KeyframeKey], tracker: Tracker
     ) -> Recognition:
-        clock = _StageClock()
+        clock = StageClock()
         found = self._map.search(query.features.global_descriptor, self._config.candidates, exclude)
         clock.lap("retrieve")
         compared = self._compared(query.features, found, clock)
@@ -136,7 +136,7 @@ class PlaceRecognizer:
             found.maps,
         )
 
-    def _compared(self, query: Features, found: Found, clock: _StageClock) -> tuple[Candidate, ...]:
+    def _compared(self, query: Features, found: Found, clock: StageClock) -> tuple[Candidate, ...]:
         features = self._map.features_of(found.keys)
         clock.lap("load")
         compared = self._reranker.compare(query, features)
@@ -151,7 +151,7 @@ def _ranked(found: Found, compared: Sequence[Comparison]) -> tuple[Candidate, ..
     return tuple(candidate for _, candidate in pairs)
 
 
-class _StageClock:
+class StageClock:
     """Seconds spent in each stage, on a clock that never jumps."""
 
     def __init__(self) -> None:
@@ -159,6 +159,7 @@ class _StageClock:
         self._last = time.monotonic()
 
     def lap(self, stage: str) -> None:
+        """End a stage."""
         now = time.monotonic()
         self.laps[stage] = now - self._last
         self._last = now

@@ -4,10 +4,10 @@
 import sys
 
 import cv2
+import numpy as np
 import pytest
 
 from vpr_ros.backends.engine_file import read_engine
-from vpr_ros.backends.onnx_backend import OnnxBackend
 
 METHOD = "r2former_tiny"  # the others would only take longer
 
@@ -17,6 +17,15 @@ def asked(generated_weights):
     """Arguments that export a network."""
     weights = generated_weights(METHOD)
     return ["export", "--method", METHOD, "--weights", weights, "--size", "160x224"]
+
+
+@pytest.fixture
+def asked_with_images(asked, scene, tmp_path_factory):
+    """The same with photographs: rendering some takes seconds."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for number in range(2):
+        cv2.imwrite(str(folder / f"{number}.png"), scene(number))
+    return [*asked, "--images", folder]
 
 
 def test_export_on_rendered_images(vpr, exported, asked, tmp_path):
@@ -43,17 +52,38 @@ def test_the_file_maps_and_localizes(vpr, exported, drives, tmp_path):
     assert done.code == 0, done.err
 
 
-def test_photographs_of_a_folder_and_settings(vpr, exported, asked, scene, tmp_path):
-    exported(METHOD)
-    folder = tmp_path / "photographs"
-    folder.mkdir()
+@pytest.fixture
+def requests(monkeypatch):
+    """What the exporter is asked for: (request, images). It writes nothing."""
+    export = pytest.importorskip("vpr_ros.backends.export", reason="exporting needs PyTorch, onnx")
+    asked = []
+
+    def write_nothing(request, images, folder, tell):
+        asked.append((request, images))
+        return []
+
+    monkeypatch.setattr(export, "export", write_nothing)
+    return asked
+
+
+def test_photographs_from_all_over_a_folder(vpr, asked, requests, tmp_path):
     for number in range(9):
-        cv2.imwrite(str(folder / f"{number}.png"), scene(number))
-    done = vpr(*asked, "--images", folder, "--set", "num_local=200", "-o", tmp_path)
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((64, 64, 3), 20 * number, np.uint8))
+    done = vpr(*asked, "--images", tmp_path, "-o", tmp_path)
     assert done.code == 0, done.err
-    assert done.out.startswith(f"checking on 6 images of {folder}\n"), "from all over the folder"
-    network = OnnxBackend(tmp_path / f"{METHOD}_160x224_fp32.onnx")
-    assert network.spec.settings["num_local"] == 200.0
+    assert done.out.startswith(f"checking on 6 images of {tmp_path}\n")
+    ((_, images),) = requests
+    looks = [float(image.mean()) for image in images]
+    assert looks == sorted(looks)
+    assert len(set(looks)) == 6
+    assert images[0].shape == (1, 3, 160, 224)
+
+
+def test_settings_by_name(vpr, asked_with_images, requests, tmp_path):
+    done = vpr(*asked_with_images, "--set", "num_local=300", "-o", tmp_path)
+    assert done.code == 0, done.err
+    ((request, _),) = requests
+    assert (request.settings, request.precision) == ({"num_local": 300.0}, "fp32")
 
 
 @pytest.mark.parametrize(
@@ -70,17 +100,25 @@ def test_photographs_of_a_folder_and_settings(vpr, exported, asked, scene, tmp_p
         (["--set", "num_local=many"], "num_local=many: write a number, true or false"),
         (["--images", "nowhere"], "nowhere: there is no such file"),
         (["--variant", "tiny"], "variant = 'tiny': r2former_tiny has only one network"),
-        (["--size", "100x64"], "both sides must be multiples of 16"),
         (["--weights", "none.pth"], "none.pth: No such file"),
     ],
 )
-def test_refusals(words, said, vpr, asked, tmp_path):
+def test_refusals(words, said, vpr, asked_with_images, tmp_path):
     pytest.importorskip("onnxruntime", reason="exporting needs onnxruntime")
     pytest.importorskip("onnxscript", reason="exporting needs onnxscript")
-    done = vpr(*asked, *words, "-o", tmp_path)
+    done = vpr(*asked_with_images, *words, "-o", tmp_path)
     assert done.code == 2
     assert said in done.err
     assert len(done.err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_size_that_the_network_cannot_take(vpr, asked_with_images, generated_weights, tmp_path):
+    pytest.importorskip("onnxscript", reason="exporting needs onnxscript")
+    words = ["--method", "transvpr", "--weights", generated_weights("transvpr")]
+    done = vpr(*asked_with_images, *words, "--size", "100x64", "-o", tmp_path)
+    assert done.code == 2
+    assert "both sides must be multiples of 16" in done.err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -107,11 +145,12 @@ def test_without_pytorch(vpr, asked, tmp_path, monkeypatch):
     assert "pip install torch" in done.err
 
 
-def test_engines_for_other_gpus(vpr, exported, asked, tmp_path, monkeypatch):
+def test_engines_for_other_gpus(vpr, exported, asked_with_images, tmp_path, monkeypatch):
     pytest.importorskip("tensorrt_rtx_bindings", reason="engines for others need TensorRT for RTX")
     exported(METHOD)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    done = vpr(*asked, "--format", "tensorrt", "--capability", "8.6", "-o", tmp_path)
+    words = ("--format", "tensorrt", "--capability", "8.6")
+    done = vpr(*asked_with_images, *words, "-o", tmp_path)
     assert done.code == 0, done.err
     name = f"{METHOD}_160x224_fp32"
     assert f"{name}.engine, " in done.out

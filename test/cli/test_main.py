@@ -83,7 +83,7 @@ def test_help_lists_every_setting(verb, capsys):
 
 def test_as_a_module(street_map):
     with start("inspect", street_map) as process:
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, "")
     assert "keyframes  8, 8 with pose" in out
 
@@ -110,7 +110,7 @@ def test_interrupt_between_frames(drives, tmp_path):
             process.send_signal(signal.SIGINT)
             time.sleep(0.2)
             pipe.write((drives / "map" / "3.png").read_bytes())
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (130, "vpr: interrupted\n")
     with PlaceMap.open(path) as place_map:
         assert len(place_map) == 4, "the frame in work is finished, the next is not begun"

@@ -24,12 +24,12 @@ def weights(capsys):
     return run
 
 
-@pytest.fixture
-def path(tmp_path):
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
     """A file that fits a network."""
     torch = pytest.importorskip("torch", reason="weights need PyTorch")
     network = NETWORKS["transvpr"]
-    path = tmp_path / "a.pth"
+    path = tmp_path_factory.mktemp("weights") / "a.pth"
     torch.save({"state_dict": network.make(network.spec.settings).state_dict()}, path)
     return path
 

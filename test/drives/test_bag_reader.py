@@ -342,3 +342,14 @@ def test_definition_that_does_not_parse_is_told(bags):
     with pytest.raises(DatasetError, match="bag0"):
         read(path)
     assert len(read(path, pose_topic=None)) == 6, "what is not read need not parse"
+
+
+@pytest.mark.parametrize("kind", ["raw", "jpeg"])
+def test_stamps_and_poses_are_those_of_the_frames_though_no_image_is_decoded(
+    bags, monkeypatch, kind
+):
+    with BagReader(bags.write(bags.drive(kind=kind))) as reader:
+        frames = [(frame.stamp_ns, frame.pose) for frame in reader.frames()]
+        monkeypatch.setattr("vpr_ros.drives.bag_reader.image_of", None)
+        assert list(reader.stamps_and_poses()) == frames
+        assert [pose for _, pose in reader.stamps_and_poses(pose_topic=None)] == [None] * 6

@@ -65,9 +65,13 @@ def test_every_argument_sets_a_parameter_that_exists(started, kind):
 @BOTH
 def test_topics_namespace_and_log_level(started, kind):
     node, _, _ = started(kind, image_topic="/front", namespace="robot1", log_level="debug")
-    assert dict(node["remappings"])["image"] == "/front"
+    topics = dict(node["remappings"])
+    assert topics["image"] == "/front"
+    assert "camera_info" not in topics, "it is beside the images"
     assert node["namespace"] == "robot1"
     assert node["ros_arguments"] == ["--log-level", "debug"]
+    topics = dict(started(kind, camera_info_topic="/front/info")[0]["remappings"])
+    assert topics["camera_info"] == "/front/info"
 
 
 @BOTH

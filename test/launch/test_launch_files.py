@@ -140,7 +140,7 @@ def test_mapper(caller, tmp_path):
         assert values == [str(path), "monday", "reliable", True, "odometry"]
         assert caller.listens_to("/front/image")
         assert caller.listens_to("/wheels")
-        assert caller.listens_to("/camera/camera_info")
+        assert caller.listens_to("/front/camera_info")
         assert interrupt() == 0
     assert_clean_end(log)
     assert [file.name for file in tmp_path.glob("route*")] == ["route.vprmap"]

@@ -96,7 +96,7 @@ def test_pickles_of_numpy_1_load(state, save):
     assert load(path).spec.method == "transvpr"
 
 
-def test_conversion_keeps_the_fingerprint(state, save, tmp_path):
+def test_conversion_keeps_the_space(state, save, tmp_path):
     path, output = save({"state_dict": state}), tmp_path / "converted.safetensors"
     assert convert(path, output) == ("transvpr",)
     file = read_weights(output)

@@ -19,7 +19,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from vpr_ros.demo.lifecycle_process import LifecycleProcess, NodeCommand
 from vpr_ros.nodes.conversions import ns_to_stamp, stamp_to_ns
-from vpr_ros.nodes.interfaces import PlaceMatch
+from vpr_ros.nodes.interfaces import GetMapInfo, PlaceMatch
 
 LIMIT = 60.0  # seconds after which whatever a test waits for will not come any more
 START_NS = 1_700_000_000 * 10**9
@@ -34,6 +34,10 @@ class NodeProcess(LifecycleProcess):
         """Send a signal and wait; returns the exit code."""
         self._process.send_signal(number)
         return self._process.wait(LIMIT)
+
+    def keyframes(self):
+        """What its map holds; sooner told than by the diagnostics of every second."""
+        return self.request(GetMapInfo, "get_map_info", GetMapInfo.Request()).keyframes
 
 
 def node_process(kind, log, map_path, name=None, remappings=None, **parameters):
@@ -86,10 +90,14 @@ class Observer:
         self.statuses.clear()
 
     def wait_for(self, condition, what, limit=LIMIT):
-        """Handle messages until the condition gives something, which is returned."""
+        """Handle messages until the condition gives something, which is returned.
+
+        What is waited for is told in words, or by a function that says them at the end.
+        """
         end = time.monotonic() + limit
         while not (found := condition()):
-            assert time.monotonic() < end, f"waited {limit:g} s in vain for {what}"
+            words = what() if callable(what) else what
+            assert time.monotonic() < end, f"waited {limit:g} s in vain for {words}"
             self._executor.spin_once(timeout_sec=0.05)
         return found
 
@@ -105,7 +113,9 @@ class Observer:
         def find():
             return next((s for s in self.statuses[first:] if s.node == node and fits(s)), None)
 
-        return self.wait_for(find, f"a status of {node}: {what}; the last: {self.statuses[-1:]}")
+        return self.wait_for(
+            find, lambda: f"a status of {node}: {what}; the last: {self.statuses[-1:]}"
+        )
 
     def match_of(self, stamp_ns):
         """The answers to one image."""
@@ -126,7 +136,7 @@ class Observer:
 
     def replay(self, bag, rate, *topics):
         """Play a bag with the real replay; returns when it ended."""
-        words = [sys.executable, "-m", "vpr_ros.nodes.replay.replay_node", str(bag)]
+        words = [sys.executable, "-m", "vpr_ros.demo.replay.replay_node", str(bag)]
         words += ["--rate", str(rate), "--wait-for-subscribers", "30", "--topics", *topics]
         with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
             try:

@@ -28,7 +28,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from vpr_ros import pipeline
 from vpr_ros.config import PipelineConfig
 from vpr_ros.datatypes import Frame
-from vpr_ros.nodes.interfaces import GetMapInfo, PlaceMatch
+from vpr_ros.nodes.interfaces import PlaceMatch
 from vpr_ros.place_map import PlaceMap
 
 PLACES = 4
@@ -219,11 +219,7 @@ class Robot:
         self.images.publish(jpeg_message(pattern(self.sent), stamp_ns, keep))
 
     def wait_for_keyframes(self, count):
-        def enough():
-            request = GetMapInfo.Request()
-            return self.mapper.request(GetMapInfo, "get_map_info", request).keyframes == count
-
-        self.ear.wait_for(enough, f"{count} keyframes")
+        self.ear.wait_for(lambda: self.mapper.keyframes() == count, f"{count} keyframes")
 
 
 @pytest.fixture

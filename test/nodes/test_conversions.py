@@ -3,7 +3,9 @@
 
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -25,7 +27,9 @@ from vpr_ros.datatypes import (
     KeyframeKey,
     KeyframeRecord,
     LoopClosure,
+    MeasuredTransform,
     Pose,
+    PoseEstimate,
     Recognition,
     Verdict,
 )
@@ -34,6 +38,7 @@ from vpr_ros.geometry.poses import PoseError
 from vpr_ros.geometry.transforms import quaternion
 from vpr_ros.nodes import conversions
 from vpr_ros.nodes.conversions import (
+    frame_timings_to_message,
     image_from_message,
     loop_closure_to_message,
     ns_to_stamp,
@@ -47,6 +52,7 @@ from vpr_ros.nodes.conversions import (
 )
 from vpr_ros.nodes.interfaces import PlaceMatch
 
+ROUTE = "route"  # in place of the uuid of a map
 LATEST_NS = 2**31 * 10**9 - 1  # the last nanosecond that fits builtin_interfaces/Time
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 POSE = Pose((1.0, 2.0, 3.0), (0.0, 0.0, 0.6, 0.8), "odom")
@@ -199,45 +205,90 @@ def recognition(*candidates, verdict=Verdict.ACCEPTED):
     return Recognition(5, verdict, "it fits", 0.75, candidates, timings)
 
 
-def candidate(pose=POSE, comparison=None, number=7, of="floor0"):
-    record = KeyframeRecord(KeyframeKey(of, number), "monday", 1_700_000_000_000_000_001, pose)
+def candidate(pose=POSE, comparison=None, number=7, uuid=ROUTE):
+    key = KeyframeKey(uuid, number)
+    record = KeyframeRecord(key, "monday", 1_700_000_000_000_000_001, pose)
     return Candidate(record, 0.5, comparison)
-
-
-def sent(answer):
-    header = Header(stamp=ns_to_stamp(5), frame_id="camera")
-    message = place_match_to_message(answer, header, "/maps/route.vprmap", path_of)
-    return over_the_wire(message)
 
 
 def path_of(key):
     return Path(f"/maps/{key.map}.vprmap")
 
 
+# What a conversion asks of the maps in use: where they lie, and which may grow.
+MAPS = SimpleNamespace(
+    place_map=SimpleNamespace(uuid=ROUTE, path=Path("/maps/route.vprmap")),
+    searched=SimpleNamespace(path_of=path_of),
+)
+
+
+def sent(answer):
+    header = Header(stamp=ns_to_stamp(5), frame_id="camera")
+    return over_the_wire(place_match_to_message(answer, header, MAPS))
+
+
 def test_a_candidate_of_another_map():
-    message = sent(recognition(candidate(of="floor2")))
-    assert message.map == "/maps/floor2.vprmap"
+    message = sent(recognition(candidate(uuid="floor2")))
+    assert (message.map_id, message.map) == ("floor2", "/maps/floor2.vprmap")
     (first,) = message.candidates
-    assert (first.map, first.keyframe_id) == ("/maps/floor2.vprmap", 7)
+    assert (first.map_id, first.map, first.keyframe_id) == ("floor2", "/maps/floor2.vprmap", 7)
+
+
+def closed(transform=None):
+    match = candidate(uuid="floor2", comparison=Comparison(80.0, 80))
+    key = KeyframeKey(ROUTE, 9)
+    closure = LoopClosure(key, 70 * 10**9, match, 0.9, "camera", transform)
+    header = Header(stamp=ns_to_stamp(70 * 10**9), frame_id="camera")
+    return over_the_wire(loop_closure_to_message(closure, header, MAPS))
 
 
 def test_a_loop_closure_names_both_keyframes_and_invents_no_transform():
-    closure = LoopClosure(
-        KeyframeKey("floor0", 9),
-        70 * 10**9,
-        candidate(of="floor2", comparison=Comparison(80.0, 80)),
-        0.9,
-    )
-    header = Header(stamp=ns_to_stamp(70 * 10**9), frame_id="camera")
-    message = over_the_wire(loop_closure_to_message(closure, header, path_of))
-    assert message.header == header
+    message = closed()
+    assert (stamp_to_ns(message.header.stamp), message.header.frame_id) == (70 * 10**9, "camera")
     assert stamp_to_ns(message.query_stamp) == 70 * 10**9
     assert stamp_to_ns(message.match_stamp) == 1_700_000_000_000_000_001
-    assert (message.query_map, message.query_keyframe_id) == ("/maps/floor0.vprmap", 9)
-    assert (message.match_map, message.match_keyframe_id) == ("/maps/floor2.vprmap", 7)
+    assert (message.query_map_id, message.query_keyframe_id) == (ROUTE, 9)
+    assert (message.match_map_id, message.match_keyframe_id) == ("floor2", 7)
+    assert (message.query_map, message.match_map) == (
+        "/maps/route.vprmap",
+        "/maps/floor2.vprmap",
+    )
     assert (message.score, message.inliers) == (pytest.approx(0.9), 80)
     assert not message.has_transform
     assert not any(message.covariance)
+
+
+def test_a_loop_closure_tells_the_motion_that_was_measured():
+    covariance = np.diag([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    message = closed(MeasuredTransform(POSE, covariance))
+    assert message.has_transform
+    t, q = message.transform.translation, message.transform.rotation
+    assert ((t.x, t.y, t.z), (q.x, q.y, q.z, q.w)) == (POSE.position, POSE.orientation)
+    assert np.array_equal(np.reshape(message.covariance, (6, 6)), covariance)
+
+
+def test_an_answer_tells_the_pose_that_was_measured():
+    covariance = np.diag(np.arange(1.0, 7.0)).astype(np.float32)
+    measured = PoseEstimate(POSE, covariance, 40, (KeyframeKey(ROUTE, 7),))
+    message = sent(replace(recognition(candidate()), pose=measured))
+    assert (message.has_pose, message.pose_frame_id) == (True, "odom")
+    assert message.pose.pose == pose_to_message(POSE)
+    assert np.array_equal(np.reshape(message.pose.covariance, (6, 6)), covariance)
+
+
+def test_an_answer_without_a_measured_pose_invents_none():
+    message = sent(recognition(candidate()))
+    assert (message.has_pose, message.pose_frame_id) == (False, "")
+    assert not any(message.pose.covariance)
+
+
+def test_how_long_a_frame_took_is_a_message_of_its_own():
+    header = Header(stamp=ns_to_stamp(5), frame_id="camera")
+    message = frame_timings_to_message(header, {"extract": 0.02, "rerank": 0.01, "decide": 0.0})
+    message = over_the_wire(message)
+    assert message.header == header
+    assert message.stages == ["extract", "rerank", "decide"]
+    assert list(message.seconds) == pytest.approx([0.02, 0.01, 0.0])
 
 
 def test_a_trajectory_with_its_frame_in_its_own_header():
@@ -251,11 +302,9 @@ def test_a_trajectory_with_its_frame_in_its_own_header():
 def test_a_place_match_says_what_was_recognized():
     message = sent(recognition(candidate(comparison=Comparison(80.0, 80, 1.1))))
     assert (stamp_to_ns(message.header.stamp), message.header.frame_id) == (5, "camera")
-    assert message.map == "/maps/floor0.vprmap"
+    assert (message.map_id, message.map) == (ROUTE, "/maps/route.vprmap")
     assert (message.verdict, message.reason) == (PlaceMatch.ACCEPTED, "it fits")
     assert message.probability == 0.75
-    assert message.stages == ["extract", "rerank", "decide"]
-    assert list(message.stage_seconds) == pytest.approx([0.02, 0.01, 0.0])
 
 
 def test_a_candidate_says_which_keyframe_and_how_well_it_fits():
@@ -292,7 +341,7 @@ def test_candidates_keep_their_order():
 def test_an_answer_without_candidates_is_a_message():
     message = sent(recognition(verdict=Verdict.UNKNOWN))
     assert (message.verdict, len(message.candidates)) == (PlaceMatch.UNKNOWN, 0)
-    assert message.map == "/maps/route.vprmap"
+    assert (message.map_id, message.map) == (ROUTE, "/maps/route.vprmap")
 
 
 @pytest.mark.parametrize("verdict", Verdict)

@@ -66,9 +66,7 @@ def drive_laps(ear, process):
         place = second % LAP
         poses.publish(pose_message(10.0 * place, stamp(second)))
         camera.publish(raw_message(pattern(place), stamp(second)))
-        ear.wait_for_status(
-            "mapper", lambda s, n=second: s.count("keyframes") == n + 1, f"keyframe {second + 1}"
-        )
+        ear.wait_for(lambda n=second: process.keyframes() == n + 1, f"keyframe {second + 1}")
     ear.silence(camera)
     ear.silence(poses)
 
@@ -116,9 +114,7 @@ def test_a_slam_corrects_the_poses_of_this_drive(ear, tmp_path):
         for second in range(3):
             poses.publish(pose_message(10.0 * second, stamp(second)))
             camera.publish(raw_message(pattern(second), stamp(second)))
-            ear.wait_for_status(
-                "mapper", lambda s, n=second: s.count("keyframes") == n + 4, "a keyframe"
-            )
+            ear.wait_for(lambda n=second: process.keyframes() == n + 4, "a keyframe")
         corrected = ear.publisher(PathMessage, "/corrected_path")
         trajectory = [pose_message(100.0 + 4 * second, stamp(2 * second)) for second in range(2)]
         corrected.publish(stamped(PathMessage(poses=trajectory), stamp(2), "slam"))
@@ -178,17 +174,16 @@ def test_several_maps_are_searched(ear, tmp_path):
         process.configure()
         process.activate()
         camera = ear.publisher(Image, "/image")
-        found = []
+        found, ids = [], set()
         for number, seed in enumerate((11, 2)):
             camera.publish(raw_message(pattern(seed), stamp(50 + number)))
             match = ear.wait_for_match(stamp(50 + number))
             assert match.verdict == PlaceMatch.ACCEPTED, match.reason
             found.append((match.map, match.candidates[0].keyframe_id))
+            ids.add(match.map_id)
         ear.silence(camera)
     assert found == [(str(paths[1]), 2), (str(paths[0]), 3)]
-    assert match.maps == [str(path) for path in paths]
-    assert sum(match.map_probabilities) + match.no_map_probability == pytest.approx(1.0)
-    assert match.map_probabilities[0] > match.map_probabilities[1]
+    assert len(ids) == 2
 
 
 def test_a_folder_of_maps_is_searched(ear, tmp_path):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A published network inside the nodes, with generated weights: every part runs."""
+"""A network with its learned reranker inside the nodes: every part runs."""
 
 import pytest
 
@@ -26,8 +26,9 @@ def stamp(number):
 
 
 def test_what_the_mapper_learned_the_localizer_finds(ear, generated_weights, tmp_path):
-    weights = str(generated_weights("r2former"))
-    settings = {"method": "r2former", "network__weights": weights, **INPUT}
+    weights = str(generated_weights("r2former_tiny"))
+    settings = {"method": "r2former_tiny", "network__weights": weights, **INPUT}
+    settings["r2former_tiny__reranker"] = "learned"
     path = tmp_path / "route.vprmap"
     every_frame = {"pose_type": "none", "keyframes__view_change": 0.0}
     with node_process("mapper", tmp_path / "mapper.log", path, **every_frame, **settings) as mapper:
@@ -36,9 +37,7 @@ def test_what_the_mapper_learned_the_localizer_finds(ear, generated_weights, tmp
         camera = ear.publisher(Image, "/image")
         for number in range(1, PLACES + 1):
             camera.publish(raw_message(pattern(number), stamp(number)))
-            ear.wait_for_status(
-                "mapper", lambda s, n=number: s.count("keyframes") == n, f"keyframe {number}"
-            )
+            ear.wait_for(lambda n=number: mapper.keyframes() == n, f"keyframe {number}")
         ear.silence(camera)
     with node_process("localizer", tmp_path / "localizer.log", path, **settings) as localizer:
         localizer.configure()
@@ -53,7 +52,7 @@ def test_what_the_mapper_learned_the_localizer_finds(ear, generated_weights, tmp
     assert by_id[2].similarity == pytest.approx(1.0, abs=1e-3)
     assert by_id[2].inliers == -1
     assert by_id[2].rerank_score > 0.0
-    assert status.values["backend"].startswith("r2former, PyTorch ")
+    assert status.values["backend"].startswith("r2former_tiny, PyTorch ")
 
 
 def test_a_network_without_weights_is_refused_by_name(ros, tmp_path):

@@ -33,9 +33,9 @@ def displays(config):
 @pytest.fixture(scope="module")
 def offered(ros):
     """Topic -> types of everything that a localizer publishes."""
-    from vpr_ros.nodes.localizer import LocalizerNode
+    from vpr_ros.nodes.localizer_node import localizer
 
-    node = LocalizerNode()
+    node = localizer()
     yield dict(node.get_publisher_names_and_types_by_node("localizer", "/"))
     node.destroy_node()
 

@@ -88,9 +88,7 @@ def learn(ear, log, path):
             poses.publish(pose_message(10.0 * place, stamp))
             front.publish(image_of(front, ahead(place), stamp))
             rear.publish(image_of(rear, behind(place), stamp))
-            ear.wait_for_status(
-                "mapper", lambda s, n=2 * place + 2: s.count("keyframes") == n, "both cameras"
-            )
+            ear.wait_for(lambda n=2 * place + 2: process.keyframes() == n, "both cameras")
         for publisher in (front, rear, poses, intrinsics):
             ear.silence(publisher)
 

@@ -103,20 +103,20 @@ def test_a_report_that_raises_does_not_end_the_thread():
 
     worker = FrameWorker(fail, fail)
     worker.offer("bad")
-    assert worker.call(lambda: "alive") == "alive"
+    assert worker.submit(lambda: "alive").result(LONG) == "alive"
     worker.offer("worse")
-    assert worker.call(lambda: "alive") == "alive"
+    assert worker.submit(lambda: "alive").result(LONG) == "alive"
     worker.stop()
 
 
 def test_a_call_returns_what_ran_on_the_workers_thread(open_desk):
-    name = open_desk.worker.call(lambda: threading.current_thread().name)
+    name = open_desk.worker.submit(lambda: threading.current_thread().name).result(LONG)
     assert name == "vpr_ros worker"
 
 
 def test_a_call_passes_its_exception_to_the_caller_only(open_desk):
     with pytest.raises(ZeroDivisionError):
-        open_desk.worker.call(lambda: 1 / 0)
+        open_desk.worker.submit(lambda: 1 / 0).result(LONG)
     open_desk.offer_and_begin("a")
     open_desk.stop()
     assert (open_desk.handled, open_desk.failures) == (["a"], [])
@@ -125,12 +125,11 @@ def test_a_call_passes_its_exception_to_the_caller_only(open_desk):
 def test_a_call_runs_between_frames_and_before_the_one_that_waits(desk):
     desk.offer_and_begin("in hand")
     desk.worker.offer("waiting")
-    with ThreadPoolExecutor(1) as pool:
-        call = pool.submit(desk.worker.call, lambda: list(desk.handled))
-        time.sleep(0.05)
-        assert not call.done()
-        desk.gate.set()
-        assert call.result(LONG) == ["in hand"]
+    call = desk.worker.submit(lambda: list(desk.handled))
+    time.sleep(0.05)
+    assert not call.done()
+    desk.gate.set()
+    assert call.result(LONG) == ["in hand"]
 
 
 def test_calls_from_many_threads_never_overlap(open_desk):
@@ -144,15 +143,15 @@ def test_calls_from_many_threads_never_overlap(open_desk):
         return count
 
     with ThreadPoolExecutor(8) as pool:
-        calls = [pool.submit(open_desk.worker.call, step) for _ in range(40)]
-        assert {call.result(LONG) for call in calls} == {1}
+        calls = [pool.submit(open_desk.worker.submit, step) for _ in range(40)]
+        assert {call.result(LONG).result(LONG) for call in calls} == {1}
 
 
 def test_stop_finishes_what_waits(desk):
     desk.offer_and_begin("in hand")
     desk.worker.offer("waiting")
     with ThreadPoolExecutor(2) as pool:
-        call = pool.submit(desk.worker.call, lambda: "called")
+        call = desk.worker.submit(lambda: "called")
         time.sleep(0.05)
         stop = pool.submit(desk.worker.stop)
         time.sleep(0.05)
@@ -166,7 +165,7 @@ def test_stop_finishes_what_waits(desk):
 def test_after_stop_calls_are_refused_and_frames_reported_lost(open_desk):
     open_desk.worker.stop()
     with pytest.raises(RuntimeError, match="stopped"):
-        open_desk.worker.call(lambda: None)
+        open_desk.worker.submit(lambda: None).result(LONG)
     assert open_desk.worker.offer("late") is False
 
 
@@ -198,11 +197,15 @@ def test_calls_that_race_with_stop_are_answered_or_refused():
     for _ in range(50):
         worker = FrameWorker(lambda _: None, lambda *_: None)
         with ThreadPoolExecutor(5) as pool:
-            calls = [pool.submit(worker.call, lambda: "answered") for _ in range(4)]
+            calls = [pool.submit(_asked, worker) for _ in range(4)]
             pool.submit(worker.stop).result(LONG)
             for call in calls:
                 refused = call.exception(LONG)
                 assert isinstance(refused, RuntimeError) or call.result() == "answered"
+
+
+def _asked(worker):
+    return worker.submit(lambda: "answered").result(LONG)
 
 
 def test_what_is_submitted_is_not_waited_for():

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One process or several: what they compute together, and what is refused."""
 
+import os
+import socket
 import subprocess
 import sys
 
@@ -29,13 +31,22 @@ assert not torch.distributed.is_initialized()
 """
 
 
-def test_two_processes_average_their_gradients(tmp_path):
-    program = tmp_path / "program.py"
-    program.write_text(PROGRAM)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    launch += ["--nproc-per-node", "2", str(program)]
-    done = subprocess.run(launch, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
+def test_two_processes_average_their_gradients():
+    """Started as torchrun starts them."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    command = [sys.executable, "-c", PROGRAM]
+    processes = [
+        subprocess.Popen(command, env={**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank})
+        for rank in ("0", "1")
+    ]
+    try:
+        assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def test_one_process():

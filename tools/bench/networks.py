@@ -22,7 +22,7 @@ import runtimes
 import torch
 import transvpr
 
-from vpr_ros.benchmark.results import Result, median, milliseconds, table, write_json
+from vpr_ros.benchmark.results import Result, add_to_json, median, milliseconds, table
 
 FOLDER = Path(__file__).parent
 RESULTS = Path("build/bench.json")
@@ -32,8 +32,7 @@ def main() -> None:
     options = parsed()
     results = [*extraction(options), *transvpr_matching(), *r2former_reranking(options)]
     sys.stdout.write(table(results) + "\n")
-    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    write_json([*map(from_json, before), *results], RESULTS)
+    add_to_json(results, RESULTS)
 
 
 def extraction(options: argparse.Namespace) -> Iterator[Result]:
@@ -105,10 +104,6 @@ def parsed() -> argparse.Namespace:
         "--r2former-packages", default="", help="folder of the timm 0.5.4 that it asks for"
     )
     return parser.parse_args()
-
-
-def from_json(row: dict) -> Result:
-    return Result(row["name"], row["value"], row["unit"], row["baseline"])
 
 
 if __name__ == "__main__":

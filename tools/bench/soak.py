@@ -114,7 +114,7 @@ def started(name: str, path: Path, scratch: Path) -> LifecycleProcess:
 
 
 def playing(bag: Path) -> subprocess.Popen:
-    words = [sys.executable, "-m", "vpr_ros.nodes.replay.replay_node", str(bag), "--loop"]
+    words = [sys.executable, "-m", "vpr_ros.demo.replay.replay_node", str(bag), "--loop"]
     words += ["--wait-for-subscribers", "60", "--topics", *TOPICS.values()]
     return subprocess.Popen(words, start_new_session=True)
 

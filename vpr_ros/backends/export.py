@@ -188,7 +188,7 @@ def check_figures(path: Path, figures: Sequence[Figure], tell: Tell) -> None:
 def _describing(source: _Source) -> ModelProto:
     """The graph of an extractor."""
     image = torch.zeros(1, 3, source.spec.input_height, source.spec.input_width)
-    return _traced(source.module, {IMAGE: image}, (GLOBAL_DESCRIPTOR, LOCAL_FEATURES), None)
+    return traced_graph(source.module, {IMAGE: image}, (GLOBAL_DESCRIPTOR, LOCAL_FEATURES), None)
 
 
 def _scoring(source: _Source, count: int) -> ModelProto:
@@ -196,10 +196,10 @@ def _scoring(source: _Source, count: int) -> ModelProto:
     query = torch.zeros(1, count, 3 + source.spec.local_dim)
     inputs = {QUERY: query, CANDIDATES: query.expand(_SAMPLE, -1, -1)}
     free = {QUERY: None, CANDIDATES: {0: torch.export.Dim(CANDIDATES)}}
-    return _traced(source.module, inputs, (SCORES,), free)
+    return traced_graph(source.module, inputs, (SCORES,), free)
 
 
-def _traced(
+def traced_graph(
     module: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str], free: Any
 ) -> ModelProto:
     """The graph of a network in fp32, with everything folded that does not depend on inputs."""

@@ -53,6 +53,13 @@ def write_json(results: Iterable[Result], path: Path) -> None:
     path.write_text(text + "\n", "utf-8")
 
 
+def add_to_json(results: Iterable[Result], path: Path) -> None:
+    """All results, after those that the file holds already."""
+    before = json.loads(path.read_text("utf-8")) if path.exists() else []
+    earlier = [Result(row["name"], row["value"], row["unit"], row["baseline"]) for row in before]
+    write_json([*earlier, *results], path)
+
+
 def milliseconds(work: Callable[[], object], times: int = 1) -> list[float]:
     """How long each of several runs of the work takes."""
     taken = []

@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from vpr_ros import pipeline
-from vpr_ros.config import PipelineConfig
+from vpr_ros.config import MAP, PipelineConfig
 from vpr_ros.datatypes import Frame, ImageArray
 from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.pipeline import Pipeline
 from vpr_ros.place_map import PlaceMap
 from vpr_ros.simulation import DriveConfig, small_drive, write_drive
+
+_CALIBRATING_S = 60.0  # time enough for networks on a CPU
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,12 @@ def make_scene(folder: Path, scratch: Path) -> Scene:
     bags = write_drive(folder / "drive", config)
     built = pipeline.build(PipelineConfig())
     map_path = scratch / "route.vprmap"
-    with built.continue_map(map_path) as place_map:
-        builder = built.map_builder(place_map)
+    with closing(built.open_session(map_path, MAP)) as session:
         for frame in _frames(bags.map_bag):
-            builder.offer(frame)
-        builder.finish()
-    return Scene(built, map_path, [frame.image for frame in _frames(bags.query_bag)])
+            session.step(frame)
+        session.finish(_CALIBRATING_S)
+    images = [frame.image for frame in _frames(bags.query_bag)]
+    return Scene(built, map_path, [image for image in images if image is not None])
 
 
 def _frames(bag: Path) -> Iterator[Frame]:

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 
 import cv2
@@ -13,7 +13,7 @@ import numpy as np
 from vpr_ros.benchmark.results import Result, median, milliseconds
 from vpr_ros.benchmark.scene import Scene
 from vpr_ros.config import HomographyConfig
-from vpr_ros.datatypes import FloatArray, LocalFeatures, Query
+from vpr_ros.datatypes import FloatArray, Frame, LocalFeatures
 from vpr_ros.place_map import PlaceMap
 from vpr_ros.rerankers.matches import mutual_nearest
 
@@ -26,14 +26,9 @@ Matches = tuple[FloatArray, FloatArray, int]  # points [P, 2], points [P, 2], lo
 
 def measure_stages(scene: Scene) -> list[Result]:
     """Median time of each stage over the second lap."""
-    with scene.opened_map() as place_map:
-        recognizer = scene.pipeline.recognizer(place_map)
-        timings = []
-        for number, image in enumerate(scene.queries):
-            start = time.monotonic()
-            query = Query(scene.pipeline.extractor.extract(image), number)
-            laps = {"extract": time.monotonic() - start}
-            timings.append({**laps, **recognizer.answer(query).timings_s})
+    with closing(scene.pipeline.open_session(scene.map_path)) as session:
+        frames = (Frame(number, image) for number, image in enumerate(scene.queries))
+        timings = [session.step(frame).timings_s for frame in frames]
     del timings[:_WARM_UP]
     results = [
         Result(f"{stage} a frame", 1e3 * median([laps[stage] for laps in timings]), "ms")

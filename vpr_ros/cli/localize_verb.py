@@ -4,25 +4,22 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from vpr_ros.cli.json_lines import json_lines
 from vpr_ros.cli.options import add_settings, add_source, configured
 from vpr_ros.cli.terminal import Skipped, complain, progress, say
-from vpr_ros.datatypes import Frame, Query, Recognition, Verdict
+from vpr_ros.datatypes import Frame, Recognition, Verdict
 from vpr_ros.drives.flaws import located
 from vpr_ros.drives.source import Source, open_source
 from vpr_ros.errors import ConfigError, ImageError
 from vpr_ros.evaluation.metrics import latencies
-from vpr_ros.extractors.base import FeatureExtractor
 from vpr_ros.pipeline import build
-from vpr_ros.recognizer import PlaceRecognizer
 from vpr_ros.records.as_json import PathOf
+from vpr_ros.route.session import Session
 
 SUMMARY = "find the frames of a drive, or one image, in a map"
 
@@ -67,12 +64,11 @@ def run(args: argparse.Namespace) -> int:
     odometry = args.odometry_topic if config.sequence.mode != "off" else None
     skipped = Skipped()
     with (
-        closing(pipeline.open_maps(args.map)) as place_map,
+        closing(pipeline.open_session(args.map)) as session,
         open_source(args.source, args.image_topic, odometry, args.rate) as source,
-        _writer(args.json, place_map.path_of) as write,
+        _writer(args.json, session.maps.searched.path_of) as write,
     ):
-        recognizer = pipeline.recognizer(place_map)
-        answers = _answer_all(pipeline.extractor, recognizer, source, skipped, write)
+        answers = _answer_all(session, source, skipped, write)
         if not answers:
             raise source.nothing_read(skipped.first)
     for line in (*_summary(answers, skipped), pipeline.description):
@@ -84,25 +80,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _answer_all(
-    extractor: FeatureExtractor,
-    recognizer: PlaceRecognizer,
-    source: Source,
-    skipped: Skipped,
-    write: Write,
+    session: Session, source: Source, skipped: Skipped, write: Write
 ) -> list[Recognition]:
     answers = []
     with progress(source.count, "localizing") as step:
         for frame in source.frames(skipped):
             try:
-                start = time.monotonic()
-                features = extractor.extract(frame.image)
-                laps = {"extract": time.monotonic() - start}
-                query = Query(features, frame.stamp_ns, frame.pose, frame.camera)
-                answer = recognizer.answer(query)
-                recognition = replace(answer, timings_s={**laps, **answer.timings_s})
+                recognition = session.step(frame).recognition
             except ImageError as error:
                 skipped(located(error, f"{frame.name} at {frame.stamp_ns} ns"))
             else:
+                assert recognition is not None  # sessions that localize answer every frame
                 write(frame, recognition)
                 answers.append(recognition)
             step()

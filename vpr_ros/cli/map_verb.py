@@ -5,18 +5,21 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 from vpr_ros.cli.options import add_settings, add_source, configured
 from vpr_ros.cli.terminal import Skipped, progress, say
+from vpr_ros.config import MAP
 from vpr_ros.datatypes import Frame
 from vpr_ros.drives.flaws import located
 from vpr_ros.drives.source import Source, open_source
 from vpr_ros.errors import ImageError
 from vpr_ros.pipeline import build
 from vpr_ros.place_map import PlaceMap
-from vpr_ros.route.map_builder import MapBuilder
+from vpr_ros.route.session import Session
 
 SUMMARY = "build a map from a drive, or add a drive to a map"
 
@@ -59,43 +62,54 @@ def run(args: argparse.Namespace) -> int:
         first = next(frames, None)
         if first is None:  # before a map is made that would hold nothing
             raise source.nothing_read(skipped.first)
-        with pipeline.continue_map(args.output) as place_map:
-            builder = pipeline.map_builder(place_map, args.session)
-            kept = _offer_all(builder, chain([first], frames), source.count, skipped)
-            say(_summary(place_map, source, kept, skipped))
+        with closing(pipeline.open_session(args.output, MAP, name=args.session)) as session:
+            counts = _drive(session, chain([first], frames), source.count, skipped)
+            place_map = session.maps.place_map
+            say(_summary(place_map, source, counts, skipped))
             say(_worth(place_map, pipeline.config.decision.target_precision))
             say(pipeline.description)
     return 0
 
 
-def _offer_all(builder: MapBuilder, frames: Iterable[Frame], total: int, skipped: Skipped) -> int:
-    """Offer every frame; whatever ends the work, what was kept until then is committed.
+@dataclass
+class _Counts:
+    keyframes: int = 0
+    closures: int = 0
+
+
+def _drive(session: Session, frames: Iterable[Frame], total: int, skipped: Skipped) -> _Counts:
+    """Take every frame; whatever ends the work, what was kept until then is committed.
 
     A map that is finished learns what its scores are worth; an interrupted one must not take
     seconds for that.
     """
-    kept = 0
+    counts = _Counts()
     try:
         with progress(total, "mapping") as step:
             for frame in frames:
                 try:
-                    kept += builder.offer(frame) is not None
+                    outcome = session.step(frame)
                 except ImageError as error:
                     skipped(located(error, f"{frame.name} at {frame.stamp_ns} ns"))
+                else:
+                    counts.keyframes += outcome.kept is not None
+                    counts.closures += outcome.closure is not None
                 step()
     finally:
-        builder.save()
-    builder.finish(_CALIBRATING_S)
-    return kept
+        session.save()
+    session.finish(_CALIBRATING_S)
+    return counts
 
 
-def _summary(place_map: PlaceMap, source: Source, kept: int, skipped: Skipped) -> str:
+def _summary(place_map: PlaceMap, source: Source, counts: _Counts, skipped: Skipped) -> str:
     info = place_map.info()
-    session = info.sessions[-1].name if info.sessions else "nothing"
+    name = info.sessions[-1].name if info.sessions else "nothing"
     poses = f"poses from {source.poses}" if source.poses else "without poses"
+    loops = f", {counts.closures} loop closures" if counts.closures else ""
     return (
-        f"{info.path}: {session}: {kept} keyframes of {source.count} frames{skipped.in_words()}; "
-        f"{source.images}, {poses}; the map holds {info.keyframes} keyframes"
+        f"{info.path}: {name}: {counts.keyframes} keyframes of {source.count} frames"
+        f"{skipped.in_words()}{loops}; {source.images}, {poses}; "
+        f"the map holds {info.keyframes} keyframes"
     )
 
 

@@ -16,7 +16,10 @@ from vpr_ros.config.methods import (
     SiftConfig,
 )
 from vpr_ros.config.nodes import (
+    LOCALIZE,
+    MAP,
     MODES,
+    SLAM,
     LocalizerConfig,
     MapperConfig,
     NodeConfig,
@@ -38,11 +41,14 @@ from vpr_ros.config.stacks import (
 )
 
 __all__ = [
+    "LOCALIZE",
+    "MAP",
     "METHODS",
     "MODES",
     "PRECISIONS",
     "RUNTIMES",
     "SEQUENCE_MODES",
+    "SLAM",
     "SLAM_STACKS",
     "CalibrationConfig",
     "DecisionConfig",

@@ -9,7 +9,8 @@ from vpr_ros.config.pipeline import PipelineConfig
 from vpr_ros.config.setting import setting
 from vpr_ros.config.stacks import SlamConfig, TfConfig
 
-MODES = ("map", "localize", "slam")
+MAP, LOCALIZE, SLAM = "map", "localize", "slam"
+MODES = (MAP, LOCALIZE, SLAM)
 _MODE = (
     "map: images become keyframes, which close loops; localize: images are answered; slam: both, "
     "in one map"
@@ -69,7 +70,7 @@ class RecordsConfig:
 class NodeConfig(PipelineConfig):
     """What the mapper and the localizer both need to know of the robot."""
 
-    mode: str = setting("map", _MODE, choices=MODES)
+    mode: str = setting(MAP, _MODE, choices=MODES)
     map_path: str = setting(
         "route.vprmap",
         "The map's file; to localize, also a folder of maps; ~ is the home folder",
@@ -144,4 +145,4 @@ class MapperConfig(NodeConfig):
 class LocalizerConfig(NodeConfig):
     """The localizer node."""
 
-    mode: str = setting("localize", _MODE, choices=MODES)
+    mode: str = setting(LOCALIZE, _MODE, choices=MODES)

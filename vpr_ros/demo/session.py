@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from rclpy.executors import SingleThreadedExecutor
@@ -27,7 +28,7 @@ from vpr_ros.demo.lifecycle_process import LifecycleProcess, NodeCommand
 from vpr_ros.demo.sightings import Sighting
 from vpr_ros.errors import VprError
 from vpr_ros.nodes.conversions import stamp_to_ns
-from vpr_ros.nodes.interfaces import GetMapInfo, PlaceCandidate, PlaceMatch
+from vpr_ros.nodes.interfaces import FrameTimings, GetMapInfo, PlaceCandidate, PlaceMatch
 
 _SILENCE = 2.0  # seconds without news after which nothing more is expected
 _REPORT_PERIOD = 5.0  # seconds between two lines about the growing map
@@ -40,7 +41,8 @@ class DemoNode(Node):
 
     def __init__(self) -> None:
         super().__init__("demo", start_parameter_services=False)
-        self.sightings: list[Sighting] = []
+        self._sightings: list[Sighting] = []
+        self._timings: dict[int, dict[str, float]] = {}  # by the image's stamp
         self._told: Callable[[Sighting], None] | None = None
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
@@ -51,6 +53,19 @@ class DemoNode(Node):
         # The queue holds a whole drive: this process may be busy while answers arrive.
         qos = QoSProfile(depth=10000)
         self.create_subscription(PlaceMatch, f"/{localizer}/place_match", self._take, qos)
+        self.create_subscription(FrameTimings, f"/{localizer}/timings", self._take_timings, qos)
+
+    @property
+    def count(self) -> int:
+        """Answers so far."""
+        return len(self._sightings)
+
+    def sightings(self) -> list[Sighting]:
+        """All answers in the order they came, with the time that each took."""
+        return [
+            Sighting(replace(one.answer, timings_s=self._timings.get(one.stamp_ns, {})))
+            for one in self._sightings
+        ]
 
     def spin_for(self, seconds: float) -> None:
         """Handle what arrives within the next seconds."""
@@ -60,9 +75,14 @@ class DemoNode(Node):
 
     def _take(self, message: PlaceMatch) -> None:
         sighting = Sighting(recognition_from_message(message))
-        self.sightings.append(sighting)
+        self._sightings.append(sighting)
         if self._told is not None:
             self._told(sighting)
+
+    def _take_timings(self, message: FrameTimings) -> None:
+        seconds = map(float, message.seconds)
+        stamp_ns = stamp_to_ns(message.header.stamp)
+        self._timings[stamp_ns] = dict(zip(message.stages, seconds, strict=True))
 
 
 def recognition_from_message(message: PlaceMatch) -> Recognition:
@@ -73,13 +93,13 @@ def recognition_from_message(message: PlaceMatch) -> Recognition:
         reason=message.reason,
         probability=float(message.probability),
         candidates=tuple(map(_candidate, message.candidates)),
-        timings_s=dict(zip(message.stages, map(float, message.stage_seconds), strict=True)),
+        timings_s={},
     )
 
 
 def _candidate(message: PlaceCandidate) -> Candidate:
     stamp_ns = stamp_to_ns(message.stamp)
-    key = KeyframeKey(message.map, int(message.keyframe_id))
+    key = KeyframeKey(message.map_id, int(message.keyframe_id))
     record = KeyframeRecord(key, message.session, stamp_ns, None)
     comparison = Comparison(float(message.rerank_score), int(message.inliers))
     return Candidate(record, float(message.similarity), comparison)
@@ -129,7 +149,7 @@ def localize(
             localizer.shutdown()
     finally:
         node.destroy_node()
-    return node.sightings
+    return node.sightings()
 
 
 @contextmanager
@@ -139,7 +159,7 @@ def _replaying(drive: Drive, rate: float, log: Path) -> Iterator[Callable[[], bo
     Raises:
         VprError: the replay failed; the message is its own.
     """
-    words = [sys.executable, "-m", "vpr_ros.nodes.replay.replay_node", str(drive.bag)]
+    words = [sys.executable, "-m", "vpr_ros.demo.replay.replay_node", str(drive.bag)]
     words += ["--rate", str(rate), "--wait-for-subscribers", "20", "--topics", *drive.replayed]
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -178,9 +198,9 @@ def _keyframes(mapper: LifecycleProcess) -> int:
 
 def _await_last_answers(node: DemoNode, expected: int) -> None:
     """Return when every image is answered, or nothing has come for a while."""
-    quiet_since, count = time.monotonic(), len(node.sightings)
-    while len(node.sightings) < expected and time.monotonic() - quiet_since < _SILENCE:
+    quiet_since, count = time.monotonic(), node.count
+    while node.count < expected and time.monotonic() - quiet_since < _SILENCE:
         node.spin_for(0.1)
-        if len(node.sightings) != count:
-            quiet_since, count = time.monotonic(), len(node.sightings)
+        if node.count != count:
+            quiet_since, count = time.monotonic(), node.count
     node.spin_for(0.3)  # an answer too many would come now

@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any
-
-from rosbags.interfaces import Connection, MessageDefinitionFormat
-from rosbags.rosbag2 import Reader
-from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
-from rosbags.typesys.store import Typestore
+from typing import TYPE_CHECKING, Any
 
 from vpr_ros.drives.bag_topics import Topic
 from vpr_ros.drives.flaws import OnError, located
+from vpr_ros.drives.rosbags_library import needs_rosbags
 from vpr_ros.errors import DatasetError
+
+if TYPE_CHECKING:
+    from rosbags.interfaces import Connection
+    from rosbags.rosbag2 import Reader
+    from rosbags.typesys.store import Typestore
 
 STORAGE_SUFFIXES = (".mcap", ".db3")
 _IDL_RULE = "=" * 80 + "\n"
@@ -35,8 +36,11 @@ class BagFile:
 
         Raises:
             DatasetError: nothing is there, it is no bag, or it is damaged.
+            ConfigError: rosbags is not installed.
         """
         self.path = path
+        with needs_rosbags():
+            from rosbags.rosbag2 import Reader
         try:
             self._reader = Reader(_storage(path))
             self._reader.open()
@@ -45,6 +49,7 @@ class BagFile:
         except Exception as error:  # rosbags raises whatever it trips over in damaged bytes
             raise self._damaged(error) from error
         self.topics = _topics(self._reader)
+        self.span_ns = (self._reader.start_time, self._reader.end_time)  # when it was recorded
 
     def close(self) -> None:
         """Close the bag; safe to call twice."""
@@ -83,14 +88,48 @@ class BagFile:
         Raises:
             DatasetError: the bag is closed or damaged.
         """
-        connections = self._connections(topic)
+        for _, log_ns, data in self.recording([topic.name], start_ns):
+            yield log_ns, data
+
+    def recording(
+        self, topics: Collection[str], start_ns: int | None = None, stop_ns: int | None = None
+    ) -> Iterator[tuple[str, int, bytes]]:
+        """(Topic, time of recording in nanoseconds, serialized message) in the order of recording.
+
+        Args:
+            topics: names.
+            start_ns: as in ``raw_messages``.
+            stop_ns: end before what was recorded at this time or later.
+
+        Raises:
+            DatasetError: the bag is closed or damaged.
+        """
+        connections = self._connections(topics)
         try:
             # Without a connection rosbags would read all topics.
-            found = self._reader.messages(connections, start=start_ns) if connections else ()
-            for _, log_ns, data in found:
-                yield log_ns, data
+            messages = self._reader.messages(connections, start_ns, stop_ns) if connections else ()
+            for connection, log_ns, data in messages:
+                yield connection.topic, log_ns, data
         except Exception as error:  # as above
             raise self._damaged(error) from error
+
+    def offered(self, topic: Topic) -> tuple[int, bool]:
+        """What the recorded publishers of a topic offered together.
+
+        Returns:
+            Depth of their queues; whether late subscribers got old messages (transient local).
+        """
+        from rosbags.interfaces import ConnectionExtRosbag2, QosDurability
+
+        extras = (connection.ext for connection in self._connections([topic.name]))
+        offers = [
+            offer
+            for extra in extras
+            if isinstance(extra, ConnectionExtRosbag2)
+            for offer in extra.offered_qos_profiles
+        ]
+        is_latched = any(offer.durability == QosDurability.TRANSIENT_LOCAL for offer in offers)
+        return sum(offer.depth for offer in offers), is_latched
 
     def decoder(self, topic: Topic) -> Callable[[bytes], Any]:
         """What turns serialized messages of a topic into messages; DatasetError where it cannot.
@@ -98,7 +137,7 @@ class BagFile:
         Raises:
             DatasetError: the bag is closed, or its definitions are damaged.
         """
-        typestore = self._typestore(self._connections(topic))
+        typestore = self._typestore(self._connections([topic.name]))
 
         def decode(data: bytes) -> Any:
             try:
@@ -108,16 +147,18 @@ class BagFile:
 
         return decode
 
-    def _connections(self, topic: Topic) -> list[Connection]:
+    def _connections(self, topics: Collection[str]) -> list[Connection]:
         if not self._reader.is_open:
             raise DatasetError(f"{self.path}: closed: read the bag inside its with block")
-        return [each for each in self._reader.connections if each.topic == topic.name]
+        return [each for each in self._reader.connections if each.topic in topics]
 
     def _typestore(self, connections: list[Connection]) -> Typestore:
         """The bag's own definitions, or those of Humble: older bags carry none.
 
         Only what is read is defined: other topics may have definitions that do not parse.
         """
+        from rosbags.typesys import Stores, get_typestore
+
         try:
             own = {name: each for one in connections for name, each in _definitions(one).items()}
             typestore = get_typestore(Stores.EMPTY if own else Stores.ROS2_HUMBLE)
@@ -144,6 +185,9 @@ def _topics(reader: Reader) -> dict[str, Topic]:
 
 def _definitions(connection: Connection) -> dict[str, Any]:
     """The message definitions that the bag holds for one connection, by type."""
+    from rosbags.interfaces import MessageDefinitionFormat
+    from rosbags.typesys import get_types_from_idl, get_types_from_msg
+
     kind, text = connection.msgdef
     if kind is MessageDefinitionFormat.MSG:
         return get_types_from_msg(text, connection.msgtype)

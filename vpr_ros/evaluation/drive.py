@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two recorded drives as a robot hears them: one is mapped, the other localized in it.
 
-The database's drive is made into a map as the mapper would, keyframe by keyframe with its
-odometry, and every image of the query's drive is answered by the recognizer. Features come from
-the cache, local ones as it rounds them.
+Both are driven through by the steps that a robot takes, frame by frame with their odometry.
+Features come from the cache, local ones as it rounds them: no image is decoded again.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vpr_ros.datatypes import Pose, Query, Recognition
+from vpr_ros.config import MAP
+from vpr_ros.datatypes import Frame, Pose, Recognition
 from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.judge import Limits, Truth
 from vpr_ros.evaluation.retrieval_set import ImageSource
 from vpr_ros.evaluation.runner import Described, Task
 from vpr_ros.evaluation.verdicts import Verdicts
-from vpr_ros.place_map import PlaceMap
+from vpr_ros.route.session import Outcome, Session
 
 _CALIBRATING_S = 600.0  # at most: nobody waits for the robot
 
@@ -58,68 +58,69 @@ def judge_drive(
     data = task.data
     database_stamps, query_stamps = stamps_of(data.database), stamps_of(data.queries)
     tracks = _track(database_stamps, data.database_poses), _track(query_stamps, data.query_poses)
-    with _map(task, opened, map_drive) as place_map:
-        answers = answer_drive(task, opened, place_map, query_drive)
-        keyframe_stamps = place_map.table.stamps_ns.tolist()
+    with (
+        _map_file(task, opened, map_drive) as path,
+        closing(opened.pipeline.open_session(path)) as session,
+    ):
+        answers = answer_drive(task, opened, session, query_drive)
+        keyframe_stamps = session.maps.searched.table.stamps_ns.tolist()
     return Verdicts.of(answers, Truth(*tracks, limits), keyframe_stamps, database_stamps)
 
 
 def answer_drive(
-    task: Task, opened: Described, place_map: PlaceMap, drive: Drive
+    task: Task, opened: Described, session: Session, drive: Drive
 ) -> list[Recognition | None]:
-    """The recognizer's answers to Q images of a drive, [Q]; None for what cannot be described."""
-    recognizer = opened.pipeline.recognizer(place_map)
+    """The answers to Q images of a drive, [Q]; None for what cannot be described."""
     answers: list[Recognition | None] = [None] * len(opened.queries)
-    numbers, seconds = _numbers(task.data.queries), opened.queries.seconds
-    with BagReader(drive.bag) as bag, task.progress(len(answers), "localizing", 0) as step:
-        for stamp_ns, pose in bag.stamps_and_poses(drive.image_topic, drive.odometry_topic):
-            number = numbers.pop(stamp_ns, None)
-            if number is None:
-                continue
+    with task.progress(len(answers), "localizing", 0) as step:
+        for number, frame in _frames(drive, task.data.queries):
             if opened.queries.usable[number]:
-                query = Query(opened.queries.features(number), stamp_ns, pose)
-                answer = recognizer.answer(query)
-                timings_s = {"extract": float(seconds[number]), **answer.timings_s}
-                answers[number] = replace(answer, timings_s=timings_s)
+                outcome = session.step(frame, opened.queries.features(number))
+                answers[number] = _timed(outcome, float(opened.queries.seconds[number]))
             step()
     return answers
 
 
+def _timed(outcome: Outcome, extract: float) -> Recognition:
+    """An answer with the seconds that describing its image took when that was done."""
+    assert outcome.recognition is not None  # sessions that localize answer every frame
+    timings_s = {"extract": extract, **outcome.timings_s}
+    return replace(outcome.recognition, timings_s=timings_s)
+
+
 @contextmanager
-def _map(task: Task, opened: Described, drive: Drive | None) -> Iterator[PlaceMap]:
+def _map_file(task: Task, opened: Described, drive: Drive | None) -> Iterator[Path]:
     """The map that the task names, or one that is made for the time being."""
     if drive is None:
         if task.map_path is None:
             raise DatasetError("neither a map nor a drive to make it of")
-        with opened.pipeline.open_map(task.map_path) as place_map:
-            yield place_map
+        yield task.map_path
         return
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        opened.pipeline.continue_map(Path(folder) / "drive.vprmap") as place_map,
-    ):
-        _learn(task, opened, drive, place_map)
-        yield place_map
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "drive.vprmap"
+        with closing(opened.pipeline.open_session(path, MAP)) as session:
+            _learn(task, opened, drive, session)
+        yield path
 
 
-def _learn(task: Task, opened: Described, drive: Drive, place_map: PlaceMap) -> None:
+def _learn(task: Task, opened: Described, drive: Drive, session: Session) -> None:
     """Make a drive into a map."""
-    builder = opened.pipeline.map_builder(place_map)
-    numbers = _numbers(task.data.database)
-    with BagReader(drive.bag) as bag, task.progress(len(opened.database), "mapping", 0) as step:
-        for frame in bag.frames(drive.image_topic, drive.odometry_topic):
-            number = numbers.pop(frame.stamp_ns, None)
-            if number is None:
-                continue
+    with task.progress(len(opened.database), "mapping", 0) as step:
+        for number, frame in _frames(drive, task.data.database):
             if opened.database.usable[number]:
-                builder.offer(frame, opened.database.features(number))
+                session.step(frame, opened.database.features(number))
             step()
-    builder.finish(_CALIBRATING_S)
+    session.finish(_CALIBRATING_S)
 
 
-def _numbers(source: ImageSource) -> dict[int, int]:
-    """Stamp -> number in the data set: frames that are no part of it are passed over."""
-    return {stamp: number for number, stamp in enumerate(stamps_of(source))}
+def _frames(drive: Drive, source: ImageSource) -> Iterator[tuple[int, Frame]]:
+    """(Number in the data set, frame without image) of a drive, for frames that are part of it."""
+    numbers = {stamp: number for number, stamp in enumerate(stamps_of(source))}
+    with BagReader(drive.bag) as bag:
+        for stamp_ns, pose in bag.stamps_and_poses(drive.image_topic, drive.odometry_topic):
+            number = numbers.pop(stamp_ns, None)
+            if number is not None:
+                yield number, Frame(stamp_ns, None, pose)
 
 
 def stamps_of(source: ImageSource) -> Sequence[int]:

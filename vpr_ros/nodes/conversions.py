@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,6 @@ from vpr_ros.datatypes import (
     Candidate,
     ImageArray,
     LoopClosure,
-    MapShares,
     Pose,
     Recognition,
 )
@@ -36,9 +35,10 @@ from vpr_ros.images import (
     decode_ros_image,
     pack_ros_image,
 )
+from vpr_ros.nodes.interfaces import FrameTimings, PlaceCandidate, PlaceMatch
 from vpr_ros.nodes.interfaces import LoopClosure as LoopClosureMessage
-from vpr_ros.nodes.interfaces import PlaceCandidate, PlaceMatch
-from vpr_ros.records.as_json import PathOf
+from vpr_ros.place_map import Map
+from vpr_ros.route.session import Maps
 
 _NS_PER_S = 1_000_000_000
 
@@ -130,57 +130,70 @@ def path_from_message(message: PathMessage) -> list[tuple[int, Pose]]:
     ]
 
 
-def place_match_to_message(
-    recognition: Recognition, header: Header, map_path: str, path_of: PathOf
-) -> PlaceMatch:
+def place_match_to_message(recognition: Recognition, header: Header, maps: Maps) -> PlaceMatch:
     """The answer to the image with the given header.
 
     Args:
         recognition: the answer.
         header: of the image.
-        map_path: the map in use.
-        path_of: tells where candidates are kept.
+        maps: where candidates are kept.
     """
-    candidates = [_candidate_to_message(each, path_of) for each in recognition.candidates]
-    maps = recognition.maps or MapShares({}, 0.0)
-    return PlaceMatch(
+    candidates = [_candidate_to_message(each, maps.searched) for each in recognition.candidates]
+    first = candidates[0] if candidates else None
+    message = PlaceMatch(
         header=header,
-        map=candidates[0].map if candidates else map_path,
+        map_id=first.map_id if first else maps.place_map.uuid,
+        map=first.map if first else str(maps.place_map.path),
         verdict=int(recognition.verdict),
         reason=recognition.reason,
         probability=recognition.probability,
-        maps=list(maps.probabilities),
-        map_probabilities=list(maps.probabilities.values()),
-        no_map_probability=maps.none,
         candidates=candidates,
-        stages=list(recognition.timings_s),
-        stage_seconds=list(recognition.timings_s.values()),
     )
+    if recognition.pose is not None:
+        measured = recognition.pose
+        message.has_pose, message.pose_frame_id = True, measured.map_T_base.frame_id
+        message.pose.pose = pose_to_message(measured.map_T_base)
+        message.pose.covariance = measured.covariance.ravel().astype(float).tolist()
+    return message
 
 
-def loop_closure_to_message(
-    closure: LoopClosure, header: Header, path_of: PathOf
-) -> LoopClosureMessage:
-    """A loop closure without transform: two images alike say where, not how far apart."""
-    match = closure.match
-    query, matched = closure.key, match.keyframe.key
-    return LoopClosureMessage(
+def frame_timings_to_message(header: Header, timings_s: Mapping[str, float]) -> FrameTimings:
+    """How long the image with the given header took, stage by stage."""
+    return FrameTimings(header=header, stages=list(timings_s), seconds=list(timings_s.values()))
+
+
+def loop_closure_to_message(closure: LoopClosure, header: Header, maps: Maps) -> LoopClosureMessage:
+    """A loop closure, with the transform between its images where that was measured."""
+    match, searched = closure.match, maps.searched
+    query, key = closure.key, match.keyframe.key
+    message = LoopClosureMessage(
         header=header,
         query_stamp=ns_to_stamp(closure.stamp_ns),
         match_stamp=ns_to_stamp(match.keyframe.stamp_ns),
         query_keyframe_id=query.id,
-        match_keyframe_id=matched.id,
-        query_map=str(path_of(query)),
-        match_map=str(path_of(matched)),
+        match_keyframe_id=key.id,
+        query_map_id=query.map,
+        match_map_id=key.map,
+        query_map=str(searched.path_of(query)),
+        match_map=str(searched.path_of(key)),
         score=closure.probability,
         inliers=match.comparison.inliers if match.comparison else -1,
     )
+    if closure.transform is not None:
+        pose = pose_to_message(closure.transform.match_T_query)
+        message.has_transform = True
+        p, t = pose.position, message.transform.translation
+        t.x, t.y, t.z = p.x, p.y, p.z
+        message.transform.rotation = pose.orientation
+        message.covariance = closure.transform.covariance.ravel().tolist()
+    return message
 
 
-def _candidate_to_message(candidate: Candidate, path_of: PathOf) -> PlaceCandidate:
+def _candidate_to_message(candidate: Candidate, searched: Map) -> PlaceCandidate:
     keyframe, comparison = candidate.keyframe, candidate.comparison
     message = PlaceCandidate(
-        map=str(path_of(keyframe.key)),
+        map_id=keyframe.key.map,
+        map=str(searched.path_of(keyframe.key)),
         keyframe_id=keyframe.key.id,
         session=keyframe.session,
         stamp=ns_to_stamp(keyframe.stamp_ns),

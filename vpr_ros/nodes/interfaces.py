@@ -9,7 +9,7 @@ from typing import Any
 from vpr_ros.errors import ConfigError
 
 try:
-    from vpr_msgs.msg import LoopClosure, PlaceCandidate, PlaceMatch
+    from vpr_msgs.msg import FrameTimings, LoopClosure, PlaceCandidate, PlaceMatch
     from vpr_msgs.srv import GetMapInfo, LoadMap, QueryPlace, SaveMap
 except ImportError as error:
     raise ConfigError(
@@ -19,6 +19,7 @@ except ImportError as error:
     ) from error
 
 __all__ = [
+    "FrameTimings",
     "GetMapInfo",
     "LoadMap",
     "LoopClosure",

@@ -3,91 +3,114 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from std_srvs.srv import Trigger
+
+from vpr_ros.datatypes import Frame
 from vpr_ros.errors import MapError, VprError
-from vpr_ros.nodes.conversions import image_from_message, place_match_to_message, stamp_to_ns
+from vpr_ros.nodes.awaiting import result_of
+from vpr_ros.nodes.conversions import image_from_message, stamp_to_ns
 from vpr_ros.nodes.interfaces import GetMapInfo, LoadMap, QueryPlace, SaveMap
 
 if TYPE_CHECKING:
-    from vpr_ros.nodes.route_node import RouteNode
+    from vpr_ros.nodes.place_node import PlaceNode
+
+R = TypeVar("R")
 
 
 class MapServices:
-    """Each waits for the frame in hand, and answers what went wrong in a sentence."""
+    """Each has its work done between two frames, and answers what went wrong in a sentence."""
 
-    def __init__(self, node: RouteNode) -> None:
+    def __init__(self, node: PlaceNode) -> None:
         self._node = node
-        node.create_service(GetMapInfo, "~/get_map_info", self._get_map_info)
-        node.create_service(QueryPlace, "~/query_place", self._query_place)
-        node.create_service(LoadMap, "~/load_map", self._load_map)
-        node.create_service(SaveMap, "~/save_map", self._save_map)
+        # While one of them awaits, images and poses go on; another service has to wait.
+        group = MutuallyExclusiveCallbackGroup()
+        for kind, name, answer in (
+            (GetMapInfo, "~/get_map_info", self._get_map_info),
+            (QueryPlace, "~/query_place", self._query_place),
+            (LoadMap, "~/load_map", self._load_map),
+            (SaveMap, "~/save_map", self._save_map),
+            (Trigger, "~/trigger", self._trigger),
+        ):
+            node.create_service(kind, name, answer, callback_group=group)
 
-    def _get_map_info(
+    async def _get_map_info(
         self, request: GetMapInfo.Request, response: GetMapInfo.Response
     ) -> GetMapInfo.Response:
-        node = self._node
         try:
-            info = node.on_worker(node.in_use().place_map.info)
+            info = await self._on_worker(lambda: self._node.session().maps.place_map.info())
         except VprError as error:
             response.message = str(error)
             return response
         response.success, response.path = True, str(info.path)
-        response.method, response.fingerprint = info.spec.method, info.space
+        response.map_id, response.space = info.uuid, info.space
+        response.method, response.made_by = info.spec.method, info.spec.made_by
         response.sessions, response.keyframes = len(info.sessions), info.keyframes
         response.keyframes_with_pose = info.keyframes_with_pose
         response.size_bytes = info.size_bytes
         return response
 
-    def _query_place(
+    async def _query_place(
         self, request: QueryPlace.Request, response: QueryPlace.Response
     ) -> QueryPlace.Response:
-        node, header = self._node, request.image.header
+        header = request.image.header
         try:
-            image = image_from_message(request.image)
-            opened = node.in_use()
-            stamp_ns = stamp_to_ns(header.stamp)
+            frame = Frame(stamp_to_ns(header.stamp), image_from_message(request.image))
             # Alone: the image need not be one of the drive that a sequence filter follows.
-            answer = node.on_worker(lambda: node.answer_alone(image, stamp_ns))
+            answer = await self._on_worker(lambda: self._node.session().answer_alone(frame))
         except VprError as error:
             response.message = str(error)
             return response
         response.success = True
-        path = node.config.map_path
-        response.match = place_match_to_message(answer, header, path, opened.searched.path_of)
+        response.match = self._node.outputs.match_message(header, answer)
         return response
 
-    def _load_map(self, request: LoadMap.Request, response: LoadMap.Response) -> LoadMap.Response:
-        node = self._node
+    async def _load_map(
+        self, request: LoadMap.Request, response: LoadMap.Response
+    ) -> LoadMap.Response:
         try:
-            node.on_worker(lambda: node.replace_map(request.path))
+            await self._on_worker(lambda: self._node.replace_map(request.path))
+            keyframes = len(self._node.session().maps.place_map)
+        except VprError as error:
+            response.message = str(error)
+            return response
+        response.success, response.message = True, f"{request.path}: {keyframes} keyframes"
+        return response
+
+    async def _save_map(
+        self, request: SaveMap.Request, response: SaveMap.Response
+    ) -> SaveMap.Response:
+        try:
+            response.keyframes = await self._on_worker(lambda: self._saved(request.path))
         except VprError as error:
             response.message = str(error)
             return response
         response.success = True
-        response.message = f"{request.path}: {len(node.in_use().place_map)} keyframes"
+        response.path = request.path or self._node.config.map_path
         return response
 
-    def _save_map(self, request: SaveMap.Request, response: SaveMap.Response) -> SaveMap.Response:
-        node = self._node
-        try:
-            place_map = node.in_use().place_map
-            node.on_worker(lambda: _save(node, request.path))
-        except VprError as error:
-            response.message = str(error)
-            return response
-        response.success, response.keyframes = True, len(place_map)
-        response.path = request.path or node.config.map_path
+    def _trigger(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        publishers = self._node.answer_next()
+        counts = ", ".join(f"{number} publish {topic}" for topic, number in publishers.items())
+        response.success = any(publishers.values())
+        response.message = f"the next image is answered; {counts}"
         return response
 
+    async def _on_worker(self, function: Callable[[], R]) -> R:
+        return await result_of(self._node, self._node.on_worker(function))
 
-def _save(node: RouteNode, copy_path: str) -> None:
-    place_map = node.in_use().place_map
-    if not copy_path and not node.learns:
-        raise MapError(
-            f"mode {node.config.mode} changes nothing in the map: name a file to copy to"
-        )
-    place_map.commit()
-    if copy_path:
-        place_map.save_copy(Path(copy_path).expanduser())
+    def _saved(self, copy_path: str) -> int:
+        """Make the map durable, and copy it where that is asked for; returns its keyframes."""
+        session = self._node.session()
+        if not copy_path and not session.learns:
+            raise MapError(
+                f"mode {self._node.config.mode} changes nothing in the map: name a file to copy to"
+            )
+        session.save()
+        if copy_path:
+            session.maps.place_map.save_copy(Path(copy_path).expanduser())
+        return len(session.maps.place_map)

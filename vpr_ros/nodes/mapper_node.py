@@ -6,22 +6,24 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from vpr_ros.config import MapperConfig
 from vpr_ros.nodes.runner import run
 
 if TYPE_CHECKING:
     from vpr_ros.nodes.place_node import PlaceNode
 
 
-def _make() -> PlaceNode:
+def mapper() -> PlaceNode:
+    """The node with its own defaults."""
     # Imported here so that a missing vpr_msgs is one line for people, not a traceback.
-    from vpr_ros.nodes.mapper import MapperNode
+    from vpr_ros.nodes.place_node import PlaceNode
 
-    return MapperNode()
+    return PlaceNode("mapper", MapperConfig())
 
 
 def main() -> int:
     """Run the mapper until it is interrupted."""
-    return run(_make)
+    return run(mapper)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ import numpy as np
 
 _WINDOW = 100  # frames over which latencies are reported
 
+# Stages that are the pipeline's or spent waiting; what is left of a frame's time is "overhead".
+_NOT_OVERHEAD = {"wait", "pose", "extract", "retrieve", "rerank", "sequence", "map"}
+
 
 @dataclass
 class FrameStatistics:
@@ -78,3 +81,9 @@ class FrameStatistics:
             stage: (1e3 * float(np.median(values)), 1e3 * max(values))
             for stage, values in copies.items()
         }
+
+
+def with_overhead(timings_s: Mapping[str, float]) -> dict[str, float]:
+    """The seconds of each stage, with those of ``total`` that no stage accounts for."""
+    staged = sum(seconds for stage, seconds in timings_s.items() if stage in _NOT_OVERHEAD)
+    return {**timings_s, "overhead": timings_s["total"] - staged}

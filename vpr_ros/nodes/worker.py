@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 F = TypeVar("F")
 R = TypeVar("R")
@@ -50,18 +50,8 @@ class FrameWorker(Generic[F]):
             self._changed.notify()
         return not pushed_out
 
-    def call(self, function: Callable[[], R]) -> R:
-        """Run a function on the worker's thread, before any waiting frame, and return its result.
-
-        Not to be used on that thread itself, which would wait for itself.
-
-        Raises:
-            RuntimeError: the worker was stopped.
-        """
-        return self.submit(function).result()
-
     def submit(self, function: Callable[[], R]) -> Future[R]:
-        """As ``call``, without waiting for the result.
+        """Run a function on the worker's thread, before any waiting frame; gives its result later.
 
         Raises:
             RuntimeError: the worker was stopped.
@@ -106,6 +96,15 @@ class FrameWorker(Generic[F]):
             self._on_failure(frame, error)
         except Exception:  # nor must a report that fails
             _log.exception("the failure of a frame could not be reported")
+
+
+def run_on(worker: FrameWorker[Any] | None, function: Callable[[], R]) -> Future[R]:
+    """Run a function between two frames of a worker, or now if there is none."""
+    if worker is not None:
+        return worker.submit(function)
+    future: Future[R] = Future()
+    _resolve(future, function)
+    return future
 
 
 def _resolve(future: Future[R], function: Callable[[], R]) -> None:

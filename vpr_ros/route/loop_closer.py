@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from math import inf
 
 from vpr_ros.config import LoopConfig
-from vpr_ros.datatypes import RESTART_NS, KeyframeKey, LoopClosure, Pose, Recognition, Verdict
+from vpr_ros.datatypes import (
+    RESTART_NS,
+    Camera,
+    KeyframeKey,
+    LoopClosure,
+    Pose,
+    Recognition,
+    Verdict,
+)
 from vpr_ros.geometry.poses import distance
 
 
@@ -66,14 +74,17 @@ class LoopCloser:
         return distance(pose, self._last)
 
 
-def loop_closure(key: KeyframeKey, recognition: Recognition) -> LoopClosure | None:
+def loop_closure(
+    key: KeyframeKey, recognition: Recognition, camera: Camera | None = None
+) -> LoopClosure | None:
     """The loop that a new keyframe closes, if its image was recognized.
 
     Args:
         key: of the new keyframe.
         recognition: of its image, in a map without ``LoopCloser.recent``.
+        camera: which took the image.
     """
     if recognition.verdict is not Verdict.ACCEPTED or not recognition.candidates:
         return None
-    match = recognition.candidates[0]
-    return LoopClosure(key, recognition.stamp_ns, match, recognition.probability)
+    match, frame_id = recognition.candidates[0], "" if camera is None else camera.frame_id
+    return LoopClosure(key, recognition.stamp_ns, match, recognition.probability, frame_id)

@@ -10,6 +10,7 @@ import numpy as np
 from vpr_ros.calibration import Calibrator
 from vpr_ros.config import KeyframeConfig
 from vpr_ros.datatypes import Features, Frame, Keyframe, KeyframeKey
+from vpr_ros.errors import ImageError
 from vpr_ros.extractors.base import FeatureExtractor
 from vpr_ros.geometry.poses import angle, distance
 from vpr_ros.images import encode_jpeg, shrink
@@ -67,7 +68,7 @@ class MapBuilder:
         if moved is False:
             self._commit_when_due(frame.stamp_ns)
             return None
-        features = features or self._extractor.extract(frame.image)
+        features = features or described(self._extractor, frame)
         if moved is None and not self._looks_new(features, frame.source):
             self._commit_when_due(frame.stamp_ns)
             return None
@@ -114,7 +115,9 @@ class MapBuilder:
         return change >= self._config.view_change
 
     def _keep(self, frame: Frame, features: Features) -> Kept:
-        thumbnail = encode_jpeg(shrink(frame.image, self._config.thumbnail_side))
+        thumbnail = b""
+        if frame.image is not None:
+            thumbnail = encode_jpeg(shrink(frame.image, self._config.thumbnail_side))
         keyframe = Keyframe(frame.stamp_ns, features, frame.pose, frame.camera, thumbnail)
         key = self._map.append(keyframe)
         self._last[frame.source] = keyframe
@@ -127,3 +130,15 @@ class MapBuilder:
         if last is None or not 0 <= stamp_ns - last < self._config.commit_period * 1e9:
             self._map.commit()
             self._committed_ns = stamp_ns
+
+
+def described(extractor: FeatureExtractor, frame: Frame) -> Features:
+    """The features of a frame's image.
+
+    Raises:
+        ImageError: the frame has no image, or it cannot be described.
+        BackendError: the device failed.
+    """
+    if frame.image is None:
+        raise ImageError(f"{frame.name or 'a frame'} at {frame.stamp_ns} ns has no image")
+    return extractor.extract(frame.image)

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
-from rosbags.rosbag2 import StoragePlugin, Writer
-from rosbags.typesys import Stores, get_typestore
 
+from vpr_ros.drives.bag_writer import BagWriter, new_bag
 from vpr_ros.simulation.camera import Camera
 from vpr_ros.simulation.geometry import Image
 
@@ -28,8 +27,6 @@ TOPICS = {
     ODOMETRY_TOPIC: "nav_msgs/msg/Odometry",
     TRUTH_TOPIC: "geometry_msgs/msg/PoseStamped",
 }
-BAG_VERSION: Literal[8] = 8
-"""The newest metadata that the oldest supported ROS 2 reads."""
 SECOND_NS = 1_000_000_000
 
 
@@ -55,20 +52,15 @@ class Motion:
 @contextmanager
 def recording(bag: Path) -> Iterator[BagRecorder]:
     """A new bag that is complete once the context ends without an error."""
-    with Writer(bag, version=BAG_VERSION, storage_plugin=StoragePlugin.MCAP) as writer:
+    with new_bag(bag, TOPICS) as writer:
         yield BagRecorder(writer)
 
 
 class BagRecorder:
     """Turns images and poses into messages of an open bag."""
 
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-        self._store = get_typestore(Stores.ROS2_HUMBLE)
-        self._connections = {
-            topic: writer.add_connection(topic, kind, typestore=self._store)
-            for topic, kind in TOPICS.items()
-        }
+    def __init__(self, bag: BagWriter) -> None:
+        self._make, self._write = bag.make, bag.write
 
     def image(self, stamp_ns: int, image: Image, quality: int) -> None:
         """Write an RGB image, JPEG-compressed."""
@@ -132,11 +124,3 @@ class BagRecorder:
         seconds, rest = divmod(stamp_ns, SECOND_NS)
         stamp = self._make("builtin_interfaces/msg/Time", sec=seconds, nanosec=rest)
         return self._make("std_msgs/msg/Header", stamp=stamp, frame_id=frame)
-
-    def _make(self, kind: str, **fields: Any) -> Any:
-        return self._store.types[kind](**fields)
-
-    def _write(self, topic: str, stamp_ns: int, **fields: Any) -> None:
-        message = self._make(TOPICS[topic], **fields)
-        raw = self._store.serialize_cdr(message, TOPICS[topic])
-        self._writer.write(self._connections[topic], stamp_ns, raw)

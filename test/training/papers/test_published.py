@@ -34,7 +34,7 @@ def test_places_are_learned_by_heart(places, stages, tmp_path):
         "r2former_tiny",
         (
             stages("triplets", 30, learning_rate=1e-3),
-            stages("triplets_rerank", 45, mining="global", learning_rate=1e-3),
+            stages("triplets_rerank", 30, mining="global", learning_rate=1e-3),
             stages("triplets_joint", 5, mining="random", learning_rate=1e-4),
         ),
     )

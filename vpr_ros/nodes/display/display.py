@@ -12,26 +12,25 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.lifecycle import Node as LifecycleNode
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
 from vpr_ros.config import NodeConfig
 from vpr_ros.errors import VprError
+from vpr_ros.nodes.awaiting import result_of
 from vpr_ros.nodes.display.answered import Answered
 from vpr_ros.nodes.display.marker_display import MarkerDisplay
 from vpr_ros.nodes.display.match_image import Gathered, match_image
 from vpr_ros.nodes.display.recorder import Recorder
-from vpr_ros.nodes.worker import FrameWorker
+from vpr_ros.nodes.worker import FrameWorker, run_on
 from vpr_ros.pipeline import Pipeline
-from vpr_ros.place_map import Map, PlaceMap
-from vpr_ros.recognizer import PlaceRecognizer
+from vpr_ros.route.session import Session
 
 _log = logging.getLogger(__name__)
 
-R = TypeVar("R")
 Timed = Callable[[str, float], None]  # told what took how many seconds
 
 
@@ -40,8 +39,7 @@ class _Scene:
     """Everything that belongs to the map, or to the maps, in use."""
 
     config: NodeConfig
-    searched: Map
-    recognizer: PlaceRecognizer
+    session: Session
     about: dict[str, str]  # what records say of the map and the model
     recorder: Recorder
 
@@ -67,35 +65,28 @@ class Display:
         self._failed = 0
         self._images = node.create_lifecycle_publisher(Image, "~/match_image", 1)
         self.markers = MarkerDisplay(node, self._watch)
-        node.create_service(Trigger, "~/save_record", self._save_record)
+        self._node = node
+        group = MutuallyExclusiveCallbackGroup()  # while it awaits, images and poses go on
+        node.create_service(Trigger, "~/save_record", self._save_record, callback_group=group)
 
-    def open(
-        self,
-        config: NodeConfig,
-        pipeline: Pipeline,
-        place_map: PlaceMap,
-        searched: Map,
-        recognizer: PlaceRecognizer,
-    ) -> None:
+    def open(self, config: NodeConfig, pipeline: Pipeline, session: Session) -> None:
         """Show another map from now on, with those that are searched besides."""
-        info = place_map.info()
+        info, searched = session.maps.place_map.info(), session.maps.searched
         about = {"map": str(info.path), "model": info.space, "method": info.spec.method}
         about["backend"] = pipeline.description
-        self._scene = _Scene(
-            config, searched, recognizer, about, Recorder(config.records, about, searched.path_of)
-        )
+        recorder = Recorder(config.records, about, searched.path_of)
+        self._scene = _Scene(config, session, about, recorder)
         self._last = None
         self.markers.open(searched)
 
-    def reconfigure(self, config: NodeConfig, recognizer: PlaceRecognizer) -> None:
+    def reconfigure(self, config: NodeConfig) -> None:
         """Take over changed settings; records start to count anew if it is theirs that changed."""
         if (scene := self._scene) is None:
             return
         if config.records != scene.config.records:
-            scene = replace(
-                scene, recorder=Recorder(config.records, scene.about, scene.searched.path_of)
-            )
-        self._scene = replace(scene, config=config, recognizer=recognizer)
+            recorder = Recorder(config.records, scene.about, scene.session.maps.searched.path_of)
+            scene = replace(scene, recorder=recorder)
+        self._scene = replace(scene, config=config)
 
     def start(self) -> None:
         """The node begins to answer."""
@@ -115,6 +106,14 @@ class Display:
         self.markers.close()
         self._scene = self._last = None
 
+    def follow_map(self) -> None:
+        """Show what the map has gained; on the thread that may ask it."""
+        self.markers.follow_map()
+
+    def map_corrected(self) -> None:
+        """Keyframes have other poses now."""
+        self.markers.map_corrected()
+
     def show(self, answered: Answered) -> None:
         """Hand over an answer that was published; on the thread that may ask the map."""
         if self._scene is None or self._worker is None:
@@ -133,7 +132,8 @@ class Display:
         if not self._images.get_subscription_count():
             return None
         try:
-            return Gathered(answered, scene.recognizer, scene.searched)
+            session = scene.session
+            return Gathered(answered, session.recognizer, session.maps.searched)
         except VprError as error:
             self._count_failure(error)
             return None
@@ -177,7 +177,7 @@ class Display:
 
     # On the node's thread.
 
-    def _save_record(
+    async def _save_record(
         self, request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
         scene, last = self._scene, self._last
@@ -185,13 +185,12 @@ class Display:
             response.message = "no image was answered since the map was opened"
             return response
         try:
-            path = self._aside(lambda: scene.recorder.save(last, "request", time.monotonic()))
+            saving = run_on(
+                self._worker, lambda: scene.recorder.save(last, "request", time.monotonic())
+            )
+            path = await result_of(self._node, saving)
         except (VprError, OSError) as error:
             response.message = f"no record: {error}"
             return response
         response.success, response.message = True, str(path)
         return response
-
-    def _aside(self, function: Callable[[], R]) -> R:
-        """Run something between two pictures, or now if there are none."""
-        return self._worker.call(function) if self._worker is not None else function()

@@ -32,9 +32,9 @@ from rosgraph_msgs.msg import Clock  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
+from vpr_ros.demo.replay.timing import ClockTicks, Pacer  # noqa: E402
+from vpr_ros.demo.replay.topics import RecordedTopic, message_class, offered_qos  # noqa: E402
 from vpr_ros.errors import ConfigError  # noqa: E402
-from vpr_ros.nodes.replay.timing import ClockTicks, Pacer  # noqa: E402
-from vpr_ros.nodes.replay.topics import RecordedTopic, message_class, offered_qos  # noqa: E402
 
 START_NS = 1_700_000_000 * 10**9
 STEP_NS = 20_000_000  # 50 Hz
@@ -158,7 +158,7 @@ def ear():
 
 @contextmanager
 def replay(*words):
-    command = [sys.executable, "-m", "vpr_ros.nodes.replay.replay_node", *map(str, words)]
+    command = [sys.executable, "-m", "vpr_ros.demo.replay.replay_node", *map(str, words)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         yield process
@@ -207,8 +207,7 @@ def test_raw_images_push_nothing_out(tmp_path, ear):
                 raw = STORE.serialize_cdr(raw_image(number), kinds[0])
                 writer.write(images, stamp, raw)
             writer.write(poses, stamp, STORE.serialize_cdr(pose(number), kinds[1]))
-    best_effort = QoSProfile(depth=1000, reliability=QoSReliabilityPolicy.BEST_EFFORT)
-    heard = ear.listen(PoseStamped, "/pose", best_effort)
+    heard = ear.listen(PoseStamped, "/pose")
     images = ear.listen(Image, "/camera")
     with replay(bag) as process:
         ear.spin_while(process)

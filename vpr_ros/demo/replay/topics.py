@@ -22,7 +22,7 @@ _MESSAGE_TYPE = re.compile(r"([a-z][a-z0-9_]*)/msg/([A-Z][A-Za-z0-9]*)")
 _LEAST_DEPTH = 100  # what a subscriber that is busy for a moment may still ask for again
 _POLL = 0.05  # seconds between two looks at the ROS graph
 _SETTLED = 1.0  # seconds without a change after which discovery counts as finished
-_DELIVERY_TIMEOUT = 5.0  # seconds to wait for acknowledgement at the end
+_DELIVERY_TIMEOUT = 20.0  # seconds to wait for acknowledgement at the end, on a busy machine
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ pytest.importorskip("rclpy", reason="the nodes need ROS 2")
 
 from vpr_ros.config import LocalizerConfig, MapperConfig, with_settings
 from vpr_ros.errors import ConfigError
-from vpr_ros.nodes.tf.tf_link import check_tf
+from vpr_ros.nodes.tf.tf_settings import check_tf
 
 BY_TF = {"pose_type": "tf"}
 SENDING = {"tf.broadcast": True}

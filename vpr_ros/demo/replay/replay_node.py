@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plays a rosbag2 over DDS: the original topics, types and bytes, at the recorded pace.
 
-    python -m vpr_ros.nodes.replay.replay_node BAG --clock --topics /camera/image_raw /odom
+    python -m vpr_ros.demo.replay.replay_node BAG --clock --topics /camera/image_raw /odom
 
 Needs no rosbag2: bags are read by the rosbags library, in sqlite3 or MCAP, compressed or not.
 """
@@ -11,8 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import closing
 
 import rclpy
 from rclpy.node import Node
@@ -20,21 +19,20 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
-from rosbags.interfaces import Connection, ConnectionExtRosbag2, QosDurability
-from rosbags.rosbag2 import Reader
 from rosgraph_msgs.msg import Clock
 from tqdm import tqdm
 
-from vpr_ros.errors import ConfigError, DatasetError, VprError
-from vpr_ros.nodes.conversions import ns_to_stamp
-from vpr_ros.nodes.replay.options import parse_options
-from vpr_ros.nodes.replay.timing import ClockTicks, Pacer
-from vpr_ros.nodes.replay.topics import (
+from vpr_ros.demo.replay.options import parse_options
+from vpr_ros.demo.replay.timing import ClockTicks, Pacer
+from vpr_ros.demo.replay.topics import (
     RecordedTopic,
     create_publisher,
     wait_for_delivery,
     wait_for_subscribers,
 )
+from vpr_ros.drives.bag_file import BagFile
+from vpr_ros.errors import ConfigError, DatasetError, VprError
+from vpr_ros.nodes.conversions import ns_to_stamp
 
 _LATCHED_BY_CONVENTION = ("/tf_static", "/robot_description")
 _NS_PER_S = 1_000_000_000
@@ -43,17 +41,17 @@ _NS_PER_S = 1_000_000_000
 class BagPlayer:
     """Publishes the messages of one open bag."""
 
-    def __init__(self, node: Node, reader: Reader, options: argparse.Namespace) -> None:
+    def __init__(self, node: Node, bag: BagFile, options: argparse.Namespace) -> None:
         """Offer every topic that was asked for and can be published.
 
         Raises:
             DatasetError: the bag has no such topic, or none that can be published.
         """
         self._node = node
-        self._reader = reader
+        self._bag = bag
         self._rate: float = options.rate
-        self._start_ns = reader.start_time + round(options.start_offset * _NS_PER_S)
-        self._topics = _recorded_topics(_wanted(reader, options))
+        self._start_ns = bag.span_ns[0] + round(options.start_offset * _NS_PER_S)
+        self._topics = [_recorded(bag, name) for name in _wanted(bag, options)]
         self.publishers = self._offer_all()
         self._clock_hz: float | None = options.clock
         self._ticks: ClockTicks | None = None
@@ -73,10 +71,11 @@ class BagPlayer:
             self._ticks = ClockTicks(self._start_ns, self._clock_hz, self._rate)
         count = self._publish_latched_past()
         pacer = Pacer(self._start_ns, self._rate)
-        for connection, log_ns, raw in self._progress(self._messages(start=self._start_ns)):
+        messages = self._bag.recording(self.publishers, start_ns=self._start_ns)
+        for topic, log_ns, raw in self._progress(messages):
             self._tick_until(log_ns, pacer)
             pacer.wait_until(log_ns)
-            self.publishers[connection.topic].publish(bytes(raw))
+            self.publishers[topic].publish(bytes(raw))
             count += 1
         return count
 
@@ -89,34 +88,21 @@ class BagPlayer:
 
     def _publish_latched_past(self) -> int:
         """What late subscribers would have received: latched messages from before the start."""
-        latched = {topic.name for topic in self._topics if topic.latched}
-        if not latched & self.publishers.keys():
-            return 0
+        latched = {topic.name for topic in self._topics if topic.latched} & set(self.publishers)
         count = 0
-        for connection, _, raw in self._messages(stop=self._start_ns):
-            if connection.topic in latched:
-                self.publishers[connection.topic].publish(bytes(raw))
-                count += 1
+        for topic, _, raw in self._bag.recording(latched, stop_ns=self._start_ns):
+            self.publishers[topic].publish(bytes(raw))
+            count += 1
         return count
 
-    def _messages(
-        self, start: int | None = None, stop: int | None = None
-    ) -> Iterator[tuple[Connection, int, bytes]]:
-        connections = [c for c in self._reader.connections if c.topic in self.publishers]
-        try:
-            yield from self._reader.messages(connections, start, stop)
-        except Exception as error:  # rosbags raises whatever it trips over in damaged bytes
-            raise DatasetError(f"{self._reader.path}: damaged: {error}") from error
-
     def _progress(
-        self, messages: Iterable[tuple[Connection, int, bytes]]
-    ) -> Iterator[tuple[Connection, int, bytes]]:
+        self, messages: Iterable[tuple[str, int, bytes]]
+    ) -> Iterator[tuple[str, int, bytes]]:
         """Pass messages on and show on a terminal how far the recorded time has come."""
-        seconds = max(0.0, (self._reader.end_time - self._start_ns) / _NS_PER_S)
+        seconds = max(0.0, (self._bag.span_ns[1] - self._start_ns) / _NS_PER_S)
         shape = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total:.1f} s of the bag"
         silent = not sys.stderr.isatty()
-        name = Path(str(self._reader.path)).name
-        with tqdm(total=seconds, desc=name, bar_format=shape, disable=silent) as bar:
+        with tqdm(total=seconds, desc=self._bag.path.name, bar_format=shape, disable=silent) as bar:
             for message in messages:
                 yield message
                 bar.update(max(0.0, (message[1] - self._start_ns) / _NS_PER_S - bar.n))
@@ -129,62 +115,38 @@ class BagPlayer:
             except ConfigError as error:
                 self._node.get_logger().warning(f"{topic.name} is skipped: {error}")
         if not publishers:
-            raise DatasetError(f"{self._reader.path}: no topic can be published")
+            raise DatasetError(f"{self._bag.path}: no topic can be published")
         return publishers
 
 
-@contextmanager
-def open_bag(path: Path) -> Iterator[Reader]:
-    """Open a rosbag2: a folder with metadata.yaml, or one .mcap or .db3 file.
+def _wanted(bag: BagFile, options: argparse.Namespace) -> list[str]:
+    """The topics to play.
 
     Raises:
-        DatasetError: there is none, or it cannot be read.
+        DatasetError: the bag does not have a topic that was named, or holds nothing.
     """
-    with ExitStack() as stack:
-        try:
-            reader = stack.enter_context(Reader(path))
-        except Exception as error:  # as above
-            raise DatasetError(f"{path} is not a rosbag2 that can be read: {error}") from error
-        if reader.message_count == 0:
-            raise DatasetError(f"{path}: the bag holds no messages")
-        yield reader
-
-
-def _wanted(reader: Reader, options: argparse.Namespace) -> list[Connection]:
-    """The connections to play.
-
-    Raises:
-        DatasetError: the bag does not have a topic that was named.
-    """
-    known = {connection.topic for connection in reader.connections}
-    named = {"/" + name.lstrip("/") for name in options.topics or known}
-    if missing := sorted(named - known):
-        raise DatasetError(
-            f"{reader.path} has no topic {', '.join(missing)}; it has {', '.join(sorted(known))}"
-        )
+    if not any(topic.count for topic in bag.topics.values()):
+        raise DatasetError(f"{bag.path}: the bag holds no messages")
+    named = {"/" + name.lstrip("/") for name in options.topics or bag.topics}
+    if missing := sorted(named - set(bag.topics)):
+        have = ", ".join(sorted(bag.topics))
+        raise DatasetError(f"{bag.path} has no topic {', '.join(missing)}; it has {have}")
     if options.clock is not None:
         named -= {"/clock"}  # two clocks would contradict each other
-    return [connection for connection in reader.connections if connection.topic in named]
+    return [name for name in bag.topics if name in named]
 
 
-def _recorded_topics(connections: Sequence[Connection]) -> list[RecordedTopic]:
-    """One entry a topic, whose queue holds what all its recorded publishers offered."""
-    merged: dict[str, RecordedTopic] = {}
-    for connection in connections:
-        name, before = connection.topic, merged.get(connection.topic)
-        assert isinstance(connection.ext, ConnectionExtRosbag2)
-        offers = connection.ext.offered_qos_profiles
-        latched = any(offer.durability == QosDurability.TRANSIENT_LOCAL for offer in offers)
-        latched |= name in _LATCHED_BY_CONVENTION or (before is not None and before.latched)
-        depth = sum(offer.depth for offer in offers) + (before.depth if before else 0)
-        merged[name] = RecordedTopic(name, connection.msgtype, depth, latched)
-    return list(merged.values())
+def _recorded(bag: BagFile, name: str) -> RecordedTopic:
+    """A topic as it was recorded, whose queue holds what all its publishers offered."""
+    topic = bag.topics[name]
+    depth, is_latched = bag.offered(topic)
+    return RecordedTopic(name, topic.type, depth, is_latched or name in _LATCHED_BY_CONVENTION)
 
 
 def _replay(node: Node, options: argparse.Namespace) -> None:
     log = node.get_logger()
-    with open_bag(options.bag) as reader:
-        player = BagPlayer(node, reader, options)
+    with closing(BagFile(options.bag)) as bag:
+        player = BagPlayer(node, bag, options)
         connected = wait_for_subscribers(node, player.publishers, options.wait_for_subscribers)
         if not connected:
             log.warning(

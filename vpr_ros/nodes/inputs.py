@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a node hears of its robot, and what it makes of an image message: a frame of the drive."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from nav_msgs.msg import Path as PathMessage
+from rclpy.lifecycle import Node as LifecycleNode
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from vpr_ros.config import LOCALIZE, NodeConfig
+from vpr_ros.datatypes import Frame, Pose
+from vpr_ros.nodes.camera_inputs import CameraInput, camera_inputs
+from vpr_ros.nodes.conversions import image_from_message, stamp_to_ns
+from vpr_ros.nodes.diagnostics import TopicState
+from vpr_ros.nodes.image_subscription import ImageSubscription
+from vpr_ros.nodes.offered_subscription import OfferedSubscription
+from vpr_ros.nodes.pose_feed import POSE_SOURCES, PoseFeed
+from vpr_ros.nodes.statistics import FrameStatistics
+from vpr_ros.nodes.tf.camera_mounts import CameraMounts
+from vpr_ros.nodes.tf.tf_poses import TfPoses
+
+
+@dataclass(frozen=True)
+class ImageMessage:
+    """An image on its way to the worker."""
+
+    message: Image | CompressedImage
+    arrival: float  # seconds, monotonic clock
+    camera: CameraInput
+
+    @property
+    def stamp_ns(self) -> int:
+        """The image's stamp."""
+        return stamp_to_ns(self.message.header.stamp)
+
+
+class Inputs:
+    """The topics that a node listens to while it is active; poses outlive a change of maps."""
+
+    def __init__(self, node: LifecycleNode, config: NodeConfig) -> None:
+        """Listen to nothing yet but the robot's fixed transforms.
+
+        Raises:
+            ConfigError: the cameras that the settings list cannot be.
+        """
+        self.cameras = camera_inputs(config)
+        self.mounts = CameraMounts(node, config.tf.base_frame)
+        self._node, self._config = node, config
+        self._poses: PoseFeed | TfPoses = PoseFeed(config.pose_gap)
+        self._images: dict[str, ImageSubscription] = {}  # by the camera's topic
+        self._subscriptions: list[OfferedSubscription] = []
+        self._without_pose = 0
+
+    @property
+    def hears_poses(self) -> bool:
+        """Keyframes take any pose; a sequence filter and a broadcast take odometry alone."""
+        config = self._config
+        moved_by = config.sequence.mode != "off" or config.tf.broadcast
+        learns = config.mode != LOCALIZE
+        return config.pose_type != "none" and (learns or (moved_by and config.has_odometry))
+
+    def start(
+        self,
+        take_image: Callable[[ImageMessage], None],
+        take_path: Callable[[PathMessage], None],
+    ) -> None:
+        """Listen to what the mode wants to know of the robot.
+
+        Raises:
+            ConfigError: poses are to come from TF, and tf2_ros is not installed.
+        """
+        if self.hears_poses:
+            self._hear_poses()
+        if self._config.mode != LOCALIZE:
+            for camera in self.cameras:
+                for name in camera.info_names(self._node):
+                    self._listen(CameraInfo, name, camera.take_info)
+            self._listen(PathMessage, "corrected_path", take_path)
+        transport, reliability = self._config.image_transport, self._config.reliability
+        for camera in self.cameras:
+            take = partial(self._take, take_image, camera)
+            images = ImageSubscription(self._node, camera, transport, reliability, take)
+            self._images[camera.topic] = images
+
+    def stop(self) -> None:
+        """Listen no more; frames that wait for their turn still find the poses so far."""
+        while self._images:
+            self._images.popitem()[1].stop()
+        while self._subscriptions:
+            self._subscriptions.pop().stop()
+
+    def close(self) -> None:
+        """Leave nothing of it in the ROS graph."""
+        self.stop()
+        self.leave_tf()
+        self.mounts.close()
+
+    def leave_tf(self) -> None:
+        """Forget what TF said of the robot, once no frame asks for it any more."""
+        if isinstance(self._poses, TfPoses):
+            self._poses.close()
+            self._poses = PoseFeed(self._config.pose_gap)
+
+    def pose_at(self, stamp_ns: int, timeout: float) -> Pose | None:
+        """The robot's pose at a stamp, waiting up to ``timeout`` seconds for it."""
+        return self._poses.at(stamp_ns, timeout)
+
+    def frame(self, image: ImageMessage) -> tuple[Frame, dict[str, float]]:
+        """The frame of an image, with the seconds that it took to wait for its turn and its pose.
+
+        Raises:
+            ImageError: the image cannot be decoded.
+        """
+        start = time.monotonic()
+        pixels = image_from_message(image.message)
+        decoded = time.monotonic()
+        timings_s = {"wait": start - image.arrival, "decode": decoded - start}
+        pose = None
+        if self.hears_poses:
+            pose = self._poses.at(image.stamp_ns, self._config.pose_timeout)
+            self._without_pose += pose is None
+            timings_s["pose"] = time.monotonic() - decoded
+        camera = image.camera.seen_in(image.message.header.frame_id, self.mounts)
+        return Frame(image.stamp_ns, pixels, pose, camera, image.camera.topic), timings_s
+
+    def topics(self, statistics: FrameStatistics) -> tuple[TopicState, ...]:
+        """What is known of the image topics."""
+        return tuple(self._topic(camera, statistics) for camera in self.cameras)
+
+    def publishers(self) -> dict[str, int]:
+        """How many publish each image topic, by its full name."""
+        names = map(self._name_of, self.cameras)
+        return {name: self._node.count_publishers(name) for name in names}
+
+    def facts(self) -> dict[str, str]:
+        """What diagnostics should show."""
+        images = [images.facts() for images in self._images.values()]
+        facts = {key: text for one in images for key, text in one.items()}
+        if not self.hears_poses:
+            return facts
+        return {
+            **facts,
+            "pose source": self._config.pose_type,
+            "poses refused": str(self._poses.refused),
+            "last pose error": self._poses.last_error,
+            "frames without pose": str(self._without_pose),
+        }
+
+    def _name_of(self, camera: CameraInput) -> str:
+        name = camera.images_name(self._node, self._config.image_transport)
+        return str(self._node.resolve_topic_name(name))
+
+    def _topic(self, camera: CameraInput, statistics: FrameStatistics) -> TopicState:
+        name = self._name_of(camera)
+        known = name, self._node.count_publishers(name), statistics.last_arrival(camera.topic)
+        images = self._images.get(camera.topic)
+        return (
+            TopicState(*known)
+            if images is None
+            else TopicState(*known, images.lost, images.remedy())
+        )
+
+    def _hear_poses(self) -> None:
+        if self._config.pose_type == "tf":
+            self._poses = TfPoses(self._node, self._config)
+            return
+        topic, kind = POSE_SOURCES[self._config.pose_type]
+        feed = self._poses
+        if isinstance(feed, PoseFeed):
+            self._listen(kind, topic, feed.take)
+
+    def _take(
+        self,
+        take_image: Callable[[ImageMessage], None],
+        camera: CameraInput,
+        message: Image | CompressedImage,
+    ) -> None:
+        take_image(ImageMessage(message, time.monotonic(), camera))
+
+    def _listen(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
+        reliability = self._config.reliability
+        self._subscriptions.append(
+            OfferedSubscription(self._node, kind, topic, callback, reliability)
+        )
