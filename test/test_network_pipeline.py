@@ -138,7 +138,9 @@ def test_a_map_without_local_features_is_searched_and_calibrated(scene, tmp_path
     path = learn(line, tmp_path / "route.vprmap", [scene(number) for number in range(30)])
     with line.open_map(path) as place_map:
         record = line.calibrator.of(place_map)
-        answer = line.recognizer(place_map, record).recognize(scene(7), 7)
+        answer = line.recognizer(place_map, record).answer(
+            Query(line.extractor.extract(scene(7)), 7)
+        )
     assert record.calibration.of_map
     assert answer.candidates[0].keyframe.stamp_ns == 7 * 20 * S
     assert answer.verdict is Verdict.ACCEPTED
