@@ -132,6 +132,16 @@ def test_a_better_publisher_is_followed_and_no_message_comes_twice_or_never(ear)
     assert set(heard) == set(said)
 
 
+def test_while_nobody_publishes_nothing_changes(ear):
+    publisher = ear.offer(BEST_EFFORT)
+    assert ear.hears(publisher)
+    ear.node.destroy_publisher(publisher)
+    end = time.monotonic() + 2.5  # longer than two looks at the publishers
+    ear.wait_for(lambda: time.monotonic() > end, "two looks")
+    assert ear.subscription.reliability == "best_effort"
+    assert ear.hears(ear.offer(BEST_EFFORT))
+
+
 def test_what_is_asked_for_by_name_is_kept_and_who_is_not_heard_is_counted(observer):
     ear = Ear(observer, "reliable")
     ear.offer(BEST_EFFORT)

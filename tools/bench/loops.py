@@ -10,127 +10,98 @@ without odometry; a closure is right if its ``positives.json`` says so.
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
-from sequence_drives import BASELINE, PHOTO_SETTINGS, PHOTOS_PER_SECOND
+import numpy as np
+from recorded import (
+    BASELINE,
+    PHOTO_SETTINGS,
+    PHOTOS_PER_SECOND,
+    Table,
+    corridor_truth,
+    drive_options,
+    mapped,
+    percent,
+    photo_number,
+)
 
-from vpr_ros.config import with_settings
-from vpr_ros.datatypes import Frame
+from vpr_ros.config import LoopConfig, with_settings
+from vpr_ros.datatypes import LoopClosure
 from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.drives.image_folder import ImageFolder
 from vpr_ros.evaluation.judge import Truth
-from vpr_ros.pipeline import Pipeline, build
-from vpr_ros.place_map import PlaceMap
-from vpr_ros.route.loop_closer import LoopCloser, loop_closure
+from vpr_ros.pipeline import build
+from vpr_ros.place_map import KeyframeTable
 
-Pair = tuple[int, int]  # stamps of two keyframes in nanoseconds, the later one first
+Right = Callable[[int, int], bool]  # stamps of two keyframes, the later one first -> same place
 
 
 def main() -> None:
-    options = parsed()
-    head = ("drive", "keyframes", "could close", "closed", "of them right", "precision", "recall")
-    rows = [head]
+    options = drive_options(__doc__).parse_args()
+    names = ("keyframes", "could close", "closed", "of them right", "precision", "recall")
+    table = Table(f"{'drive':20}", *names)
     with tempfile.TemporaryDirectory() as scratch:
         if options.kitti:
-            rows.extend(kitti(*options.kitti, Path(scratch)))
+            for row in kitti(*options.kitti, Path(scratch)):
+                table.row(*row)
         if options.corridor:
-            rows.append(corridor(options.corridor, Path(scratch)))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+            table.row(*corridor(options.corridor, Path(scratch)))
 
 
-def kitti(map_bag: Path, query_bag: Path, scratch: Path) -> Iterator[tuple[str, ...]]:
-    line = build(BASELINE)
-    with line.continue_map(scratch / "kitti.vprmap") as place_map:
-        tracks = {}
-        for bag in (map_bag, query_bag):
-            with BagReader(bag) as reader:
-                frames = reader.frames(pose_topic="/odom")
-                closures, kept, candidates = driven(line, place_map, frames)
-                tracks[bag] = reader.trajectory("/ground_truth/pose")
-            right, possible = count(closures, kept, candidates, near(list(tracks.values())))
-            yield row(bag.name, kept, possible, closures, right)
+def kitti(map_bag: Path, query_bag: Path, scratch: Path) -> Iterator[tuple[object, ...]]:
+    pipeline, tracks = build(BASELINE), []
+    for bag in (map_bag, query_bag):
+        with BagReader(bag) as reader:
+            frames = reader.frames(pose_topic="/odom")
+            table, closures = mapped(pipeline, scratch / "kitti.vprmap", frames)
+            tracks.append(reader.trajectory("/ground_truth/pose"))
+        judges = [Truth(before, after) for before, after in product(tracks, repeat=2)]
+
+        def is_right(later_ns: int, earlier_ns: int, judges: list[Truth] = judges) -> bool:
+            return any(judge.is_right(later_ns, earlier_ns) is True for judge in judges)
+
+        yield counted(bag.name, table, closures, is_right)
 
 
-def corridor(folder: Path, scratch: Path) -> tuple[str, ...]:
-    line = build(with_settings(BASELINE, PHOTO_SETTINGS))
-    truth = json.loads((folder / "positives.json").read_text())
-    positives = {int(frame): set(others) for frame, others in truth.items()}
+def corridor(folder: Path, scratch: Path) -> tuple[object, ...]:
+    positives = corridor_truth(folder)
 
     def is_right(later_ns: int, earlier_ns: int) -> bool:
-        later, earlier = (round(each * PHOTOS_PER_SECOND / 1e9) for each in (later_ns, earlier_ns))
-        return earlier in positives.get(later, set())
+        return photo_number(earlier_ns) in positives.get(photo_number(later_ns), set())
 
     frames = ImageFolder(folder / "images", PHOTOS_PER_SECOND).frames()
-    with line.continue_map(scratch / "corridor.vprmap") as place_map:
-        closures, kept, candidates = driven(line, place_map, frames)
-    right, possible = count(closures, kept, candidates, is_right)
-    return row(folder.name, kept, possible, closures, right)
+    pipeline = build(with_settings(BASELINE, PHOTO_SETTINGS))
+    table, closures = mapped(pipeline, scratch / "corridor.vprmap", frames)
+    return counted(folder.name, table, closures, is_right)
 
 
-def driven(
-    line: Pipeline, place_map: PlaceMap, frames: Iterable[Frame]
-) -> tuple[list[Pair], list[int], dict[int, list[int]]]:
-    """As a mapper drives: closures, stamps of keyframes, and what each of them might close."""
-    builder, recognizer = line.map_builder(place_map), line.recognizer(place_map)
-    loops, closures, kept_ns = LoopCloser(line.config.loops), [], []
-    candidates = {}
-    for frame in frames:
-        kept = builder.offer(frame)
-        if kept is None:
-            continue
-        loops.add(kept.keyframe_id, frame.stamp_ns, frame.pose)
-        recent = set(loops.recent(frame.stamp_ns, frame.pose))
-        records = place_map.records()
-        candidates[frame.stamp_ns] = [r.stamp_ns for r in records if r.keyframe_id not in recent]
-        kept_ns.append(frame.stamp_ns)
-        answer = recognizer.answer(kept.keyframe.features, frame.stamp_ns, frame.pose, recent)
-        closure = loop_closure(kept.keyframe_id, answer)
-        if closure is not None:
-            closures.append((closure.stamp_ns, closure.match.keyframe.stamp_ns))
-    builder.finish()
-    return closures, kept_ns, candidates
+def counted(
+    name: str, table: KeyframeTable, closures: list[LoopClosure], is_right: Right
+) -> tuple[object, ...]:
+    """The figures of the last drive."""
+    drive = table.drives[-1]
+    possible = sum(
+        any(is_right(int(table.stamps_ns[row]), stamp_ns) for stamp_ns in earlier(table, row))
+        for row in range(drive.start, drive.stop)
+    )
+    right = sum(is_right(each.stamp_ns, each.match.keyframe.stamp_ns) for each in closures)
+    count, closed = drive.stop - drive.start, len(closures)
+    return name, count, possible, closed, right, percent(right, closed), percent(right, possible)
 
 
-def near(tracks: list) -> Callable[[int, int], bool]:
-    """Whether the robot was within 10 m at two stamps, whichever drive they are of."""
-    judges = [Truth(before, after) for before in tracks for after in tracks]
-    return lambda later, earlier: any(judge.is_right(later, earlier) is True for judge in judges)
-
-
-def count(
-    closures: list[Pair],
-    kept: list[int],
-    candidates: dict[int, list[int]],
-    is_right: Callable[[int, int], bool],
-) -> tuple[int, int]:
-    """Right closures, and keyframes that might have closed one."""
-    right = sum(is_right(*closure) for closure in closures)
-    possible = sum(any(is_right(each, other) for other in candidates[each]) for each in kept)
-    return right, possible
-
-
-def row(
-    name: str, kept: list[int], possible: int, closures: list[Pair], right: int
-) -> tuple[str, ...]:
-    precision = f"{right / len(closures):.3f}" if closures else "-"
-    recall = f"{right / possible:.3f}" if possible else "-"
-    counts = (len(kept), possible, len(closures), right)
-    return (name, *map(str, counts), precision, recall)
-
-
-def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--kitti", nargs=2, type=Path, metavar=("MAP_BAG", "QUERY_BAG"))
-    parser.add_argument("--corridor", type=Path, metavar="FOLDER")
-    return parser.parse_args()
+def earlier(table: KeyframeTable, row: int, loops: LoopConfig = BASELINE.loops) -> list[int]:
+    """Stamps of the keyframes that one of the last drive may close a loop with, in ns."""
+    drive = table.drives[-1]
+    steps = np.linalg.norm(np.diff(table.positions[drive], axis=0), axis=1)
+    way = np.array([0.0, *np.cumsum(steps)])  # meters; NaN without poses, so that time decides
+    ages = (table.stamps_ns[row] - table.stamps_ns[drive]) * 1e-9
+    recent = ages < loops.min_seconds
+    recent |= way[row - drive.start] - way < loops.min_distance
+    own = table.stamps_ns[drive][~recent]
+    return [*table.stamps_ns[: drive.start].tolist(), *own.tolist()]
 
 
 if __name__ == "__main__":

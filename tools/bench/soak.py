@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ from vpr_ros.benchmark.process_usage import Usage
 from vpr_ros.cli.main import main as vpr
 from vpr_ros.config import PipelineConfig
 from vpr_ros.demo.lifecycle_process import LifecycleProcess, NodeCommand
-from vpr_ros.nodes.interfaces import PlaceMatch, SaveMap
+from vpr_ros.nodes.interfaces import FrameTimings, PlaceMatch, SaveMap
 from vpr_ros.pipeline import build
 from vpr_ros.place_map import PlaceMap
 
@@ -46,25 +47,29 @@ SIDE = {
 
 
 class Watch(Node):
-    """Hears the answers of both nodes."""
+    """Hears the answers of both nodes, and how long each took."""
 
     def __init__(self) -> None:
         super().__init__("soak", start_parameter_services=False)
         self.begun = time.monotonic()
-        self.seconds = defaultdict(list)  # node -> (when, seconds that an answer took)
+        self.seconds = defaultdict(list)  # node -> (when, seconds from an image to its answer)
         self.verdicts = defaultdict(Counter)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
+        quality = QoSProfile(depth=1000)
         for name in SIDE:
-            self.create_subscription(
-                PlaceMatch, f"/{name}/place_match", lambda m, n=name: self.hear(n, m),
-                QoSProfile(depth=1000),
-            )  # fmt: skip
+            match, timings = partial(self.take_match, name), partial(self.take_timings, name)
+            self.create_subscription(PlaceMatch, f"/{name}/place_match", match, quality)
+            self.create_subscription(FrameTimings, f"/{name}/timings", timings, quality)
 
-    def hear(self, name: str, match: PlaceMatch) -> None:
+    def take_match(self, name: str, match: PlaceMatch) -> None:
         """Take note of an answer."""
-        self.seconds[name].append((time.monotonic() - self.begun, sum(match.stage_seconds)))
         self.verdicts[name][match.verdict] += 1
+
+    def take_timings(self, name: str, timings: FrameTimings) -> None:
+        """Take note of how long it took."""
+        seconds = dict(zip(timings.stages, timings.seconds, strict=True))["total"]
+        self.seconds[name].append((time.monotonic() - self.begun, seconds))
 
     def spin_until(self, end: float) -> None:
         """Listen before a time of the monotonic clock."""
@@ -166,9 +171,9 @@ def consistent(path: Path) -> int:
     with sqlite3.connect(path) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     with PlaceMap.open(path, build(PipelineConfig()).extractor.spec) as place_map:
-        for record in place_map.records():
-            place_map.features_of([record.keyframe_id])
-            assert place_map.thumbnail(record.keyframe_id)
+        for record in place_map.table.records():
+            place_map.features_of([record.key])
+            assert place_map.thumbnail(record.key)
         return len(place_map)
 
 

@@ -21,7 +21,7 @@ class Options:
     pose_topic: str
     truth_topic: str
     rate: float  # recorded seconds per real second
-    out: Path  # folder of demo.png and demo.json; everything else goes into its demo/
+    out: Path  # folder of demo.png, demo.html and demo.json; everything else goes into its demo/
 
     def __post_init__(self) -> None:
         if (self.map_bag is None) != (self.query_bag is None):

@@ -17,22 +17,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-import cv2
 import rclpy
 from rclpy.signals import SignalHandlerOptions
 from tqdm import tqdm
 
-from vpr_ros.demo import pairs
 from vpr_ros.demo.drives import Drive, choose_drives, read_truth
+from vpr_ros.demo.live import LiveLines
 from vpr_ros.demo.options import Options, parse_options
-from vpr_ros.demo.outcome import Outcome, conclude
-from vpr_ros.demo.picture import Scene, draw, pair_count
-from vpr_ros.demo.report import table, write_json
+from vpr_ros.demo.pictures import Gallery
+from vpr_ros.demo.results import Results
 from vpr_ros.demo.session import learn, localize
-from vpr_ros.demo.sightings import LiveLines, Sighting
 from vpr_ros.errors import VprError
-from vpr_ros.evaluation.judge import Truth
-from vpr_ros.place_map import PlaceMap
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,11 +61,11 @@ def _run(options: Options) -> int:
     _say(f"\nlearning the route: {map_drive.bag} -> mapper -> {map_path}")
     learn(map_drive, map_path, options.rate, _say)
     _say(f"\nfinding it again: {query_drive.bag} -> localizer")
-    sightings = localize(query_drive, map_path, options.rate, LiveLines(_say, truth).show)
-    outcome = _conclude(options, query_drive, map_path, sightings, truth)
-    _say(table(outcome))
-    _say(f"written: {options.out / 'demo.png'}, {options.out / 'demo.json'}")
-    return _judge(outcome, options)
+    answers = localize(query_drive, map_path, options.rate, LiveLines(_say, truth).show)
+    gallery = Gallery.of(query_drive, map_path, answers, truth)
+    _say(gallery.results.table())
+    _say(f"written: {', '.join(map(str, gallery.write(options.out, options.scratch)))}")
+    return _judge(gallery.results, options)
 
 
 def _prepare(options: Options) -> tuple[Drive, Drive]:
@@ -84,32 +79,8 @@ def _prepare(options: Options) -> tuple[Drive, Drive]:
     return map_drive, query_drive
 
 
-def _conclude(
-    options: Options,
-    drive: Drive,
-    map_path: Path,
-    sightings: list[Sighting],
-    truth: Truth | None,
-) -> Outcome:
-    """Count, draw and write."""
-    ordered = sorted(sightings, key=lambda one: one.stamp_ns)
-    with PlaceMap.open(map_path) as place_map:
-        keyframes_ns = place_map.table.stamps_ns.tolist()
-    # Which pairs have room depends on the shape of the images: any one tells.
-    _, samples = pairs.read_stamps_and_images(drive, {one.stamp_ns for one in ordered[:1]})
-    aspect = next((image.shape[1] / image.shape[0] for image in samples.values()), 1.5)
-    chosen = pairs.choose(ordered, truth, pair_count(aspect))
-    sent_ns, images = pairs.read_stamps_and_images(drive, {one.stamp_ns for one in chosen})
-    outcome = conclude(ordered, sent_ns, keyframes_ns, truth)
-    shown = pairs.with_images(chosen, images, map_path)
-    picture = draw(Scene(outcome, ordered, keyframes_ns, truth, shown))
-    cv2.imwrite(str(options.out / "demo.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    write_json(outcome, options.out / "demo.json")
-    return outcome
-
-
-def _judge(outcome: Outcome, options: Options) -> int:
-    shortcomings = outcome.shortcomings(strict=options.simulated)
+def _judge(results: Results, options: Options) -> int:
+    shortcomings = results.shortcomings(strict=options.simulated)
     if not shortcomings:
         return 0
     _say(

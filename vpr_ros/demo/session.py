@@ -25,7 +25,6 @@ from vpr_ros.datatypes import (
 )
 from vpr_ros.demo.drives import Drive
 from vpr_ros.demo.lifecycle_process import LifecycleProcess, NodeCommand
-from vpr_ros.demo.sightings import Sighting
 from vpr_ros.errors import VprError
 from vpr_ros.nodes.conversions import stamp_to_ns
 from vpr_ros.nodes.interfaces import FrameTimings, GetMapInfo, PlaceCandidate, PlaceMatch
@@ -41,13 +40,13 @@ class DemoNode(Node):
 
     def __init__(self) -> None:
         super().__init__("demo", start_parameter_services=False)
-        self._sightings: list[Sighting] = []
+        self._answers: list[Recognition] = []
         self._timings: dict[int, dict[str, float]] = {}  # by the image's stamp
-        self._told: Callable[[Sighting], None] | None = None
+        self._told: Callable[[Recognition], None] | None = None
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
 
-    def listen(self, localizer: str, told: Callable[[Sighting], None]) -> None:
+    def listen(self, localizer: str, told: Callable[[Recognition], None]) -> None:
         """Collect the answers of a localizer; ``told`` hears of each."""
         self._told = told
         # The queue holds a whole drive: this process may be busy while answers arrive.
@@ -58,13 +57,13 @@ class DemoNode(Node):
     @property
     def count(self) -> int:
         """Answers so far."""
-        return len(self._sightings)
+        return len(self._answers)
 
-    def sightings(self) -> list[Sighting]:
+    def answers(self) -> list[Recognition]:
         """All answers in the order they came, with the time that each took."""
         return [
-            Sighting(replace(one.answer, timings_s=self._timings.get(one.stamp_ns, {})))
-            for one in self._sightings
+            replace(answer, timings_s=self._timings.get(answer.stamp_ns, {}))
+            for answer in self._answers
         ]
 
     def spin_for(self, seconds: float) -> None:
@@ -74,10 +73,10 @@ class DemoNode(Node):
             self._executor.spin_once(timeout_sec=left)
 
     def _take(self, message: PlaceMatch) -> None:
-        sighting = Sighting(recognition_from_message(message))
-        self._sightings.append(sighting)
+        answer = recognition_from_message(message)
+        self._answers.append(answer)
         if self._told is not None:
-            self._told(sighting)
+            self._told(answer)
 
     def _take_timings(self, message: FrameTimings) -> None:
         seconds = map(float, message.seconds)
@@ -124,8 +123,8 @@ def learn(drive: Drive, map_path: Path, rate: float, say: Say) -> None:
 
 
 def localize(
-    drive: Drive, map_path: Path, rate: float, told: Callable[[Sighting], None]
-) -> list[Sighting]:
+    drive: Drive, map_path: Path, rate: float, told: Callable[[Recognition], None]
+) -> list[Recognition]:
     """Replay a drive into a localizer that has the map; every answer in the order it came.
 
     Raises:
@@ -149,7 +148,7 @@ def localize(
             localizer.shutdown()
     finally:
         node.destroy_node()
-    return node.sightings()
+    return node.answers()
 
 
 @contextmanager

@@ -63,7 +63,7 @@ class OfferedSubscription:
         self._replaced = 0.0
         self._stamps: deque[tuple[int, int]] = deque(maxlen=2 * _DEPTH)  # that the old one heard
         self._is_auto = reliability == "auto"
-        self.reliability = self.offered() if self._is_auto else reliability
+        self.reliability = (self.offered() or RELIABLE) if self._is_auto else reliability
         self._subscription = self._subscribe()
         self._timer = None
         if self._is_auto:
@@ -80,9 +80,11 @@ class OfferedSubscription:
             self._node.destroy_subscription(self._subscription)
             self._subscription = None
 
-    def offered(self) -> str:
-        """What all publishers offer; reliable where there are none."""
+    def offered(self) -> str | None:
+        """What all publishers offer; None where there are none."""
         offers = self._node.get_publishers_info_by_topic(self._name)
+        if not offers:
+            return None
         reliable = QoSReliabilityPolicy.RELIABLE
         are_reliable = all(offer.qos_profile.reliability == reliable for offer in offers)
         return RELIABLE if are_reliable else BEST_EFFORT
@@ -94,7 +96,7 @@ class OfferedSubscription:
                 self._retire()
             return
         offered = self.offered()
-        if offered == self.reliability or self._subscription is None:
+        if offered in (None, self.reliability) or self._subscription is None:
             return
         self._node.get_logger().info(f"{self.topic}: its publishers now offer {offered}")
         self.reliability = offered

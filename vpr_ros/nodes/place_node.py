@@ -159,8 +159,8 @@ class PlaceNode(LifecycleNode):
         self._refused = ""
         try:
             step()
-        except VprError as error:
-            self._refused = f"cannot {what}: {error}"
+        except Exception as error:  # rclpy would swallow it without a word
+            self._refused = f"cannot {what}: {_in_words(error)}"
             self.get_logger().error(self._refused)
             return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS

@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.metrics import bootstrap_mean, recall_at, recall_intervals
+from vpr_ros.evaluation.metrics import (
+    bootstrap_mean,
+    counted_queries,
+    first_hits,
+    hit_intervals,
+    recall_at,
+)
 from vpr_ros.evaluation.retrieval_set import Relevance
 
 
@@ -43,7 +49,8 @@ def test_recall_with_its_interval():
     rankings = np.array([[0, 1], [1, 0], [0, 1], [0, 1]])
     relevance = Relevance(tuple(np.array(each, int) for each in ([0], [0], [1], [])))
     sequences = np.array([0, 0, 1, 2])
-    intervals = recall_intervals(rankings, relevance, sequences, (1, 2))
+    hits, counted = first_hits(rankings, relevance), counted_queries(relevance)
+    intervals = hit_intervals(hits, np.flatnonzero(counted), sequences, (1, 2))
     means = {count: interval.mean for count, interval in intervals.items()}
     assert means == recall_at(rankings, relevance, (1, 2))
     assert intervals[1] == (1 / 3, 0.0, 0.5), "the query without positives has no part in it"

@@ -1,18 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Latency of stages and memory of places."""
+"""Latency of stages."""
 
-import numpy as np
 import pytest
 
-from vpr_ros.datatypes import Features, LocalFeatures
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.metrics import latencies, latency_percentiles, memory_per_place
-
-
-def features(count, size=131, global_size=256):
-    zeros = np.zeros((count, size), np.float32)
-    local = LocalFeatures(np.zeros((count, 2), np.float32), zeros[:, 0].copy(), zeros, (640, 480))
-    return Features(np.zeros(global_size, np.float32), local)
+from vpr_ros.evaluation.metrics import latencies, latency_percentiles
 
 
 def test_percentiles_of_stages_and_of_their_sum():
@@ -29,21 +21,9 @@ def test_stages_that_ran_now_and_then_and_a_total_that_was_measured():
     assert latency["total"][50.0] == 9.0
 
 
-def test_memory_is_what_the_paper_counts():
-    memory = memory_per_place([features(500), features(500)])
-    assert memory.local_descriptors == 500 * 131 * 4
-    assert memory.global_descriptor == 1024
-    assert memory.keypoints == 500 * 12
-    only_local = memory.local_descriptors * 1e6 / 2**30
-    assert only_local == pytest.approx(244.01, abs=0.01), "R2Former's figure for a million images"
-    assert memory.gibibytes(2**30) == memory.total
-
-
 def test_nothing_measured():
     with pytest.raises(DatasetError, match="no timings"):
         latency_percentiles([{}])
-    with pytest.raises(DatasetError, match="no features"):
-        memory_per_place([])
 
 
 def test_latencies():

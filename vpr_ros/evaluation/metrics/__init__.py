@@ -6,7 +6,6 @@ from vpr_ros.evaluation.metrics.bootstrap import (
     Interval,
     bootstrap_mean,
     hit_intervals,
-    recall_intervals,
 )
 from vpr_ros.evaluation.metrics.calibration import (
     RiskCoverage,
@@ -16,10 +15,8 @@ from vpr_ros.evaluation.metrics.calibration import (
 )
 from vpr_ros.evaluation.metrics.cost import (
     Latency,
-    PlaceMemory,
     latencies,
     latency_percentiles,
-    memory_per_place,
 )
 from vpr_ros.evaluation.metrics.localization import (
     BUCKETS,
@@ -42,7 +39,6 @@ __all__ = [
     "Errors",
     "Interval",
     "Latency",
-    "PlaceMemory",
     "PrecisionRecall",
     "RiskCoverage",
     "average_precisions",
@@ -59,10 +55,8 @@ __all__ = [
     "latency_percentiles",
     "localization_errors",
     "mean_average_precision",
-    "memory_per_place",
     "precision_recall",
     "recall_at",
-    "recall_intervals",
     "reliability",
     "risk_coverage",
 ]

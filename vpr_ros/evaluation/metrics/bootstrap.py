@@ -16,13 +16,9 @@ from numpy.typing import NDArray
 
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.metrics.rankings import (
-    RECALL_AT,
-    Rankings,
-    counted_queries,
-    first_hits,
     hits_within,
 )
-from vpr_ros.evaluation.retrieval_set import Indices, Relevance
+from vpr_ros.evaluation.retrieval_set import Indices
 
 _BLOCK_DRAWS = 4_000_000  # numbers drawn at once, to bound the memory
 
@@ -73,24 +69,6 @@ def bootstrap_mean(
     tail = 50.0 * (1.0 - confidence)
     low, high = np.percentile(means, [tail, 100.0 - tail])
     return Interval(float(numbers.mean()), float(low), float(high))
-
-
-def recall_intervals(
-    rankings: Rankings,
-    relevance: Relevance,
-    sequence_of: Indices | None = None,
-    counts: Sequence[int] = RECALL_AT,
-    panorama_of: Indices | None = None,
-) -> dict[int, Interval]:
-    """Recall@N with its interval, for each N; sequences are drawn again, as ``bootstrap_mean``.
-
-    Raises:
-        DatasetError: as ``recall_at``.
-    """
-    hits, counted = first_hits(rankings, relevance, panorama_of), counted_queries(relevance)
-    if not counted.any():
-        raise DatasetError("no query has a positive: the positives' distance may be too small")
-    return hit_intervals(hits, np.flatnonzero(counted), sequence_of, counts)
 
 
 def hit_intervals(

@@ -1,36 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an answer costs: time of each stage, memory of each place."""
+"""What an answer costs: the time of each stage."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_ros.datatypes import Features
 from vpr_ros.errors import DatasetError
 
 PERCENTS = (50.0, 90.0, 95.0, 99.0)
 TOTAL = "total"
-
-
-@dataclass(frozen=True)
-class PlaceMemory:
-    """Mean bytes that one place takes, as its features stand in memory."""
-
-    global_descriptor: float
-    local_descriptors: float
-    keypoints: float  # with their scores
-
-    @property
-    def total(self) -> float:
-        """Bytes of one place."""
-        return self.global_descriptor + self.local_descriptors + self.keypoints
-
-    def gibibytes(self, places: int) -> float:
-        """What so many places take, in GiB of 2**30 bytes: the papers' "GB"."""
-        return places * self.total / 2**30
 
 
 @dataclass(frozen=True)
@@ -81,22 +62,3 @@ def latency_percentiles(
         name: dict(zip(percents, np.percentile(values, percents).tolist(), strict=True))
         for name, values in [*stages.items(), (TOTAL, totals)]
     }
-
-
-def memory_per_place(features: Iterable[Features]) -> PlaceMemory:
-    """Mean memory of what is kept of each image.
-
-    Raises:
-        DatasetError: there are no features.
-    """
-    sizes = [
-        (
-            each.global_descriptor.nbytes,
-            each.local.descriptors.nbytes if each.local is not None else 0,
-            each.local.keypoints.nbytes + each.local.scores.nbytes if each.local is not None else 0,
-        )
-        for each in features
-    ]
-    if not sizes:
-        raise DatasetError("no features: no memory per place")
-    return PlaceMemory(*np.mean(sizes, axis=0).tolist())

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vpr_ros.datatypes import Features, FloatArray, ImageArray
+from vpr_ros.datatypes import Features, FloatArray, ImageArray, Recognition
 from vpr_ros.errors import ImageError
 from vpr_ros.evaluation.features.feature_list import FeatureList
 from vpr_ros.evaluation.outcomes import Outcomes
@@ -126,6 +127,31 @@ def cases(
         except ImageError:  # it was there when it was described
             continue
     return [painted[key] for key in numbers if key in painted]
+
+
+def answered_cases(
+    data: RetrievalSet, outcomes: Outcomes, answers: Sequence[Recognition | None], each: int = EACH
+) -> list[Case]:
+    """The pictures of a localizer's answers, whose features nobody kept.
+
+    Args:
+        data: the set.
+        outcomes: what became of Q queries.
+        answers: [Q] of the localizer.
+        each: how many of each kind.
+    """
+    painted = []
+    for kind, some in chosen(outcomes, np.where(outcomes.right, 0, -1), each).items():
+        for query in some:
+            best, answer = int(outcomes.best[query]), answers[query]
+            try:
+                images = data.queries.read(query), data.database.read(best)
+            except ImageError:
+                continue
+            names = data.queries.names[query], data.database.names[best]
+            said = f"{answer.verdict.name}: {answer.reason}" if answer else ""
+            painted.append(Case(kind, *names, side_by_side(*images, None, kind == BEST), said))
+    return painted
 
 
 def side_by_side(

@@ -48,12 +48,12 @@ def colors() -> dict[str, str]:
     return dict(re.findall(r"--(\w+):(#[0-9a-f]{6})", day))
 
 
-def new_figure(size: tuple[float, float] = SIZE, **grid: Any) -> tuple[Any, Any]:
-    """A figure and its axes, or an array of them for ``nrows`` and ``ncols``.
+def blank_figure(size: tuple[float, float], layout: str | None = None) -> Any:
+    """An empty figure of matplotlib.
 
     Args:
         size: (width, height) pixels.
-        grid: as ``matplotlib.figure.Figure.subplots`` takes it.
+        layout: as matplotlib arranges what is in it; by default not at all.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -63,8 +63,13 @@ def new_figure(size: tuple[float, float] = SIZE, **grid: Any) -> tuple[Any, Any]
     except ImportError as error:
         raise ConfigError(MISSING.format("matplotlib")) from error
     inches = (size[0] / _PIXELS_PER_INCH, size[1] / _PIXELS_PER_INCH)
-    figure = Figure(figsize=inches, dpi=_PIXELS_PER_INCH, layout="constrained")
-    return figure, figure.subplots(**grid)
+    return Figure(figsize=inches, dpi=_PIXELS_PER_INCH, layout=layout)
+
+
+def new_figure(size: tuple[float, float] = SIZE) -> tuple[Any, Any]:
+    """A figure of (width, height) pixels and its axes, whose labels have room."""
+    figure = blank_figure(size, "constrained")
+    return figure, figure.subplots()
 
 
 def new_axes(

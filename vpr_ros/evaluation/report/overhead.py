@@ -86,6 +86,7 @@ def draw_overhead(axes: Any, situation: Situation, lifted: bool = False) -> None
     _lines(axes, ours + lift, theirs, situation.outcomes, np.flatnonzero(joined), words)
     if lifted:
         axes.plot(*_path(ours + lift), color=look["ink"], linewidth=1.5)
+        _name_drives(axes, ours + lift, theirs)
     else:
         _ruler(axes, np.concatenate([ours, theirs]))
     for outcome, mark in _MARKS.items():
@@ -136,6 +137,21 @@ def _lines(
             width = 1.0 if words[query] == RIGHT else 1.8
             color = colors()[words[query]]
             axes.plot([x, to_x], [y, to_y], color=color, linewidth=width, alpha=0.7)
+
+
+def _name_drives(axes: Any, ours: Points, theirs: Points) -> None:
+    """Say which is which, above the highest point of one and below the lowest of the other."""
+    look, style = colors(), {"size": 17, "weight": "bold", "ha": "center"}
+    if np.isfinite(ours).any() and np.isfinite(theirs).any():
+        high, low = ours[np.nanargmax(ours[:, 1])], theirs[np.nanargmin(theirs[:, 1])]
+        said = (
+            ("second drive: localized in it", high, "bottom"),
+            ("first drive: the map", low, "top"),
+        )
+        for (words, place, side), color in zip(said, ("ink", "c0"), strict=True):
+            offset = (0, 14 if side == "bottom" else -14)
+            where = {"xytext": offset, "textcoords": "offset points", "va": side}
+            axes.annotate(words, place, color=look[color], **where, **style)
 
 
 def _ruler(axes: Any, points: Points) -> None:

@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demonstration's counting, table and picture, without ROS."""
+"""The demonstration's counting, table, page and picture, without ROS."""
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 
 from vpr_ros.datatypes import Candidate, KeyframeKey, KeyframeRecord, Pose, Recognition, Verdict
+from vpr_ros.demo.live import LiveLines
 from vpr_ros.demo.options import parse_options
-from vpr_ros.demo.outcome import conclude
-from vpr_ros.demo.pairs import Pair, choose
-from vpr_ros.demo.picture import Scene, draw, headline, pair_count
-from vpr_ros.demo.picture_laps import color_of
-from vpr_ros.demo.report import table, write_json
-from vpr_ros.demo.sightings import LiveLines, Sighting
-from vpr_ros.errors import ConfigError
+from vpr_ros.demo.pictures import Gallery
+from vpr_ros.demo.results import Results
+from vpr_ros.errors import ConfigError, ImageError
 from vpr_ros.evaluation.judge import Truth
 from vpr_ros.pictures.canvas import shortened, text_width
 
@@ -37,31 +35,33 @@ def truth():
     return Truth(MAP_TRACK, QUERY_TRACK)
 
 
-def sighting(second, verdict, match=None):
-    match_ns = None if match is None else match * SECOND_NS
-    timings = {"extract": 0.020, "rerank": 0.010 + 0.001 * second}
-    key = KeyframeKey("map", match or 0)
-    records = [] if match is None else [KeyframeRecord(key, "1", match_ns, None)]
+def answer(second, verdict, match=None):
+    records = (
+        []
+        if match is None
+        else [KeyframeRecord(KeyframeKey("map", match), "1", match * SECOND_NS, None)]
+    )
     candidates = tuple(Candidate(record, 0.5) for record in records)
+    timings = {"extract": 0.020, "rerank": 0.010 + 0.001 * second}
     stamp_ns = DAY_NS + second * SECOND_NS
-    return Sighting(Recognition(stamp_ns, verdict, f"reason {second}", 0.9, candidates, timings))
+    return Recognition(stamp_ns, verdict, f"reason {second}", 0.9, candidates, timings)
 
 
 @pytest.fixture
-def sightings():
-    accepted = [sighting(i, Verdict.ACCEPTED, i) for i in range(20)]
-    wrong = [sighting(20, Verdict.ACCEPTED, 45)]
-    ambiguous = [sighting(i, Verdict.AMBIGUOUS, i) for i in (21, 22)]
-    unknown = [sighting(i, Verdict.UNKNOWN, 7) for i in range(23, 40)]
+def answers():
+    accepted = [answer(i, Verdict.ACCEPTED, i) for i in range(20)]
+    wrong = [answer(20, Verdict.ACCEPTED, 44)]
+    ambiguous = [answer(i, Verdict.AMBIGUOUS, i) for i in (21, 22)]
+    unknown = [answer(i, Verdict.UNKNOWN, 7) for i in range(23, 40)]
     return accepted + wrong + ambiguous + unknown
 
 
 SENT = [DAY_NS + i * SECOND_NS for i in range(42)]  # two more than were answered
 
 
-def test_counts(sightings, truth):
-    outcome = conclude([*sightings, sightings[3]], SENT, KEYFRAMES, truth)
-    numbers = outcome.to_json()
+def test_counts(answers, truth):
+    results = Results.of([*answers, answers[3]], SENT, KEYFRAMES, truth)
+    numbers = results.to_json()
     assert numbers["frames"] == 42
     assert numbers["answered"] == 40
     assert numbers["lost"] == 2
@@ -76,49 +76,48 @@ def test_counts(sightings, truth):
 
 
 def test_a_lost_positive_lowers_recall(truth):
-    seen = [sighting(i, Verdict.ACCEPTED, i) for i in range(10)]
-    outcome = conclude(seen, SENT[:20], KEYFRAMES, truth)
-    assert outcome.tally.recall == 1.0
-    assert outcome.recall == pytest.approx(0.5)
+    seen = [answer(i, Verdict.ACCEPTED, i) for i in range(10)]
+    results = Results.of(seen, SENT[:20], KEYFRAMES, truth)
+    assert results.verdicts.tally.recall == 1.0
+    assert results.recall == pytest.approx(0.5)
 
 
-def test_without_truth_nothing_is_claimed(sightings):
-    outcome = conclude(sightings, SENT, KEYFRAMES, None)
-    numbers = outcome.to_json()
+def test_without_truth_nothing_is_claimed(answers):
+    results = Results.of(answers, SENT, KEYFRAMES, None)
+    numbers = results.to_json()
     for name in ("right", "wrong", "positives", "precision", "recall"):
         assert numbers[name] is None
     assert numbers["accepted"] == 21
-    text = table(outcome)
+    text = results.table()
     for word in ("right", "wrong", "precision", "recall"):
         assert word not in text
-    assert outcome.shortcomings(strict=False) == []
+    assert results.shortcomings(strict=False) == []
 
 
-def test_shortcomings_are_named(sightings, truth):
-    outcome = conclude(sightings, SENT, KEYFRAMES, truth)
-    assert outcome.shortcomings(strict=True) == []
-    wrong = [sighting(i, Verdict.ACCEPTED, 40) for i in range(10)]
-    failed = conclude(sightings + wrong, SENT, KEYFRAMES, truth)
+def test_shortcomings_are_named(answers, truth):
+    results = Results.of(answers, SENT, KEYFRAMES, truth)
+    assert results.shortcomings(strict=True) == []
+    wrong = [answer(i, Verdict.ACCEPTED, 40) for i in range(10)]
+    failed = Results.of(answers + wrong, SENT, KEYFRAMES, truth)
     assert failed.shortcomings(strict=True) == []  # the first answer of a frame counts
-    failed = conclude([*wrong, *sightings[10:]], SENT, KEYFRAMES, truth)
+    failed = Results.of([*wrong, *answers[10:]], SENT, KEYFRAMES, truth)
     assert [text.split()[0] for text in failed.shortcomings(strict=True)] == ["precision", "recall"]
     assert failed.shortcomings(strict=False) == []
-    nothing = conclude(sightings[21:], SENT, KEYFRAMES, truth)
+    nothing = Results.of(answers[21:], SENT, KEYFRAMES, truth)
     assert nothing.shortcomings(strict=False) == ["no match was accepted"]
 
 
 def test_no_answers_at_all(truth, tmp_path):
-    outcome = conclude([], SENT, [], truth)
-    assert outcome.lost == 42
-    assert outcome.shortcomings(strict=True) == ["no match was accepted"]
-    assert "no answers" in table(outcome)
-    write_json(outcome, tmp_path / "demo.json")
+    results = Results.of([], SENT, [], truth)
+    assert results.lost == 42
+    assert results.shortcomings(strict=True) == ["no match was accepted"]
+    assert "no answers" in results.table()
+    results.write(tmp_path / "demo.json")
     assert json.loads((tmp_path / "demo.json").read_text())["precision"] is None
-    assert draw(Scene(outcome, [], [], truth, [])).shape == (1000, 1800, 3)
 
 
-def test_table_shows_every_number(sightings, truth):
-    text = table(conclude(sightings, SENT, KEYFRAMES, truth))
+def test_table_shows_every_number(answers, truth):
+    text = Results.of(answers, SENT, KEYFRAMES, truth).table()
     for part in ("42   lost 2", "right 20, wrong 1", "0.952", "0.667", "extract", "total"):
         assert part in text
     assert all(len(line) <= 80 for line in text.splitlines())
@@ -129,39 +128,46 @@ def test_live_lines_for_changes_and_seconds(truth):
     lines = LiveLines(said.append, truth, period_s=5.0)
     verdicts = [Verdict.ACCEPTED] * 11 + [Verdict.UNKNOWN, Verdict.ACCEPTED]
     for second, verdict in enumerate(verdicts):
-        lines.show(sighting(second, verdict, second))
+        lines.show(answer(second, verdict, second))
     assert [line.split()[0] for line in said] == ["0.0", "5.0", "10.0", "11.0", "12.0"]
     assert "ACCEPTED" in said[0]
     assert "right, 0.0 m away" in said[0]
     assert "m away" not in said[3]
 
 
-def test_pairs_show_every_kind_and_the_wrong_ones(sightings, truth):
-    chosen = choose(sightings, truth, 8)
-    assert len(chosen) == 8
-    assert [one.stamp_ns for one in chosen] == sorted(one.stamp_ns for one in chosen)
-    assert {one.verdict for one in chosen} == set(Verdict)
-    assert sum(headline(one, truth) == "ACCEPTED, wrong (25.0 m)" for one in chosen) == 1
-    assert choose([], truth, 8) == []
-    assert len(choose(sightings[:3], truth, 8)) == 3
+class Images:
+    """Images of one color, as many as there are stamps."""
+
+    def __init__(self, stamps_ns, size):
+        self.stamps_ns, self.names = stamps_ns, [str(stamp) for stamp in stamps_ns]
+        self._size = size
+
+    def read(self, index):
+        if index == 3:
+            raise ImageError("damaged")
+        return np.full((*self._size, 3), (10, 200, 240), np.uint8)
 
 
 @pytest.mark.parametrize("known", [True, False])
-@pytest.mark.parametrize("size", [(320, 480), (188, 620), (480, 360)])
-def test_picture(sightings, truth, known, size):
+@pytest.mark.parametrize("size", [(32, 48), (30, 100)])
+def test_numbers_page_and_picture_are_written(answers, truth, known, size, tmp_path):
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib")
     truth = truth if known else None
-    outcome = conclude(sightings, SENT, KEYFRAMES, truth)
-    count = pair_count(size[1] / size[0])
-    assert 3 <= count <= 12
-    image = np.full((*size, 3), (10, 200, 240), np.uint8)
-    pairs = [Pair(one, image, None) for one in choose(sightings, truth, count)]
-    picture = draw(Scene(outcome, sightings, KEYFRAMES, truth, pairs))
+    results = Results.of(answers, SENT, KEYFRAMES, truth)
+    gallery = Gallery(Images(KEYFRAMES, size), Images(SENT, size), results, truth)
+    paths = gallery.write(tmp_path, tmp_path)
+    assert [path.name for path in paths] == ["demo.png", "demo.html", "demo.json"]
+    picture = cv2.cvtColor(cv2.imread(str(paths[0])), cv2.COLOR_BGR2RGB)
     assert picture.shape == (1000, 1800, 3)
-    assert picture.dtype == np.uint8
     shown = (np.abs(picture.astype(int) - (10, 200, 240)).max(axis=2) < 3).sum()
-    assert shown > 0.9 * len(pairs) * 196 * 50
-    for color in {color_of(one, truth) for one in sightings}:
-        assert (np.abs(picture.astype(int) - color).max(axis=2) < 12).any()
+    assert shown > 0.05 * picture.size / 3
+    page = paths[1].read_text("utf-8")
+    assert "What a robot would be told" in page
+    assert ("From above" in page) is known
+    assert ("Surest right matches" in page) is known
+    assert json.loads(paths[2].read_text())["frames"] == 42
+    lines = (tmp_path / "answers.jsonl").read_text().splitlines()
+    assert [json.loads(line)["stamp_ns"] for line in lines] == SENT[:40]
 
 
 def test_text_is_shortened_to_fit():
