@@ -135,6 +135,7 @@ class ModelSpec:
         """
         named = ("method", "weights_sha256", "input_height", "input_width", "mean", "std")
         facts = {name: getattr(self, name) for name in (*named, "global_dim", "local_dim")}
+        facts |= {name: [float(value) for value in facts[name]] for name in ("mean", "std")}
         facts["settings"] = {
             name: float(value)
             for name, value in self.settings.items()

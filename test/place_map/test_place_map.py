@@ -141,7 +141,7 @@ def test_info(path):
         fill(place_map, [1, 2])
     with PlaceMap.open(path) as place_map:
         info = place_map.info()
-        assert (info.spec, info.space) == (SPEC, SPEC.space)
+        assert (info.spec, info.space, info.uuid) == (SPEC, SPEC.space, place_map.uuid)
         assert (info.keyframes, info.keyframes_with_pose, info.codec) == (3, 2, "float32")
         assert (info.path, info.size_bytes) == (path, path.stat().st_size)
 

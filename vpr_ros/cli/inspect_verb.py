@@ -15,9 +15,10 @@ import numpy as np
 from vpr_ros.backends import SUFFIXES, BackendOptions, open_backend
 from vpr_ros.backends.sidecar import spec_to_json
 from vpr_ros.calibration_curve import CalibrationRecord
-from vpr_ros.cli.terminal import say
+from vpr_ros.cli.terminal import complain, say
 from vpr_ros.config import RUNTIMES
 from vpr_ros.datatypes import ModelSpec
+from vpr_ros.errors import MapError
 from vpr_ros.place_map import MapInfo, PlaceMap, SessionInfo
 
 SUMMARY = "show what a map holds, or a model and what runs it here"
@@ -39,15 +40,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runtime", default="auto", choices=RUNTIMES, help="of a network")
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="of a network")
     parser.add_argument("--json", action="store_true", help="write one JSON object instead")
+    parser.add_argument(
+        "--check", action="store_true", help="read all of a map, and say what of it is damaged"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Show the map or the network.
 
     Raises:
-        MapError: the file cannot be read, or is no map.
+        MapError: the file cannot be read, is no map, or is damaged.
         VprError: the network cannot be loaded.
     """
+    if args.check:
+        _check(args.file)
     known, lines = _network(args) if args.file.suffix in SUFFIXES else _map(args.file)
     if args.json:
         say(json.dumps(known, indent=2))
@@ -61,6 +67,20 @@ def _map(path: Path) -> tuple[dict[str, Any], Iterator[str]]:
     with PlaceMap.open(path) as place_map:
         info = place_map.info()
     return as_json(info), table(info)
+
+
+def _check(path: Path) -> None:
+    """Read everything that a map holds.
+
+    Raises:
+        MapError: some of it is damaged.
+    """
+    with PlaceMap.open(path) as place_map:
+        damages = place_map.damages()
+    for line in damages[:-1]:
+        complain(line)
+    if damages:
+        raise MapError(damages[-1])
 
 
 def _network(args: argparse.Namespace) -> tuple[dict[str, Any], Iterator[str]]:
@@ -99,7 +119,9 @@ def as_json(info: MapInfo) -> dict[str, Any]:
         "path": str(info.path),
         "size_bytes": info.size_bytes,
         "method": info.spec.method,
+        "uuid": info.uuid,
         "space": info.space,
+        "made_by": info.made_by,
         "precision": info.spec.precision,
         "codec": info.codec,
         "keyframes": info.keyframes,
@@ -139,7 +161,7 @@ def _quantiles(scores: tuple[float, ...]) -> dict[str, float]:
 def table(info: MapInfo) -> Iterator[str]:
     """The numbers as lines for people."""
     yield f"map        {info.path} ({info.size_bytes / 1e6:.1f} MB)"
-    yield f"model      {info.spec.method} ({info.space}), {info.spec.precision}"
+    yield f"model      {info.spec.method} ({info.space}), made by {info.made_by}"
     yield f"codec      {info.codec} of local features"
     yield f"keyframes  {info.keyframes}, {info.keyframes_with_pose} with pose"
     yield from _calibration_table(info.calibration)

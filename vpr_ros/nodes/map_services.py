@@ -48,7 +48,7 @@ class MapServices:
             return response
         response.success, response.path = True, str(info.path)
         response.map_id, response.space = info.uuid, info.space
-        response.method, response.made_by = info.spec.method, info.spec.made_by
+        response.method, response.made_by = info.spec.method, info.made_by
         response.sessions, response.keyframes = len(info.sessions), info.keyframes
         response.keyframes_with_pose = info.keyframes_with_pose
         response.size_bytes = info.size_bytes

@@ -58,9 +58,14 @@ class Catalog:
         return self._index
 
     def _built_index(self) -> Index:
-        index = open_index(self._store.spec.global_dim)
+        dim, stop = self._store.spec.global_dim, 0
+        # All at once: an index that grows bit by bit copies itself again and again.
+        every = np.empty((len(self), dim), np.float32)
         for descriptors in self._store.global_descriptors():
-            index.add(descriptors)
+            start, stop = stop, stop + len(descriptors)
+            every[start:stop] = descriptors
+        index = open_index(dim)
+        index.add(every)
         return index
 
     def row_of(self, key: KeyframeKey) -> int:

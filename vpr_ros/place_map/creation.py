@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import MapError
+from vpr_ros.place_map.checksum import row_crc
 from vpr_ros.place_map.codec import codec_of
 from vpr_ros.place_map.connection import logs_beside, translated, use_write_ahead_log
 from vpr_ros.place_map.identity import new_uuid
@@ -27,7 +28,7 @@ def create_file(path: Path, spec: ModelSpec, codec: str) -> None:
         MapError: Something is there already, the codec is unknown, or the disk refuses.
     """
     codec_of(codec)
-    meta = {"model_spec": spec_to_json(spec), "codec": codec, "uuid": new_uuid()}
+    meta = {"model_spec": spec_to_json(spec), "uuid": new_uuid(), "codec": codec}
     write_file(path, lambda temporary: _write_tables(temporary, meta))
 
 
@@ -78,7 +79,15 @@ def _write_tables(temporary: Path, meta: dict[str, str]) -> None:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
         connection.executescript(f"BEGIN; {TABLES} COMMIT;")
-        connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", meta.items())
+        rows = [(key, value, row_crc(key, value)) for key, value in meta.items()]
+        connection.executemany("INSERT INTO meta VALUES (?, ?, ?)", rows)
+
+
+def mark_copy(temporary: Path) -> None:
+    """Let a file say that it is a copy of a map."""
+    with closing(_connect(temporary)) as connection:
+        row = ("is_copy", "yes", row_crc("is_copy", "yes"))
+        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", row)
 
 
 def _switch_to_write_ahead_log(temporary: Path) -> None:

@@ -6,14 +6,18 @@ Everything here raises ``MapError`` and nothing else where the file or the disk 
 
 from __future__ import annotations
 
+import json
+import logging
 import sqlite3
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import MapError
+from vpr_ros.place_map.blocks import pack
 from vpr_ros.place_map.connection import (
     check_file,
     check_format,
@@ -23,18 +27,29 @@ from vpr_ros.place_map.connection import (
     use_write_ahead_log,
     write_ahead_log,
 )
-from vpr_ros.place_map.creation import create_file, write_file
+from vpr_ros.place_map.creation import create_file, mark_copy, write_file
 from vpr_ros.place_map.lock import WriterLock
+from vpr_ros.place_map.migrations import migrate
+from vpr_ros.place_map.schema import FORMAT_VERSION
+
+log = logging.getLogger(__name__)
 
 
 class Database:
     """An open map file. One thread at a time may use it, whichever thread opened it."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: WriterLock | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        lock: WriterLock | None,
+        scratch: tempfile.TemporaryDirectory[str] | None = None,
+    ) -> None:
         """Take over an open connection; use ``create``, ``open_to_write`` or ``open_to_read``."""
         self.path = path
         self._connection = connection
         self._lock = lock
+        self._scratch = scratch  # where the file lies that is read in place of a protected one
 
     @classmethod
     def create(cls, path: Path, spec: ModelSpec, codec: str) -> Database:
@@ -67,11 +82,41 @@ class Database:
     def open_to_read(cls, path: Path) -> Database:
         """Open a map for reading, while another program may be writing to it.
 
+        One of an older format is brought up to date first; where it is protected or in use, a
+        temporary copy of it is.
+
         Raises:
             MapError: It is no readable map.
         """
         check_file(path)
-        return cls._open(resolved(path), None)
+        path = resolved(path)
+        if not _is_old(path):
+            return cls._open(path, None)
+        try:
+            cls.open_to_write(path).close()
+        except MapError as error:
+            log.info("%s: of an older format, a copy is read (%s)", path, error)
+            return cls._open_copy(path)
+        return cls._open(path, None)
+
+    @classmethod
+    def _open_copy(cls, path: Path) -> Database:
+        scratch = tempfile.TemporaryDirectory(prefix="vprmap-")
+        copy = Path(scratch.name) / path.name
+        try:
+            with (
+                translated(path),
+                closing(connect_to_read(path)) as source,
+                closing(sqlite3.connect(copy)) as target,
+            ):
+                source.backup(target)
+            cls.open_to_write(copy).close()
+            opened = cls._open(copy, None)
+        except BaseException:
+            scratch.cleanup()
+            raise
+        opened.path, opened._scratch = path, scratch
+        return opened
 
     @classmethod
     def _open(cls, path: Path, lock: WriterLock | None) -> Database:
@@ -79,9 +124,12 @@ class Database:
         try:
             with translated(path):
                 connection = connect_to_write(path) if lock else connect_to_read(path)
-                check_format(connection, path)
+                version = check_format(connection, path)
                 if lock:
                     use_write_ahead_log(connection, path)
+                    if version < FORMAT_VERSION:
+                        migrate(connection, version)
+                        _pack(cls(path, connection, lock))
         except BaseException:
             if connection:
                 connection.close()
@@ -160,6 +208,8 @@ class Database:
         finally:
             if self._lock:
                 self._lock.release()
+            if self._scratch:
+                self._scratch.cleanup()
 
     def _in_transaction(self) -> bool:
         with translated(self.path):
@@ -167,6 +217,21 @@ class Database:
 
     def _vacuum_into(self, temporary: Path) -> None:
         self._connection.execute("VACUUM INTO ?", (str(temporary),))
+        mark_copy(temporary)
+
+
+def _pack(database: Database) -> None:
+    """Let a map that was brought up to date open fast."""
+    ((text,),) = database.execute("SELECT value FROM meta WHERE key = 'model_spec'") or [("{}",)]
+    with suppress(ValueError, TypeError):
+        pack(database, int(json.loads(text).get("global_dim", 0)))
+    database.commit()
+
+
+def _is_old(path: Path) -> bool:
+    """Whether a map must be brought up to date to be read."""
+    with translated(path), closing(connect_to_read(path)) as connection:
+        return check_format(connection, path) < FORMAT_VERSION
 
 
 def resolved(path: Path) -> Path:

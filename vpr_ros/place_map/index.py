@@ -134,19 +134,26 @@ class FaissIndex:
     def __init__(self, dim: int, faiss: Any) -> None:
         self._faiss = faiss
         self._index = faiss.IndexFlatIP(dim)
+        self._waiting: list[FloatArray] = []  # for the next search; copying them takes its time
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return int(self._index.ntotal) + sum(map(len, self._waiting))
 
     def add(self, descriptors: FloatArray) -> None:
         """See ``Index``."""
+        self._waiting.append(descriptors)
+
+    def _complete(self) -> Any:
         # faiss grows its memory geometrically: the cost of one append stays constant on average.
-        self._index.add(np.ascontiguousarray(descriptors, dtype=np.float32))
+        for descriptors in self._waiting:
+            self._index.add(np.ascontiguousarray(descriptors, dtype=np.float32))
+        self._waiting.clear()
+        return self._index
 
     def remove(self, rows: Numbers) -> None:
         """See ``Index``."""
         if len(rows):
-            self._index.remove_ids(np.asarray(rows, np.int64))
+            self._complete().remove_ids(np.asarray(rows, np.int64))
 
     def search(
         self, descriptor: FloatArray, k: int, hidden: Flags | None = None
@@ -179,7 +186,7 @@ class FaissIndex:
             return np.empty((0, self._index.d), np.float32)
         size = len(self) * self._index.d
         return np.asarray(
-            self._faiss.rev_swig_ptr(self._index.get_xb(), size).reshape(len(self), -1)
+            self._faiss.rev_swig_ptr(self._complete().get_xb(), size).reshape(len(self), -1)
         )
 
     def _nearest(
@@ -190,7 +197,7 @@ class FaissIndex:
         if hidden is not None:
             shown = self._faiss.IDSelectorBitmap(np.packbits(~hidden, bitorder="little"))
             parameters = self._faiss.SearchParameters(sel=shown)
-        similarities, rows = self._index.search(query, count, params=parameters)
+        similarities, rows = self._complete().search(query, count, params=parameters)
         return similarities[0], rows[0]
 
 

@@ -30,7 +30,8 @@ class MapInfo:
     path: Path
     uuid: str
     spec: ModelSpec
-    space: str
+    space: str  # of the descriptors: what a model must have in common with the map
+    made_by: str  # how they were computed, for people
     codec: str
     sessions: tuple[SessionInfo, ...]  # in the order they were begun
     keyframes: int

@@ -340,7 +340,8 @@ class _Names(list[Name], Generic[Name]):
             used: the other numbers, [M]; a name that no row uses is not taken over.
         """
         own = np.full(len(names) + 1, -1, np.int64)
-        for number in np.unique(used[used >= 0]).tolist():
+        counts = np.bincount(used[used >= 0], minlength=1)
+        for number in np.flatnonzero(counts).tolist():
             own[number] = self._number(names[number])
         return np.asarray(np.where(used < 0, used, own[used]))
 

@@ -26,6 +26,7 @@ from vpr_ros.datatypes import (
 from vpr_ros.errors import MapError
 from vpr_ros.place_map.base import Nearest, as_found, hidden_rows
 from vpr_ros.place_map.catalog import Catalog
+from vpr_ros.place_map.check import damages
 from vpr_ros.place_map.corrected_poses import CorrectedPoses, differing
 from vpr_ros.place_map.database import Database
 from vpr_ros.place_map.feature_cache import FeatureCache
@@ -34,7 +35,8 @@ from vpr_ros.place_map.keyframe_table import NO_FRAME, Flags, KeyframeTable
 from vpr_ros.place_map.rows import check_global, checked_columns, encode_keyframe
 from vpr_ros.place_map.store import Store
 
-_LOGGER = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
+
 CACHE_BYTES = 64 * 2**20  # some 200 keyframes of 600 local descriptors [128]
 
 
@@ -53,8 +55,8 @@ class PlaceMap:
             MapError: The map is damaged or made with another model, or faiss is not installed.
         """
         self._database = database
+        self._store = Store(database)
         with database.snapshot():
-            self._store = Store(database)
             if spec is not None:
                 _refuse_other_model(self._store, spec)
             self._catalog = Catalog(
@@ -216,6 +218,7 @@ class PlaceMap:
             ids = self.table.ids[changed.rows].tolist()
             self._store.correct_poses(zip(ids, columns, strict=True))
             self._store.forget_calibration()
+            self._store.pack()
             self._database.commit()
         self._catalog.move(changed)
         self._committed = self.table.snapshot()
@@ -228,6 +231,7 @@ class PlaceMap:
             MapError: The disk refuses; everything since the last commit is undone.
         """
         with self._undone_on_failure():
+            self._store.pack()
             self._database.commit()
         self._committed = self.table.snapshot()
 
@@ -338,7 +342,8 @@ class PlaceMap:
             path=self._store.path,
             uuid=self.uuid,
             spec=self._store.spec,
-            space=self._store.space,
+            space=self._store.spec.space,
+            made_by=self._store.spec.made_by,
             codec=self._store.codec,
             sessions=summarize_sessions(self.table),
             keyframes=len(self),
@@ -347,8 +352,18 @@ class PlaceMap:
             calibration=self.calibration(),
         )
 
+    def damages(self) -> list[str]:
+        """Read everything that the file holds, and return what is damaged, in words."""
+        return list(damages(self._database))
+
     def save_copy(self, path: Path) -> None:
         """Write the map to another file, without gaps; a writer commits first.
+
+        A copy is the same map for as long as it is only read: its ``uuid`` and the keys of its
+        keyframes are those of the original, so that robots that share copies mean the same places
+        by the same keys. Who opens it to write makes it a map of its own, with another ``uuid``:
+        what two robots add to two copies gets the same ids, and must not get the same keys. A file
+        that is copied by other means does not know that it is a copy: append to one of the two.
 
         Args:
             path: Where; nothing may be there, and it is there complete or not at all.
@@ -396,11 +411,15 @@ class PlaceMap:
 
 
 def _refuse_other_model(store: Store, spec: ModelSpec) -> None:
-    """Descriptors of one space compare, however they were made; that is told, not refused."""
-    if store.space != spec.space:
+    if store.spec.space != spec.space:
         raise MapError(
-            f"{store.path}: made with {store.spec.method} ({store.space}), not with "
+            f"{store.path}: made with {store.spec.method} ({store.spec.space}), not with "
             f"{spec.method} ({spec.space}): use that model, or build another map"
         )
-    if not spec.is_made_as(store.spec):
-        _LOGGER.info("%s: made with %s, used with %s", store.path, store.spec.made_by, spec.made_by)
+    if not store.spec.is_made_as(spec):
+        log.info(
+            "%s: its descriptors were made by %s, those compared with them are by %s",
+            store.path,
+            store.spec.made_by,
+            spec.made_by,
+        )

@@ -14,6 +14,7 @@ from vpr_ros.calibration_curve import Calibration, CalibrationRecord, Tail
 from vpr_ros.datatypes import Camera, FloatArray, Keyframe, LocalFeatures, ModelSpec, Pose
 from vpr_ros.errors import MapError
 from vpr_ros.place_map.codec import encode_global, encode_local
+from vpr_ros.place_map.schema import LOCAL, POINTS
 
 PoseColumns = tuple[float | str | None, ...]  # x, y, z, qx, qy, qz, qw, frame_id
 NO_POSE: PoseColumns = (None,) * 8
@@ -30,7 +31,7 @@ class KeyframeRow:
     global_blob: bytes
     image_size: tuple[int, int]
     codec: str
-    local_blob: bytes
+    local_blobs: dict[str, bytes]  # kind -> blob; an empty one for what is also of kind LOCAL
 
 
 def encode_keyframe(keyframe: Keyframe, spec: ModelSpec, codec: str) -> KeyframeRow:
@@ -41,6 +42,15 @@ def encode_keyframe(keyframe: Keyframe, spec: ModelSpec, codec: str) -> Keyframe
     """
     check_global(keyframe.features.global_descriptor, spec)
     _check_local(keyframe.features.local, spec)
+    local_blobs = {LOCAL: encode_local(keyframe.features.local, codec)}
+    points = keyframe.features.points
+    if points is not None and points is keyframe.features.local:
+        local_blobs[POINTS] = b""
+    elif points is not None:
+        _check_points(points, spec)
+        shape = (len(points), *points.descriptors.shape[1:])
+        _check_array("descriptors of points", points.descriptors, shape, spec)
+        local_blobs[POINTS] = encode_local(points, codec)
     return KeyframeRow(
         stamp_ns=_check_stamp(keyframe.stamp_ns),
         pose=pose_columns(keyframe.pose),
@@ -49,7 +59,7 @@ def encode_keyframe(keyframe: Keyframe, spec: ModelSpec, codec: str) -> Keyframe
         global_blob=encode_global(keyframe.features.global_descriptor),
         image_size=_check_size(keyframe.features.image_size),
         codec=codec,
-        local_blob=encode_local(keyframe.features.local, codec),
+        local_blobs=local_blobs,
     )
 
 
@@ -67,10 +77,15 @@ def _check_local(local: LocalFeatures | None, spec: ModelSpec) -> None:
         if spec.local_dim:
             raise MapError(f"a keyframe without local features, which {spec.method} makes")
         return
-    count = len(local.keypoints)
+    _check_points(local, spec)
+    shape = (len(local), spec.local_dim)
+    _check_array("local descriptors", local.descriptors, shape, spec)
+
+
+def _check_points(local: LocalFeatures, spec: ModelSpec) -> None:
+    count = len(local)
     _check_array("keypoints", local.keypoints, (count, 2), spec)
     _check_array("scores", local.scores, (count,), spec)
-    _check_array("local descriptors", local.descriptors, (count, spec.local_dim), spec)
 
 
 def _check_array(name: str, values: FloatArray, shape: tuple[int, ...], spec: ModelSpec) -> None:
@@ -114,7 +129,7 @@ def checked_columns(columns: Sequence[Any]) -> PoseColumns:
     Raises:
         MapError: A number is not finite.
     """
-    numbers = tuple(float(value) for value in columns[:-1])
+    numbers = tuple(float(value) + 0.0 for value in columns[:-1])  # SQLite knows no -0.0
     if len(numbers) != 7 or not np.isfinite(numbers).all():
         raise MapError(f"pose {numbers} needs 7 finite numbers: append the keyframe without a pose")
     return (*numbers, columns[-1])

@@ -6,21 +6,20 @@ Everything here raises ``MapError`` and nothing else where the file or the disk 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from vpr_ros.calibration_curve import CalibrationRecord
-from vpr_ros.datatypes import Camera, Features, FloatArray
+from vpr_ros.datatypes import Camera, Features, FloatArray, LocalFeatures
 from vpr_ros.errors import MapError
-from vpr_ros.place_map.codec import (
-    codec_of,
-    decode_global,
-    decode_local,
-)
+from vpr_ros.place_map.blocks import decoded, descriptors_of, facts_of, pack, unpack
+from vpr_ros.place_map.checksum import checked, row_crc, stands_for
+from vpr_ros.place_map.codec import codec_of, decode_local
 from vpr_ros.place_map.database import Database
-from vpr_ros.place_map.identity import derived_uuid
-from vpr_ros.place_map.keyframe_table import NO_FRAME, Columns
+from vpr_ros.place_map.identity import new_uuid
+from vpr_ros.place_map.keyframe_table import NO_FRAME, Columns, Numbers
 from vpr_ros.place_map.rows import (
     KeyframeRow,
     PoseColumns,
@@ -29,76 +28,64 @@ from vpr_ros.place_map.rows import (
     camera_from_json,
     spec_from_json,
 )
+from vpr_ros.place_map.schema import LOCAL, POINTS
 
-_KEEP = (
-    "INSERT INTO meta (key, value) VALUES (?, ?) "
-    "ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-)
 _POSE = ("x", "y", "z", "qx", "qy", "qz", "qw", "frame_id")
-BATCH = 256  # global descriptors that are read at a time
+_COLUMNS = ("id", "session_id", "camera_id", "stamp_ns", *_POSE)
 
 
 class Store:
     """The tables of a map."""
 
     def __init__(self, database: Database) -> None:
-        """Read what the map says of itself.
+        """Read what the map says of itself; a copy that is to be written to becomes another map.
 
         Raises:
-            MapError: It does not say it.
+            MapError: It does not say it, or it is damaged.
         """
         self._database = database
         self.path = database.path
-        self.spec = spec_from_json(self._meta("model_spec"))
-        self.space = self.spec.space
-        self.codec = self._meta("codec")
-        self.uuid = self._own_uuid()
+        if database.writable and self._meta("is_copy") is not None:
+            self._keep("uuid", new_uuid())
+            self._forget("is_copy")
+            database.commit()
+        self.spec = spec_from_json(self._needed("model_spec"))
+        self.uuid = self._needed("uuid")
+        self.codec = self._needed("codec")
 
     def columns(self) -> Columns:
-        """Return all keyframes by ascending id."""
-        rows = self._database.execute(
-            "SELECT id, session_id, camera_id, stamp_ns, frame_id, x, y, z, qx, qy, qz, qw "
-            "FROM keyframes ORDER BY id"
-        )
-        sessions = dict(self._database.execute("SELECT id, name FROM sessions"))
-        cameras = self._database.execute("SELECT id, description FROM cameras")
-        names = {None: "", **{n: camera_from_json(text).name for n, text in cameras}}
-        frames = list(dict.fromkeys(row[4] for row in rows if row[4] is not None))
-        numbers = {None: NO_FRAME, **{name: number for number, name in enumerate(frames)}}
-        ids, own_sessions, own_cameras, stamps, own_frames, *pose = (
-            zip(*rows, strict=True) if rows else [()] * 12
-        )
-        session_ids, camera_ids = list(sessions), list(names)
+        """Return all keyframes by ascending id.
+
+        Raises:
+            MapError: What is known of one is damaged.
+        """
+        facts = facts_of(self._database)
+        sessions, frames = self._names("sessions", "name"), self._names("frames", "name")
+        cameras = self._names("cameras", "description")
+        names = {number: camera_from_json(text).name for number, text in cameras.items()}
         return Columns(
-            np.array(ids, np.int64),
-            np.array(stamps, np.int64),
-            np.array([session_ids.index(each) for each in own_sessions], np.int64),
-            np.array([numbers[each] for each in own_frames], np.int64),
-            np.array([camera_ids.index(each) for each in own_cameras], np.int64),
-            np.array(pose, float).reshape(7, -1).T,
+            facts["id"].astype(np.int64),
+            facts["stamp_ns"].astype(np.int64),
+            _places(facts["session"], sessions),
+            _places(facts["frame"], frames),
+            _places(facts["camera"], {0: "", **names}),
+            facts["pose"],
             list(sessions.values()),
-            frames,
-            list(names.values()),
+            list(frames.values()),
+            ["", *names.values()],
         )
 
     def session_names(self) -> list[str]:
         """Return the names of all drives."""
-        return [name for (name,) in self._database.execute("SELECT name FROM sessions")]
+        return list(self._names("sessions", "name").values())
 
     def global_descriptors(self) -> Iterator[FloatArray]:
-        """Yield descriptors float32 [M, D] of all keyframes by ascending id, in batches.
+        """Yield descriptors float32 [M, D] of all keyframes by ascending id.
 
         Raises:
             MapError: A descriptor is missing or damaged.
         """
-        query = (
-            "SELECT id, blob FROM keyframes "
-            "LEFT JOIN global_descriptors ON keyframe_id = id WHERE id > ? ORDER BY id LIMIT ?"
-        )
-        last = 0
-        while rows := self._database.execute(query, (last, BATCH)):
-            last = rows[-1][0]
-            yield np.stack([self._decode_global(number, blob) for number, blob in rows])
+        return descriptors_of(self._database, self.spec.global_dim)
 
     def features(self, keyframe_id: int) -> Features:
         """Return what ``append`` was given, as exactly as the codec keeps it.
@@ -106,32 +93,66 @@ class Store:
         Raises:
             MapError: They are missing or damaged.
         """
-        ((global_blob, codec, local_blob, *image_size),) = self._database.execute(
-            "SELECT g.blob, codec, l.blob, width, height FROM (SELECT ? AS id) k "
-            "LEFT JOIN global_descriptors g ON g.keyframe_id = k.id "
-            "LEFT JOIN local_features l ON l.keyframe_id = k.id",
+        rows = self._database.execute(
+            "SELECT keyframe_id, codec, blob, crc FROM global_descriptors WHERE keyframe_id = ?",
             (keyframe_id,),
         )
-        try:
-            local = decode_local(local_blob, codec, (image_size[0], image_size[1]))
-        except MapError as error:
-            raise self._damaged(keyframe_id, "local features", str(error)) from error
-        return Features(self._decode_global(keyframe_id, global_blob), local)
+        row = rows[0] if rows else (keyframe_id, "", None, 0)
+        descriptor = decoded(row, self.spec.global_dim, self.path)
+        return Features(descriptor, *self._local_features(keyframe_id))
+
+    def _local_features(self, keyframe_id: int) -> tuple[LocalFeatures | None, ...]:
+        rows = self._database.execute(
+            "SELECT keyframe_id, kind, width, height, codec, blob, crc FROM local_features "
+            "WHERE keyframe_id = ? ORDER BY kind",
+            (keyframe_id,),
+        )
+        found: dict[str, LocalFeatures | None] = {}
+        what = f"{self.path}: local features of keyframe {keyframe_id}"
+        for _, kind, width, height, codec, blob, crc in rows:
+            try:
+                if blob:
+                    found[kind] = decode_local(blob, codec, (width, height))
+                else:  # points that are the local features themselves
+                    found[kind] = found.get(LOCAL)
+            except MapError as error:
+                raise MapError(f"{what}: {error}: restore a copy of the map") from error
+            row = (keyframe_id, kind, width, height, codec, stands_for(blob), crc)
+            checked(row, what)
+        if LOCAL not in found:
+            raise MapError(f"{what}: missing or truncated: restore a copy of the map")
+        return found[LOCAL], found.get(POINTS)
 
     def thumbnail(self, keyframe_id: int) -> bytes:
-        """Return the JPEG of a keyframe, empty where it has none."""
-        query = "SELECT jpeg FROM thumbnails WHERE keyframe_id = ?"
+        """Return the JPEG of a keyframe, empty where it has none.
+
+        Raises:
+            MapError: It is damaged.
+        """
+        query = "SELECT jpeg, crc FROM thumbnails WHERE keyframe_id = ?"
         rows = self._database.execute(query, (keyframe_id,))
-        return bytes(rows[0][0]) if rows else b""
+        if not rows:
+            return b""
+        jpeg = bytes(rows[0][0])
+        what = f"{self.path}: thumbnail of keyframe {keyframe_id}"
+        checked((keyframe_id, zlib.crc32(jpeg), rows[0][1]), what)
+        return jpeg
 
     def camera(self, keyframe_id: int) -> Camera | None:
-        """Return the camera that took a keyframe, None where it is not known."""
+        """Return the camera that took a keyframe, None where it is not known.
+
+        Raises:
+            MapError: It is damaged.
+        """
         rows = self._database.execute(
-            "SELECT description FROM keyframes k JOIN cameras c ON c.id = k.camera_id "
+            "SELECT c.id, description, c.crc FROM keyframes k JOIN cameras c ON c.id = k.camera_id "
             "WHERE k.id = ?",
             (keyframe_id,),
         )
-        return camera_from_json(rows[0][0]) if rows else None
+        if not rows:
+            return None
+        checked(rows[0], f"{self.path}: camera of keyframe {keyframe_id}")
+        return camera_from_json(rows[0][1])
 
     def use_codec(self, codec: str) -> None:
         """Write keyframes with this codec from now on; earlier ones keep theirs.
@@ -141,7 +162,8 @@ class Store:
         """
         codec_of(codec)
         if codec != self.codec:
-            self._database.execute("UPDATE meta SET value = ? WHERE key = 'codec'", (codec,))
+            self._keep("codec", codec)
+            self._database.commit()
             self.codec = codec
 
     def calibration(self) -> CalibrationRecord | None:
@@ -150,9 +172,9 @@ class Store:
         Raises:
             MapError: It is damaged.
         """
-        rows = self._database.execute("SELECT value FROM meta WHERE key = 'calibration'")
+        text = self._meta("calibration")
         try:
-            return calibration_from_json(rows[0][0]) if rows else None
+            return None if text is None else calibration_from_json(text)
         except MapError as error:
             raise MapError(f"{self.path}: {error}") from error
 
@@ -162,8 +184,7 @@ class Store:
         Raises:
             MapError: The disk refuses; a rollback is then due.
         """
-        self._database.begin()
-        self._database.execute(_KEEP, ("calibration", calibration_to_json(record)))
+        self._keep("calibration", calibration_to_json(record))
 
     def forget_calibration(self) -> None:
         """Drop what the map's scores are worth, for good after a commit.
@@ -171,8 +192,7 @@ class Store:
         Raises:
             MapError: The disk refuses; a rollback is then due.
         """
-        self._database.begin()
-        self._database.execute("DELETE FROM meta WHERE key = 'calibration'")
+        self._forget("calibration")
 
     def append(self, row: KeyframeRow, session: str) -> int:
         """Write a keyframe, visible to others and durable after a commit; return its id.
@@ -186,11 +206,18 @@ class Store:
         camera_id = (
             None if row.camera is None else self._id_of("cameras", "description", row.camera)
         )
-        number = insert("keyframes", None, session_id, camera_id, row.stamp_ns, *row.pose)
-        insert("global_descriptors", number, row.global_blob)
-        insert("local_features", number, *row.image_size, row.codec, row.local_blob)
+        pose = self._pose(row.pose)
+        values = (session_id, camera_id, row.stamp_ns, *pose)
+        number = insert("keyframes", None, *values, 0)
+        self._seal_keyframe(number, values)
+        crc = row_crc(number, "float32", stands_for(row.global_blob))
+        insert("global_descriptors", number, "float32", row.global_blob, crc)
+        for kind, blob in row.local_blobs.items():
+            facts = (number, kind, *row.image_size, row.codec)
+            insert("local_features", *facts, blob, row_crc(*facts, stands_for(blob)))
         if row.thumbnail:
-            insert("thumbnails", number, row.thumbnail)
+            crc = row_crc(number, zlib.crc32(row.thumbnail))
+            insert("thumbnails", number, row.thumbnail, crc)
         return number
 
     def remove(self, ids: Iterable[int]) -> None:
@@ -199,8 +226,8 @@ class Store:
         Raises:
             MapError: The disk refuses; a rollback is then due.
         """
-        self._database.begin()
         for number in ids:
+            unpack(self._database, number)
             for table in ("thumbnails", "global_descriptors", "local_features"):
                 self._database.execute(f"DELETE FROM {table} WHERE keyframe_id = ?", (number,))
             self._database.execute("DELETE FROM keyframes WHERE id = ?", (number,))
@@ -211,45 +238,73 @@ class Store:
         Raises:
             MapError: The disk refuses; a rollback is then due.
         """
-        self._database.begin()
         names = ", ".join(f"{name} = ?" for name in _POSE)
+        first: int | None = None
         for number, columns in poses:
-            self._database.execute(f"UPDATE keyframes SET {names} WHERE id = ?", (*columns, number))
+            if first is None or number < first:
+                first = number
+                unpack(self._database, number)
+            pose = self._pose(columns)
+            self._database.execute(f"UPDATE keyframes SET {names} WHERE id = ?", (*pose, number))
+            query = f"SELECT {', '.join(_COLUMNS)} FROM keyframes WHERE id = ?"
+            ((_, *values),) = self._database.execute(query, (number,))
+            self._seal_keyframe(number, tuple(values))
 
-    def _own_uuid(self) -> str:
-        rows = self._database.execute("SELECT value FROM meta WHERE key = 'uuid'")
-        if rows:
-            return str(rows[0][0])
-        keyframes = self._database.execute(
-            "SELECT id, session_id, stamp_ns, substr(blob, 1, 12) FROM keyframes "
-            "LEFT JOIN global_descriptors ON keyframe_id = id ORDER BY id"
-        )
-        return derived_uuid([self._meta("model_spec"), *keyframes])
+    def pack(self) -> None:
+        """Let what was written be opened fast later on; see ``blocks.py``.
 
-    def _meta(self, key: str) -> str:
-        rows = self._database.execute("SELECT value FROM meta WHERE key = ?", (key,))
-        if not rows:
+        Raises:
+            MapError: The disk refuses; a rollback is then due.
+        """
+        pack(self._database, self.spec.global_dim)
+
+    def _seal_keyframe(self, number: int, values: tuple[object, ...]) -> None:
+        crc = row_crc(number, *values)
+        self._database.execute("UPDATE keyframes SET crc = ? WHERE id = ?", (crc, number))
+
+    def _pose(self, columns: PoseColumns) -> tuple[object, ...]:
+        """Pose columns as they are written: the frame by its number."""
+        *numbers, frame = columns
+        return (*numbers, None if frame is None else self._id_of("frames", "name", str(frame)))
+
+    def _needed(self, key: str) -> str:
+        value = self._meta(key)
+        if value is None:
             raise MapError(f"{self.path}: damaged: it does not say its {key}")
-        return str(rows[0][0])
+        return value
+
+    def _meta(self, key: str) -> str | None:
+        rows = self._database.execute("SELECT key, value, crc FROM meta WHERE key = ?", (key,))
+        return str(checked(rows[0], f"{self.path}: its {key}")[1]) if rows else None
+
+    def _keep(self, key: str, value: str) -> None:
+        self._database.begin()
+        row = (key, value, row_crc(key, value))
+        self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", row)
+
+    def _forget(self, key: str) -> None:
+        self._database.begin()
+        self._database.execute("DELETE FROM meta WHERE key = ?", (key,))
+
+    def _names(self, table: str, column: str) -> dict[int, str]:
+        rows = self._database.execute(f"SELECT id, {column}, crc FROM {table} ORDER BY id")
+        for row in rows:
+            checked(row, f"{self.path}: number {row[0]} of its {table}")
+        return {number: name for number, name, _ in rows}
 
     def _id_of(self, table: str, column: str, value: str) -> int:
         # Asked every time: what a rollback took away must not be remembered.
-        query = f"INSERT INTO {table} ({column}) VALUES (?) ON CONFLICT DO NOTHING"
-        self._database.execute(query, (value,))
-        rows = self._database.execute(f"SELECT id FROM {table} WHERE {column} = ?", (value,))
-        return int(rows[0][0])
+        query = f"SELECT id FROM {table} WHERE {column} = ?"
+        if rows := self._database.execute(query, (value,)):
+            return int(rows[0][0])
+        number = self._database.insert(table, None, value, 0)
+        crc = row_crc(number, value)
+        self._database.execute(f"UPDATE {table} SET crc = ? WHERE id = ?", (crc, number))
+        return number
 
-    def _decode_global(self, keyframe_id: int, blob: object) -> FloatArray:
-        try:
-            descriptor = decode_global(blob)
-        except MapError as error:
-            raise self._damaged(keyframe_id, "global descriptor", str(error)) from error
-        if len(descriptor) != self.spec.global_dim:
-            why = f"{len(descriptor)} numbers where the model makes {self.spec.global_dim}"
-            raise self._damaged(keyframe_id, "global descriptor", why)
-        return descriptor
 
-    def _damaged(self, keyframe_id: int, what: str, why: str) -> MapError:
-        return MapError(
-            f"{self.path}: {what} of keyframe {keyframe_id}: {why}: restore a copy of the map"
-        )
+def _places(numbers: Numbers, names: dict[int, str]) -> Numbers:
+    """Where each number comes among those that have names; ``NO_FRAME`` for 0, if that has none."""
+    known = np.array(list(names) or [0], np.int64)
+    places = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
+    return np.where(known[places] == numbers, places if names else NO_FRAME, NO_FRAME)
