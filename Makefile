@@ -2,7 +2,7 @@
 #
 # The words that people and CI use. Needs: Debian or Ubuntu (x86-64), Python 3.10 or newer, a compiler, cmake.
 
-ROS_DISTRO ?= kilted
+ROS_DISTRO ?= jazzy
 PYTHON ?= python3
 export ROS_DISTRO PYTHON
 
@@ -35,7 +35,7 @@ help:
 	@echo 'make setup-networks   the same with PyTorch, which test, lint and bench need (5 GB)'
 	@echo 'make clean   remove everything the others made'
 	@echo
-	@echo 'ROS_DISTRO=kilted|jazzy picks the ROS 2 release (now $(ROS_DISTRO)), PYTHON=... the interpreter (now $(PYTHON)).'
+	@echo 'ROS_DISTRO=jazzy|kilted picks the ROS 2 release (now $(ROS_DISTRO)), PYTHON=... the interpreter (now $(PYTHON)).'
 
 setup:
 	@tools/setup.sh
@@ -67,5 +67,5 @@ bench: setup-networks
 	@$(if $(BASELINE),$(RUN) python tools/bench/builds.py --other "$(BASELINE)",true)
 
 clean:
-	rm -rf .venv .venv-jazzy build install log .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-jazzy .venv-kilted build install log .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find vpr_ros vpr_msgs test tools launch -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

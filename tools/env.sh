@@ -4,17 +4,16 @@
 # Run a command in the environment that `make setup` built, apart from any other ROS on this machine:
 #
 #     tools/env.sh python -m vpr_ros --help
-#     ROS_DISTRO=jazzy tools/env.sh pytest test
+#     ROS_DISTRO=kilted tools/env.sh pytest test
 #
 # DDS stays on this machine. Set ROS_DOMAIN_ID to keep two runs apart.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-distro=${ROS_DISTRO:-kilted}
+distro=${ROS_DISTRO:-jazzy}
 case $distro in
-  kilted) venv=$root/.venv ;;
-  jazzy) venv=$root/.venv-jazzy ;;
-  *) echo "tools/env.sh: ROS_DISTRO=$distro is not built from wheels; use kilted or jazzy" >&2; exit 2 ;;
+  jazzy | kilted) venv=$root/.venv-$distro ;;
+  *) echo "tools/env.sh: ROS_DISTRO=$distro is not built from wheels; use jazzy or kilted" >&2; exit 2 ;;
 esac
 install=$root/install/$distro
 if [[ ! -x $venv/bin/python || ! -f $venv/.ready ]]; then

@@ -3,7 +3,7 @@
 #
 # What `make setup` runs: make the environment that tools/env.sh enters.
 #
-#   1. a virtual environment with ROS 2 (ROS_DISTRO: kilted or jazzy) and the other wheels
+#   1. a virtual environment with ROS 2 (ROS_DISTRO: jazzy or kilted) and the other wheels
 #   2. the mend of the wheels' CMake files (tools/mend_wheels.py)
 #   3. vpr_msgs and vpr_ros, built by colcon
 #   4. with the argument `networks`: PyTorch, TensorRT and the other wheels that networks need
@@ -15,7 +15,7 @@ trap 'echo "setup: line $LINENO of tools/setup.sh failed" >&2' ERR
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
-distro=${ROS_DISTRO:-kilted}
+distro=${ROS_DISTRO:-jazzy}
 
 fail() {
   printf 'setup: %s\n' "$@" >&2
@@ -23,11 +23,12 @@ fail() {
 }
 
 case $distro in
-  kilted) venv=.venv oldest_python=3.10 ;;
-  jazzy) venv=.venv-jazzy oldest_python=3.11 ;;
-  *) fail "ROS_DISTRO=$distro does not exist as wheels: say ROS_DISTRO=kilted or ROS_DISTRO=jazzy" \
+  jazzy) oldest_python=3.11 ;;
+  kilted) oldest_python=3.10 ;;
+  *) fail "ROS_DISTRO=$distro does not exist as wheels: say ROS_DISTRO=jazzy or ROS_DISTRO=kilted" \
           "(with ROS 2 $distro from apt, use rosdep and colcon as the README shows)" ;;
 esac
+venv=.venv-$distro
 stage=build/$distro
 log=$stage/setup.log
 venv_stamp=$venv/.ready
@@ -74,7 +75,8 @@ find_python() {
   python_package=python${python_version%.*}
   printf '%s\n%s\n' "$oldest_python" "$python_version" | sort -VC || fail \
     "Python $python_version is too old, ROS 2 $distro needs $oldest_python or newer" \
-    "install a newer one (for example: sudo apt-get install python3.11 python3.11-venv python3.11-dev) and say PYTHON=python3.11"
+    "install a newer one (for example: sudo apt-get install python3.11 python3.11-venv python3.11-dev) and say PYTHON=python3.11" \
+    "$([[ $distro == kilted ]] || echo 'or say ROS_DISTRO=kilted, whose wheels start at Python 3.10')"
 }
 
 make_venv() {

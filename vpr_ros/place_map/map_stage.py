@@ -34,7 +34,7 @@ class MapStage:
         weights: by the keys of ``models.sup_vpr_maps.MapStage``.
         heads: H.
         tau: temperature of the posterior, in units of inner products.
-        space: of the model whose descriptors it was trained with.
+        space: of the descriptors that it was trained with.
     """
 
     weights: Mapping[str, FloatArray]
@@ -48,7 +48,7 @@ class MapStage:
 
         Args:
             path: the file, ``*.npz``.
-            space: of the model that makes the descriptors.
+            space: of the descriptors that it will be asked about.
 
         Raises:
             MapError: it cannot be read, or was trained with another model's descriptors.
