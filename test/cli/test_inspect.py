@@ -126,3 +126,14 @@ def test_a_map_without_calibration_says_so(vpr, street_map, tmp_path):
         connection.execute("DELETE FROM meta WHERE key = 'calibration'")
     assert vpr("inspect", path).out.splitlines()[4].startswith("calibrated no: a localizer will")
     assert json.loads(vpr("inspect", path, "--json").out)["calibration"] is None
+
+
+def test_checking_names_everything_that_is_damaged(vpr, street_map, tmp_path):
+    path = Path(shutil.copy(street_map, tmp_path / "a.vprmap"))
+    assert vpr("inspect", path, "--check").code == 0
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE local_features SET width = width + 1 WHERE keyframe_id < 3")
+    result = vpr("inspect", path, "--check")
+    assert (result.code, result.out) == (2, "")
+    for number in (1, 2):
+        assert f"local features of keyframe {number}: damaged" in result.err
