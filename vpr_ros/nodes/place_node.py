@@ -67,7 +67,7 @@ class PlaceNode(LifecycleNode):
         declare_parameters(self, defaults)
         self.add_on_set_parameters_callback(self._change_parameters)
         self.outputs = Outputs(self, lambda what, took: self._statistics.note(what, took))
-        self._map_services = MapServices(self)
+        self._map_services = MapServices(self, self)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         # A clock that always runs: a stopped /clock is a thing diagnostics must be able to tell.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
