@@ -68,8 +68,8 @@ class Pipeline:
         """
         if not others:
             return main
-        path, fingerprint = self.config.map_stage, self.extractor.spec.fingerprint
-        stage = MapStage.read(Path(path).expanduser(), fingerprint) if path else None
+        path, space = self.config.map_stage, self.extractor.spec.space
+        stage = MapStage.read(Path(path).expanduser(), space) if path else None
         return MapSet(main, others, stage)
 
     def continue_map(self, path: Path) -> PlaceMap:

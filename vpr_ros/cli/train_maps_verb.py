@@ -68,6 +68,6 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as opened:
         maps = [opened.enter_context(line.open_map(path)) for path in maps_in(args.folder)]
         stage = train_map_stage(maps, recipe, say)
-    write_map_stage(args.output, stage, recipe, line.extractor.spec.fingerprint)
+    write_map_stage(args.output, stage, recipe, line.extractor.spec.space)
     say(f"wrote {args.output}")
     return 0

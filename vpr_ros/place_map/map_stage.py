@@ -23,7 +23,7 @@ from vpr_ros.errors import MapError
 
 _EPSILON = 1e-6  # of layer normalizations, as in ``models.layers``
 _ERF = np.vectorize(math.erf, otypes=[np.float32])
-_FACTS = ("heads", "tau", "fingerprint")
+_FACTS = ("heads", "tau", "space")
 
 
 @dataclass(frozen=True)
@@ -34,21 +34,21 @@ class MapStage:
         weights: by the keys of ``models.sup_vpr_maps.MapStage``.
         heads: H.
         tau: temperature of the posterior, in units of inner products.
-        fingerprint: of the model whose descriptors it was trained with.
+        space: of the descriptors that it was trained with.
     """
 
     weights: Mapping[str, FloatArray]
     heads: int
     tau: float
-    fingerprint: str
+    space: str
 
     @classmethod
-    def read(cls, path: Path, fingerprint: str) -> MapStage:
+    def read(cls, path: Path, space: str) -> MapStage:
         """Read what 'vpr train-maps' wrote.
 
         Args:
             path: the file, ``*.npz``.
-            fingerprint: of the model that makes the descriptors.
+            space: of the descriptors that it will be asked about.
 
         Raises:
             MapError: it cannot be read, or was trained with another model's descriptors.
@@ -59,7 +59,7 @@ class MapStage:
             facts = [content.pop(name).item() for name in _FACTS]
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise MapError(f"{path}: no map stage that 'vpr train-maps' wrote: {error}") from error
-        if facts[2] != fingerprint:
+        if facts[2] != space:
             raise MapError(f"{path}: trained with another model's descriptors: train it again")
         return cls(content, int(facts[0]), float(facts[1]), str(facts[2]))
 

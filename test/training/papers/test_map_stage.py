@@ -85,9 +85,9 @@ def test_numpy_computes_what_torch_does(tmp_path):
 def test_maps_teach_which_is_which(maps, tmp_path):
     recipe, told = MapStageRecipe(blocks=1, heads=4, steps=300, learning_rate=1e-3), []
     path = tmp_path / "stage.npz"
-    write_map_stage(path, train_map_stage(maps, recipe, told.append), recipe, SPEC.fingerprint)
+    write_map_stage(path, train_map_stage(maps, recipe, told.append), recipe, SPEC.space)
     assert told[-1].startswith("maps 300/300  loss ")
-    stage = MapStage.read(path, SPEC.fingerprint)
+    stage = MapStage.read(path, SPEC.space)
     joined, again = MapSet(maps[0], maps[1:], stage), floors()[1]
     likeliest = [
         next(iter(joined.search(row, 3).maps.probabilities)) == str(maps[number].path)

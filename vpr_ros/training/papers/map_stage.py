@@ -98,7 +98,7 @@ def train_map_stage(
     return stage
 
 
-def write_map_stage(path: Path, stage: MapStage, recipe: MapStageRecipe, fingerprint: str) -> None:
+def write_map_stage(path: Path, stage: MapStage, recipe: MapStageRecipe, space: str) -> None:
     """Write what ``place_map.map_stage`` reads.
 
     Raises:
@@ -106,7 +106,7 @@ def write_map_stage(path: Path, stage: MapStage, recipe: MapStageRecipe, fingerp
     """
     buffer = io.BytesIO()
     arrays = {key: value.numpy() for key, value in stage.state_dict().items()}
-    np.savez(buffer, heads=recipe.heads, tau=recipe.tau, fingerprint=fingerprint, **arrays)
+    np.savez(buffer, heads=recipe.heads, tau=recipe.tau, space=space, **arrays)
     write_files({path: buffer.getvalue()})
 
 
