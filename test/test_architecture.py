@@ -46,7 +46,6 @@ RESERVED = {
     "timm": TORCH,
     "onnx": ("backends/export.py", "backends/onnx_precision.py"),
     "onnxruntime": ("backends/onnx_backend.py", "backends/onnx_precision.py"),
-    "openvino": ("backends/openvino_backend.py",),
     "faiss": ("place_map/",),
     "rosbags": ("drives/",),
     "rosbags.image": ("drives/", "images.py"),
@@ -323,7 +322,7 @@ def test_checker_allows(path, source):
 
 
 TORCH_WHEELS = ("torch", "torchvision", "timm")
-RUNTIMES = ("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx_bindings", "cuda")
+RUNTIMES = ("onnxruntime", "tensorrt", "tensorrt_rtx_bindings", "cuda")
 WATCHER = """
 import importlib, sys
 

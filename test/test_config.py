@@ -9,20 +9,20 @@ from hypothesis import strategies as st
 
 from vpr_ros.config import (
     DecisionConfig,
-    HogSiftConfig,
     HomographyConfig,
     KeyframeConfig,
     LocalizerConfig,
     MapperConfig,
     PipelineConfig,
     SequenceConfig,
+    SiftConfig,
     check,
     settings_of,
     with_settings,
 )
 from vpr_ros.errors import ConfigError
 
-SECTIONS = [HogSiftConfig, KeyframeConfig, HomographyConfig, DecisionConfig, SequenceConfig]
+SECTIONS = [SiftConfig, KeyframeConfig, HomographyConfig, DecisionConfig, SequenceConfig]
 WHOLES = [PipelineConfig, LocalizerConfig, MapperConfig]
 NUMBERS = [(n, v, s) for n, v, s in settings_of(MapperConfig()) if isinstance(v, (int, float))]
 
@@ -68,9 +68,9 @@ def test_a_whole_number_is_good_enough_for_a_float():
 
 
 @pytest.mark.parametrize(("name", "value"), [
-    ("hog_sift.max_side", 640.0),
-    ("hog_sift.max_side", True),
-    ("hog_sift.max_side", "640"),
+    ("sift.max_side", 640.0),
+    ("sift.max_side", True),
+    ("sift.max_side", "640"),
     ("keyframes.distance", "1.0"),
     ("keyframes.distance", False),
     ("keyframes.distance", None),
@@ -81,9 +81,9 @@ def test_a_value_of_another_type_is_refused_by_name(name, value):
         with_settings(PipelineConfig(), {name: value})
 
 
-@pytest.mark.parametrize("name", ["max_side", "keyframes", "keyframes.", "hog_sift.nothing", ""])
+@pytest.mark.parametrize("name", ["max_side", "keyframes", "keyframes.", "sift.nothing", ""])
 def test_an_unknown_name_is_refused_with_the_known_ones(name):
-    with pytest.raises(ConfigError, match=r"no setting .*hog_sift\.max_side"):
+    with pytest.raises(ConfigError, match=r"no setting .*sift\.max_side"):
         with_settings(PipelineConfig(), {name: 1})
 
 
@@ -113,7 +113,7 @@ def test_no_setting_takes_what_is_not_finite(name, value):
 
 def test_a_section_by_itself_is_checked_too():
     with pytest.raises(ConfigError, match="max_side = 1"):
-        with_settings(HogSiftConfig(), {"max_side": 1})
+        with_settings(SiftConfig(), {"max_side": 1})
 
 
 def test_a_configuration_written_by_hand_is_checked():

@@ -8,10 +8,10 @@ import pytest
 from vpr_ros import pipeline
 from vpr_ros.config import (
     DecisionConfig,
-    HogSiftConfig,
     KeyframeConfig,
     MapperConfig,
     PipelineConfig,
+    SiftConfig,
 )
 from vpr_ros.datatypes import Frame, Pose, Query, Verdict
 from vpr_ros.errors import MapError
@@ -50,7 +50,7 @@ def test_each_drive_is_a_session_of_its_own(scene, tmp_path):
 def test_a_map_of_another_model_is_refused_by_name(scene, tmp_path):
     path = tmp_path / "route.vprmap"
     learn(pipeline.build(PipelineConfig(method="hog_sift")), path, [scene(1)])
-    other = pipeline.build(PipelineConfig(hog_sift=HogSiftConfig(max_side=320)))
+    other = pipeline.build(PipelineConfig(sift=SiftConfig(max_side=320)))
     for use in (other.open_map, other.continue_map):
         with pytest.raises(MapError, match=r"route\.vprmap.*hog_sift"):
             use(path)
@@ -81,7 +81,7 @@ def test_a_new_map_keeps_its_features_in_the_codec_of_the_configuration(tmp_path
 
 
 def test_a_nodes_configuration_is_one_of_the_pipeline(scene):
-    line = pipeline.build(MapperConfig(method="hog_sift", hog_sift=HogSiftConfig(max_keypoints=20)))
+    line = pipeline.build(MapperConfig(method="hog_sift", sift=SiftConfig(max_keypoints=20)))
     assert len(line.extractor.extract(scene(1)).local) == 20
     assert "OpenCV" in line.extractor.description
 

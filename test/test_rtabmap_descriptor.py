@@ -90,7 +90,7 @@ def test_what_cannot_work_fails_in_extract_and_not_in_init(
 
 
 def test_settings_reach_the_method(hook, scene, monkeypatch):
-    monkeypatch.setenv("VPR_ROS_SETTINGS", "method=hog_sift hog_sift.max_side=64")
+    monkeypatch.setenv("VPR_ROS_SETTINGS", "method=hog_sift sift.max_side=64")
     hook.init(3780)
     assert hook.extract(as_rtabmap_gives(scene(2))).shape == (1, 3780)
 

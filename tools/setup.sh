@@ -104,7 +104,7 @@ make_venv() {
 
 add_networks() {
   local made_from stamp=$venv/.networks-ready
-  made_from="$(<"$venv_stamp") $(hash_of requirements/{train,tensorrt,openvino,test}.txt)"
+  made_from="$(<"$venv_stamp") $(hash_of requirements/{train,tensorrt,test}.txt)"
   ! fits "$stamp" "$made_from" || return 0
   echo "setup: PyTorch, TensorRT and the other wheels that networks need (5 GB, some two minutes)"
   quietly "$venv/bin/python" -m pip install --progress-bar off -r requirements/test.txt

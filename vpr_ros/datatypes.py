@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Any, NamedTuple
 
@@ -101,7 +101,7 @@ class Frame:
 
 # Settings that choose among local features, or count them, and change none.
 _CHOOSING = frozenset(
-    ("num_local", "min_score", "mask_low", "mask_mid", "mask_high", "mask_epsilon")
+    ("num_local", "max_keypoints", "min_score", "mask_low", "mask_mid", "mask_high", "mask_epsilon")
 )
 
 
@@ -169,12 +169,6 @@ class ModelSpec:
         settings = known.get("settings", {})
         known["settings"] = {str(name): float(value) for name, value in settings.items()}
         return cls(**known)
-
-    @property
-    def fingerprint(self) -> str:
-        """First 16 hex digits of the SHA-256 over all fields."""
-        text = json.dumps(asdict(self), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -3,38 +3,34 @@
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from vpr_ros.backends import Backend, BackendOptions, open_backend
-from vpr_ros.backends.choice import choose
-from vpr_ros.backends.exported import is_exported, reranker_path
+from vpr_ros.backends import Backend
+from vpr_ros.backends.networks import Networks
 from vpr_ros.backends.options import CPU, NO_HOOKS, Hooks, Stop
 from vpr_ros.calibration import Calibrator
 from vpr_ros.calibration_curve import CalibrationRecord
-from vpr_ros.config import LOCALIZE, CalibrationConfig, NetworkConfig, PipelineConfig
-from vpr_ros.errors import ConfigError, WeightsError
+from vpr_ros.config import LOCALIZE, METHODS, CalibrationConfig, Method, PipelineConfig
+from vpr_ros.config.methods import FILE, HOMOGRAPHY, LEARNED, NONE, OWN, prior_of, without_local
+from vpr_ros.config.places import REFERENCE
+from vpr_ros.datatypes import ModelSpec
+from vpr_ros.errors import ConfigError
+from vpr_ros.extractors import HAND_MADE
 from vpr_ros.extractors.base import FeatureExtractor
-from vpr_ros.extractors.hog_sift import HogSiftExtractor
+from vpr_ros.extractors.combined import with_local
 from vpr_ros.extractors.network import MIN_SCORE, NetworkExtractor
-from vpr_ros.models import network_of
-from vpr_ros.models.shipped import shipped_file
 from vpr_ros.place_map import Map, MapSet, MapStage, PlaceMap, maps_in
 from vpr_ros.recognizer import PlaceRecognizer
 from vpr_ros.rerankers.base import Reranker
 from vpr_ros.rerankers.homography import HomographyReranker, PatchGrid
 from vpr_ros.rerankers.r2former import R2FormerReranker
+from vpr_ros.rerankers.similarity import SimilarityReranker
 from vpr_ros.route.map_builder import MapBuilder
 from vpr_ros.route.session import Maps, Session
 from vpr_ros.sequence import open_tracker
-
-# Pixels from one local feature to the next: of published networks, of DINOv2, of our own.
-_PATCH, _DINO_PATCH, _TINY_PITCH = 16, 14, 8
 
 
 @dataclass(frozen=True)
@@ -42,15 +38,23 @@ class Pipeline:
     """One extractor and one reranker, ready for any number of maps."""
 
     config: PipelineConfig
+    parts: Method  # what describes, which local features are kept, and what compares
     extractor: FeatureExtractor
     reranker: Reranker
-    prior: CalibrationConfig  # what scores are worth in maps too small to tell
     stop: Stop | None = None  # asked by what takes long
 
     @property
     def description(self) -> str:
         """The method, and the library, device and precision in use, for people."""
-        return f"{self.config.method}, {self.extractor.description}"
+        exchanged = [getattr(self.parts, name) for name in ("describe", "local", "rerank")]
+        published = METHODS[self.config.method] == self.parts
+        name = self.config.method if published else " + ".join(exchanged)
+        return f"{name}, {self.extractor.description}"
+
+    @property
+    def prior(self) -> CalibrationConfig:
+        """What scores are worth in maps too small to tell."""
+        return prior_of(self.parts, self.config.calibration)
 
     def open_map(self, path: Path) -> PlaceMap:
         """A map to search.
@@ -163,8 +167,10 @@ class Pipeline:
     @property
     def calibrator(self) -> Calibrator:
         """What knows how much scores are worth in a map."""
-        comparison = asdict(self.config.homography)
+        comparison: dict[str, object] = asdict(self.config.homography)
         del comparison["threads"]
+        if self.parts.rerank == NONE:
+            comparison = {"rerank": NONE}
         return Calibrator(self.reranker, self.config.decision, self.prior, comparison, self.stop)
 
 
@@ -180,137 +186,77 @@ def build(config: PipelineConfig, hooks: Hooks = NO_HOOKS) -> Pipeline:
         BackendError: a library or device that the method needs is missing.
         WeightsError: the network's weights are missing, or do not fit it.
     """
-    if config.method == "hog_sift":
-        return replace(_hog_sift(config), stop=hooks.stop)
-    networks = _Networks(config, hooks)
-    make = next(make for start, make in _MAKERS.items() if config.method.startswith(start))
-    return replace(make(config, networks), stop=hooks.stop)
-
-
-def _hog_sift(config: PipelineConfig) -> Pipeline:
-    extractor = HogSiftExtractor(config.hog_sift)
-    reranker = HomographyReranker(config.homography)
-    return Pipeline(config, extractor, reranker, config.hog_sift.calibration)
-
-
-def _transvpr(config: PipelineConfig, networks: _Networks) -> Pipeline:
-    backend = networks.extractor(config.transvpr)
-    keep_all = config.homography.rule == "reference"
-    extractor = NetworkExtractor(backend, keep_all, config.network.antialias)
-    spec = backend.spec
-    grid = PatchGrid(spec.input_width, spec.input_height, _PATCH, spec.settings[MIN_SCORE])
-    reranker = HomographyReranker(config.homography, grid)
-    return Pipeline(config, extractor, reranker, config.transvpr.calibration)
-
-
-def _r2former(config: PipelineConfig, networks: _Networks) -> Pipeline:
-    is_tiny = config.method == "r2former_tiny"
-    section = config.r2former_tiny if is_tiny else config.r2former
-    backend = networks.extractor(section)
-    if section.reranker == "homography":
-        pitch = _TINY_PITCH if is_tiny else _PATCH
-        return _of_patches(config, backend, pitch, section.inliers, is_unit=False)
-    input_size = (backend.spec.input_width, backend.spec.input_height)
-    if backend.device == CPU:
-        network = networks.reranker(input_size, threads=1)
-        reranker = R2FormerReranker(network, input_size, batch=4, threads=networks.cores)
+    parts = config.parts
+    if parts.describe in HAND_MADE:
+        describer: FeatureExtractor = HAND_MADE[parts.describe]()
+        look = _Look(config, parts, describer.spec)
     else:
-        reranker = R2FormerReranker(networks.reranker(input_size), input_size)
-    extractor = NetworkExtractor(backend, antialias=config.network.antialias)
-    return Pipeline(config, extractor, reranker, section.calibration)
+        family = "" if parts.describe == FILE else parts.describe
+        networks = Networks(family, config.network, hooks)
+        backend = networks.describing()
+        if parts.local == OWN and not backend.spec.local_dim:
+            parts = without_local(parts, config.local, config.rerank)
+        describer = _describer(config, backend)
+        look = _Look(config, parts, describer.spec, backend, networks)
+    extractor = with_local(describer, parts.local, config.sift)
+    reranker = _RERANKERS[parts.rerank](look)
+    return Pipeline(config, parts, extractor, reranker, hooks.stop)
 
 
-def _appsvr(config: PipelineConfig, networks: _Networks) -> Pipeline:
-    section = config.appsvr
-    return _of_patches(config, networks.extractor(section), _PATCH, section.calibration)
+@dataclass(frozen=True)
+class _Look:
+    """What rerankers are made of."""
+
+    config: PipelineConfig
+    parts: Method
+    spec: ModelSpec  # of the describer
+    backend: Backend | None = None
+    networks: Networks | None = None
 
 
-def _sup_vpr(config: PipelineConfig, networks: _Networks) -> Pipeline:
-    section = config.sup_vpr
-    return _of_patches(config, networks.extractor(section), _DINO_PATCH, section.calibration)
+def _describer(config: PipelineConfig, backend: Backend) -> NetworkExtractor:
+    network = config.network
+    keep_all = config.homography.rule == REFERENCE
+    if keep_all and MIN_SCORE not in backend.spec.settings:
+        raise ConfigError(
+            f"homography.rule = 'reference' is TransVPR's, not {backend.spec.method}'s: "
+            "choose clean"
+        )
+    min_score = network.min_score if network.min_score >= 0.0 else None
+    return NetworkExtractor(backend, keep_all, network.antialias, min_score)
 
 
-def _of_patches(
-    config: PipelineConfig,
-    backend: Backend,
-    pitch: int,
-    prior: CalibrationConfig,
-    is_unit: bool = True,
-) -> Pipeline:
-    """Patches matched under one homography: also for methods whose papers rerank nothing.
+def _homography(look: _Look) -> Reranker:
+    """Local features matched under one homography: also for papers that rerank nothing.
 
     Similarity alone would tell how much two images look alike, never whether they can show one
     place; and the verdict is calibrated on what the second look is worth.
     """
-    if config.homography.rule == "reference":
-        raise ConfigError(
-            f"homography.rule = 'reference' is TransVPR's, not {config.method}'s: choose clean"
-        )
-    extractor = NetworkExtractor(backend, antialias=config.network.antialias)
-    grid = PatchGrid(backend.spec.input_width, backend.spec.input_height, pitch, is_unit=is_unit)
-    return Pipeline(config, extractor, HomographyReranker(config.homography, grid), prior)
-
-
-_MAKERS = {  # by how the methods' names begin
-    "appsvr": _appsvr,
-    "r2former": _r2former,
-    "sup_vpr": _sup_vpr,
-    "transvpr": _transvpr,
-}
-
-
-class _Networks:
-    """Opens the networks of one file, all by the same runtime."""
-
-    def __init__(self, config: PipelineConfig, hooks: Hooks) -> None:
-        network = config.network
-        weights = Path(network.weights).expanduser() if network.weights else _own(config.method)
-        if bool(network.width) != bool(network.height):
-            raise ConfigError("network.width and network.height: give both, or none")
-        # As many as this process may run at the same time, unless told.
-        self.cores = network.threads or len(os.sched_getaffinity(0))
-        self._config = config
-        options = _options(network, self.cores, hooks)
-        # Who did not name a file need not hear how the package's own is run.
-        choice = choose(weights, options, logging.INFO if network.weights else logging.DEBUG)
-        self._path = choice.path
-        self._options = replace(options, runtime=choice.runtime)
-
-    def extractor(self, section: Any) -> Backend:
-        """The network that describes images, with what a section changes of its settings."""
-        network, method = self._config.network, self._config.method
-        size = (network.width, network.height) if network.width else None
-        known = network_of(method).spec.settings
-        values = {name: float(getattr(section, name)) for name in known if hasattr(section, name)}
-        changed = {name: value for name, value in values.items() if value != known[name]}
-        options = replace(self._options, input_size=size, settings=changed)
-        return open_backend(self._path, method, options)
-
-    def reranker(self, input_size: tuple[int, int], threads: int = 0) -> Backend:
-        """The method's other network: in the same file, or exported to a file of its own."""
-        path = reranker_path(self._path) if is_exported(self._path) else self._path
-        threads = threads or self.cores
-        options = replace(self._options, input_size=input_size, threads=threads)
-        return open_backend(path, network_of(self._config.method).reranker, options)
-
-
-def _own(method: str) -> Path:
-    """The network that comes with the package."""
-    path = shipped_file(method)
-    if path is None:
-        raise WeightsError(
-            f"method {method} needs network.weights: a file that 'vpr weights list' names, or one "
-            "that 'vpr export' made of it"
-        )
-    return path
-
-
-def _options(network: NetworkConfig, threads: int, hooks: Hooks) -> BackendOptions:
-    return BackendOptions(
-        network.runtime,
-        network.device,
-        network.precision,
-        threads,
-        cuda_graph=network.cuda_graph,
-        hooks=hooks,
+    if look.parts.local != OWN:
+        return HomographyReranker(look.config.homography)
+    spec = look.spec
+    grid = PatchGrid(
+        spec.input_width,
+        spec.input_height,
+        spec.pitch,
+        spec.settings.get(MIN_SCORE, 0.0),
+        spec.has_unit_local,
     )
+    return HomographyReranker(look.config.homography, grid)
+
+
+def _learned(look: _Look) -> Reranker:
+    if look.networks is None or look.backend is None:
+        raise ConfigError(f"rerank = 'learned': {look.spec.method} has no network for that")
+    size = (look.spec.input_width, look.spec.input_height)
+    if look.backend.device == CPU:
+        network = look.networks.reranking(look.backend, threads=1)
+        return R2FormerReranker(network, size, batch=4, threads=look.networks.cores)
+    return R2FormerReranker(look.networks.reranking(look.backend), size)
+
+
+_RERANKERS: dict[str, Callable[[_Look], Reranker]] = {
+    HOMOGRAPHY: _homography,
+    LEARNED: _learned,
+    NONE: lambda _: SimilarityReranker(),
+}

@@ -73,10 +73,7 @@ def test_all_reasons_are_told(here, caplog, tmp_path):
     assert "by pytorch, not by tensorrt: no driver; not by onnxruntime: it is not" in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("name", "runtime"),
-    [("a.onnx", "openvino"), ("a.onnx", "onnxruntime-tensorrt"), ("a.pt", "pytorch")],
-)
+@pytest.mark.parametrize(("name", "runtime"), [("a.onnx", "onnxruntime"), ("a.pt", "pytorch")])
 def test_by_name(name, runtime):
     path = Path(name)
     assert choose(path, BackendOptions(runtime, "auto")) == Choice(path, runtime)
@@ -87,7 +84,7 @@ def test_by_name(name, runtime):
     [
         ("a.onnx", "pytorch", r"'pytorch' does not run a\.onnx: choose auto or tensorrt or onnxr"),
         ("a.pth", "tensorrt", r"'tensorrt' does not run a\.pth: choose auto or pytorch"),
-        ("a.engine", "openvino", "choose auto or tensorrt"),
+        ("a.engine", "onnxruntime", "choose auto or tensorrt"),
     ],
 )
 def test_runtimes_that_cannot(name, runtime, said):

@@ -115,7 +115,7 @@ def test_settings_of_the_configuration_reach_the_extractor(exported, scene):
     settings = {"method": "transvpr", "network.weights": str(exported("transvpr"))}
     counts = []
     for score in (0.02, 0.5):
-        changed = {**settings, "transvpr.min_score": score}
+        changed = {**settings, "network.min_score": score}
         line = pipeline.build(with_settings(PipelineConfig(method="hog_sift"), changed))
         assert line.extractor.spec.settings["min_score"] == score
         counts.append(len(line.extractor.extract(scene(1)).local))
@@ -125,10 +125,10 @@ def test_settings_of_the_configuration_reach_the_extractor(exported, scene):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"method": "transvpr_ml_satt"}, "for network transvpr, not transvpr_ml_satt"),
+        ({"network.variant": "ml_satt"}, "for network transvpr, not transvpr_ml_satt"),
         ({"network.width": 640, "network.height": 480}, "for input 224x160, not 640x480"),
         ({"network.precision": "fp16"}, "for precision fp32, not fp16"),
-        ({"transvpr.patch_level": 3}, "for patch_level = 4, not 3"),
+        ({"network.num_local": 9}, "for num_local = unknown, not 9"),
     ],
 )
 def test_other_wishes_of_a_configuration_are_refused(settings, said, exported):
@@ -155,20 +155,11 @@ def test_several_threads_at_once(exported):
             np.testing.assert_array_equal(found["global_descriptor"], expected)
 
 
-def test_tensorrt_is_not_for_the_cpu(tmp_path):
-    options = BackendOptions("onnxruntime-tensorrt", "cpu")
-    with pytest.raises(BackendError, match="'cpu': runtime onnxruntime-tensorrt runs on GPUs only"):
-        open_backend(tiny(tmp_path / "a.onnx"), options=options)
-
-
-@pytest.mark.parametrize(
-    ("runtime", "device"),
-    [("onnxruntime", "cuda"), ("onnxruntime", "cuda:1"), ("onnxruntime-tensorrt", "auto")],
-)
-def test_missing_provider(runtime, device, tmp_path, monkeypatch):
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_missing_provider(device, tmp_path, monkeypatch):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(BackendError, match=f"'{device}'.*pip install onnxruntime-gpu") as raised:
-        open_backend(tiny(tmp_path / "a.onnx"), options=BackendOptions(runtime, device))
+        open_backend(tiny(tmp_path / "a.onnx"), options=BackendOptions("onnxruntime", device))
     assert "\n" not in str(raised.value)
 
 
@@ -195,37 +186,30 @@ REAL = onnxruntime.InferenceSession
 @pytest.fixture
 def gpu(monkeypatch):
     """ONNX Runtime as if it were built for CUDA; sessions compute on the CPU."""
-    known = ["CUDAExecutionProvider", "TensorrtExecutionProvider", "CPUExecutionProvider"]
+    known = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: known)
     monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
 
 
 @pytest.mark.parametrize(
-    ("runtime", "device", "provider", "said"),
+    ("device", "provider", "said"),
     [
         (
-            "onnxruntime",
             "cuda:1",
             ("CUDAExecutionProvider", {"device_id": "1", "use_tf32": "0"}),
             "on cuda:1, fp32",
         ),
         (
-            "onnxruntime",
             "auto",
             ("CUDAExecutionProvider", {"device_id": "0", "use_tf32": "0"}),
             "on cuda:0, fp32",
         ),
-        (
-            "onnxruntime-tensorrt",
-            "auto",
-            ("TensorrtExecutionProvider", {"device_id": "0", "trt_fp16_enable": "False"}),
-            "on cuda:0 by TensorRT, fp32",
-        ),
     ],
 )
-def test_gpu(gpu, runtime, device, provider, said, tmp_path, monkeypatch):
-    monkeypatch.setattr(Session, "active", provider[0])
-    backend = open_backend(tiny(tmp_path / "a.onnx"), "transvpr", BackendOptions(runtime, device))
+def test_gpu(gpu, device, provider, said, tmp_path):
+    backend = open_backend(
+        tiny(tmp_path / "a.onnx"), "transvpr", BackendOptions("onnxruntime", device)
+    )
     assert Session.asked == [provider]
     assert said in backend.description
     image = np.arange(4, dtype=np.float32)[None]

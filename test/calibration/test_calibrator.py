@@ -10,13 +10,13 @@ import pytest
 from town import Town
 
 from vpr_ros.calibration import Calibrator
-from vpr_ros.config import DecisionConfig, HogSiftConfig
+from vpr_ros.config import METHODS, DecisionConfig
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import MapError
 from vpr_ros.place_map import PlaceMap
 
 DECISION = DecisionConfig()
-PRIOR = HogSiftConfig().calibration
+PRIOR = METHODS["hog_sift"].prior
 SPEC = ModelSpec("test", "", 1, 1, (), (), 4, 4, "fp32", "1")
 
 

@@ -96,9 +96,10 @@ def test_settings_by_name(vpr, asked_with_images, requests, tmp_path):
             "tiny has no setting 'patch_level'; known: num_local",
         ),
         (["--set", "num_local"], "write NAME=VALUE"),
-        (["--set", "num_local=0"], "num_local = 0: must be between"),
-        (["--set", "num_local=many"], "must be of type int"),
+        (["--set", "num_local=0"], "num_local = 0: must be at least 1"),
+        (["--set", "num_local=many"], "num_local=many: write a number, true or false"),
         (["--images", "nowhere"], "nowhere: there is no such file"),
+        (["--variant", "tiny"], "variant = 'tiny': r2former_tiny has only one network"),
         (["--weights", "none.pth"], "none.pth: No such file"),
     ],
 )

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from vpr_ros.calibration_curve import Calibration, CalibrationRecord, Tail
-from vpr_ros.config import HogSiftConfig
 from vpr_ros.errors import UnavailableError
-from vpr_ros.extractors.hog_sift import HogSiftExtractor
+from vpr_ros.extractors.combined import hog_sift
 from vpr_ros.place_map import PlaceMap
 
 NETWORK = Path(__file__).parents[2] / "weights" / "r2former_tiny_192x256_fp16.onnx"
@@ -29,7 +28,7 @@ RECORD = CalibrationRecord(
 
 
 def keep(path, record):
-    spec = HogSiftExtractor(HogSiftConfig()).spec
+    spec = hog_sift().spec
     with PlaceMap.open(path, spec, writable=True) as place_map:
         place_map.keep_calibration(record)
 
@@ -84,7 +83,8 @@ def test_why_another_runtime_was_passed_over(vpr, monkeypatch):
 
 
 def test_weights_as_json(vpr, generated_weights):
-    result = vpr("inspect", generated_weights("r2former_tiny"), "--device", "cpu", "--json")
+    words = ["--method", "r2former_tiny", "--device", "cpu", "--json"]
+    result = vpr("inspect", generated_weights("r2former_tiny"), *words)
     known = json.loads(result.out)
     assert (known["method"], known["input_width"], known["device"]) == ("r2former_tiny", 256, "cpu")
     assert known["backend"].startswith("PyTorch ")
@@ -126,3 +126,14 @@ def test_a_map_without_calibration_says_so(vpr, street_map, tmp_path):
         connection.execute("DELETE FROM meta WHERE key = 'calibration'")
     assert vpr("inspect", path).out.splitlines()[4].startswith("calibrated no: a localizer will")
     assert json.loads(vpr("inspect", path, "--json").out)["calibration"] is None
+
+
+def test_checking_names_everything_that_is_damaged(vpr, street_map, tmp_path):
+    path = Path(shutil.copy(street_map, tmp_path / "a.vprmap"))
+    assert vpr("inspect", path, "--check").code == 0
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE local_features SET width = width + 1 WHERE keyframe_id < 3")
+    result = vpr("inspect", path, "--check")
+    assert (result.code, result.out) == (2, "")
+    for number in (1, 2):
+        assert f"local features of keyframe {number}: damaged" in result.err

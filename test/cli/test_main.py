@@ -45,7 +45,7 @@ def start(*argv, **kwargs):
         ("map {drives}/map -o a.vprmap --set distance", "--set distance: write NAME=VALUE"),
         ("localize {drives}/query --map nowhere", "no such map"),
         ("localize {drives}/query --map setup.py", "not a map"),
-        ("localize {drives}/query --map {map} --set hog_sift.max_side=320", "made with hog_sift"),
+        ("localize {drives}/query --map {map} --set sift.max_side=320", "made with hog_sift"),
         ("localize {drives}/query --map {map} --json {map}", "would overwrite the map"),
         ("inspect nowhere", "no such map"),
     ],

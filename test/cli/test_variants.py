@@ -9,14 +9,14 @@ from vpr_ros.errors import ConfigError
 
 def test_variants_differ_from_the_common_settings():
     base, more, other = variants_of(
-        ["method=hog_sift", "hog_sift.max_side=320"],
+        ["method=hog_sift", "sift.max_side=320"],
         ["more: candidates=50", "other:decision.candidates=20 max_side=640"],
     )
     assert (base.name, more.name, other.name) == ("hog_sift", "more", "other")
-    assert base.config.hog_sift.max_side == more.config.hog_sift.max_side == 320
+    assert base.config.sift.max_side == more.config.sift.max_side == 320
     assert more.config.decision.candidates == 50
     assert other.config.decision.candidates == 20
-    assert other.config.hog_sift.max_side == 640
+    assert other.config.sift.max_side == 640
 
 
 @pytest.mark.parametrize(

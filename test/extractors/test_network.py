@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The extractor that runs a network, with a network that answers from a table."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,11 +52,24 @@ def test_scores_at_the_threshold_are_dropped_and_nan_stays():
     np.testing.assert_array_equal(scores, np.float32([0.6, 1.0, np.nan]))
 
 
+def test_the_configuration_may_choose_the_threshold_in_one_map():
+    extractor = NetworkExtractor(Table(), min_score=0.7)
+    scores = extractor.extract(image()).local.scores
+    np.testing.assert_array_equal(scores, np.float32([1.0, np.nan]))
+    assert extractor.spec.settings["min_score"] == 0.7
+    assert extractor.spec.space == NetworkExtractor(Table()).spec.space
+
+
+def test_a_network_without_local_features_gives_none():
+    whole = Table(rows=None)
+    whole.spec = replace(SPEC, local_dim=0)
+    assert NetworkExtractor(whole).extract(image()).local is None
+
+
 def test_all_scores_are_kept_on_demand_which_makes_other_maps():
     extractor = NetworkExtractor(Table(), keep_all=True)
     assert len(extractor.extract(image()).local) == 4
-    assert extractor.spec.settings == {}
-    assert extractor.spec.fingerprint != NetworkExtractor(Table()).spec.fingerprint
+    assert extractor.spec.space != NetworkExtractor(Table()).spec.space
 
 
 def test_input_is_normalized_channels_first():
@@ -70,7 +85,7 @@ def test_input_is_normalized_channels_first():
 
 def test_antialias_makes_another_model():
     plain, smooth = NetworkExtractor(Table()), NetworkExtractor(Table(), antialias=True)
-    assert plain.spec.fingerprint != smooth.spec.fingerprint
+    assert plain.spec.space != smooth.spec.space
 
 
 def test_warm_up_comes_first():

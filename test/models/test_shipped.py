@@ -105,7 +105,7 @@ def test_it_knows_a_scene_again(line, scene):
 
 
 def test_its_learned_reranker(line, scene):
-    settings = {"network.device": "cpu", "r2former_tiny.reranker": "learned"}
+    settings = {"network.device": "cpu", "rerank": "learned"}
     other = pipeline.build(with_settings(PipelineConfig(), settings))
     known = [other.extractor.extract(scene(number)) for number in range(4)]
     scores = other.reranker.compare(known[2], known)

@@ -96,7 +96,7 @@ def test_pickles_of_numpy_1_load(state, save):
     assert load(path).spec.method == "transvpr"
 
 
-def test_conversion_keeps_the_fingerprint(state, save, tmp_path):
+def test_conversion_keeps_the_space(state, save, tmp_path):
     path, output = save({"state_dict": state}), tmp_path / "converted.safetensors"
     assert convert(path, output) == ("transvpr",)
     file = read_weights(output)
@@ -312,7 +312,7 @@ def test_settings(state, save):
     path = save(state)
     loaded = load(path, settings={"patch_level": 6.0})
     assert loaded.spec.settings == {**NETWORKS["transvpr"].spec.settings, "patch_level": 6.0}
-    assert loaded.spec.fingerprint != load(path).spec.fingerprint
+    assert loaded.spec.space != load(path).spec.space
     with pytest.raises(ConfigError, match=r"no setting 'layer'; known: mask_epsilon, "):
         load(path, settings={"layer": 3.0})
 

@@ -85,11 +85,11 @@ def test_an_unknown_name_in_a_list_is_refused_when_read(context, value):
 
 
 def test_values_given_at_the_start_are_read(context):
-    given = {"session": "monday", "keyframes__distance": 2.5, "hog_sift__max_side": 320}
+    given = {"session": "monday", "keyframes__distance": 2.5, "sift__max_side": 320}
     with started(context, MapperConfig(), **given) as node:
         config = read_parameters(node, MapperConfig())
     assert (config.session, config.keyframes.distance) == ("monday", 2.5)
-    assert config.hog_sift.max_side == 320
+    assert config.sift.max_side == 320
 
 
 def test_values_set_later_are_read(context):
@@ -101,7 +101,7 @@ def test_values_set_later_are_read(context):
 
 @pytest.mark.parametrize(("name", "value"), [
     ("keyframes.distance", 0.0), ("keyframes.distance", 1000.1), ("keyframes.angle", 3.2),
-    ("hog_sift.max_side", 63), ("hog_sift.max_side", 4097), ("decision.max_zoom", 0.99),
+    ("sift.max_side", 63), ("sift.max_side", 4097), ("decision.max_zoom", 0.99),
 ])  # fmt: skip
 def test_setting_a_value_out_of_range_fails_and_changes_nothing(context, name, value):
     with started(context, MapperConfig()) as node:
@@ -118,8 +118,8 @@ def test_setting_a_value_of_another_type_fails(context, value):
 
 
 @pytest.mark.parametrize(("name", "value"), [
-    ("keyframes__distance", 0.0), ("keyframes__distance", "far"), ("hog_sift__max_side", 63),
-    ("hog_sift__max_side", "wide"), ("session", 5),
+    ("keyframes__distance", 0.0), ("keyframes__distance", "far"), ("sift__max_side", 63),
+    ("sift__max_side", "wide"), ("session", 5),
 ])  # fmt: skip
 def test_a_start_with_an_impossible_value_is_a_config_error_that_names_it(context, name, value):
     with (

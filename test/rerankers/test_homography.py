@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vpr_ros.config import HogSiftConfig, HomographyConfig
+from vpr_ros.config import HomographyConfig
 from vpr_ros.datatypes import Features, LocalFeatures
-from vpr_ros.extractors.hog_sift import HogSiftExtractor
+from vpr_ros.extractors.combined import hog_sift
 from vpr_ros.rerankers.homography import HomographyReranker
 from vpr_ros.rerankers.matches import mutual_nearest
 
@@ -25,7 +25,7 @@ def reranker():
 
 @pytest.fixture(scope="module")
 def describe():
-    return HogSiftExtractor(HogSiftConfig()).extract
+    return hog_sift().extract
 
 
 def zoomed(image, factor):

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from vpr_ros.config import HogSiftConfig, KeyframeConfig
+from vpr_ros.config import KeyframeConfig, SiftConfig
 from vpr_ros.datatypes import Camera, Frame, Pose
 from vpr_ros.errors import ImageError
-from vpr_ros.extractors.hog_sift import HogSiftExtractor
+from vpr_ros.extractors.combined import hog_sift
 from vpr_ros.images import decode_compressed
 from vpr_ros.place_map import PlaceMap
 from vpr_ros.route.map_builder import MapBuilder
@@ -23,7 +23,7 @@ class CountingExtractor:
     """Counts how often an image is described."""
 
     def __init__(self):
-        self._extractor = HogSiftExtractor(HogSiftConfig(max_side=64, max_keypoints=16))
+        self._extractor = hog_sift(SiftConfig(max_side=64, max_keypoints=16))
         self.spec = self._extractor.spec
         self.description = self._extractor.description
         self.calls = 0

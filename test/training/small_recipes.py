@@ -18,14 +18,14 @@ from vpr_ros.training.data import TrainingData
 from vpr_ros.training.loop import SCORES, Run, RunOptions
 from vpr_ros.training.papers.labels import LabelRecipe
 from vpr_ros.training.photos import read_photos
-from vpr_ros.training.recipe import PHOTO_TASKS, read_recipe
+from vpr_ros.training.recipe import read_recipe
 from vpr_ros.training.start import start
 from vpr_ros.training.tasks import TASKS
 from vpr_ros.training.trainee import Trainee
 from vpr_ros.training.views import ViewRecipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "config" / "train").glob("*.yaml"))
-METHOD = {"sup_vpr": "sup_vpr_small"}  # the large one takes minutes
+VARIANT = {"sup_vpr": "small"}  # the large one takes minutes
 SIZE = {"sup_vpr": 56}  # pixels; whole patches
 RATE = {"appsvr": 1e-2, "sup_vpr": 1e-4, "r2former_tiny": 1e-3}
 # Of stages in which everything learns; the others have two.
@@ -95,7 +95,7 @@ def small(stage, name):
         epoch=steps,
         warmup=0,
         patience=0,
-        batch=COUNT if stage.task in PHOTO_TASKS else 3,
+        batch=COUNT if TASKS[stage.task].material.is_photos else 3,
         negatives=min(stage.negatives, 2),
         refresh=2 * COUNT,
         height=size,
@@ -120,18 +120,16 @@ def recalls(path, data, folder, weights=None):
     stages = tuple(small(each, path.stem) for each in recipe.stages)
     # What does not get better for a while is left to the last one.
     stages = (*(replace(each, patience=1) for each in stages[:-1]), stages[-1])
-    method = METHOD.get(recipe.method, recipe.method)
+    recipe = replace(recipe, variant=VARIANT.get(recipe.method, ""))
     torch.manual_seed(recipe.seed)
-    untaught = Trainee(method)
+    untaught = Trainee(recipe.network)
     if weights is not None:
         start(untaught, weights)
     material = TASKS[stages[-1].task].material
     material.feed(data, stages[-1], untaught, 0)
     before = material.judge(data, stages[-1], untaught)
     score = next(each for each in SCORES if each in before)
-    made = replace(
-        recipe, method=method, stages=stages, drives={}, validation=(), validate_every=JUDGED_EVERY
-    )
+    made = replace(recipe, stages=stages, drives={}, validation=(), validate_every=JUDGED_EVERY)
 
     def before_step(stage, step):
         if stage == stages[-1].name and scores(folder, stage, score)[-1:] == [1.0]:

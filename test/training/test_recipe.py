@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from vpr_ros.errors import ConfigError
-from vpr_ros.training.recipe import SCHEDULE_NAMES, TASK_NAMES, read_recipe
+from vpr_ros.training.recipe import SCHEDULE_NAMES, read_recipe
 from vpr_ros.training.schedules import SCHEDULES, schedule_of
-from vpr_ros.training.tasks import TASKS
 
 RECIPES = sorted((Path(__file__).parents[2] / "config" / "train").glob("*.yaml"))
 
@@ -23,7 +22,6 @@ def test_recipes_that_come_with_the_package(path):
 
 def test_tables_agree():
     assert set(SCHEDULES) == set(SCHEDULE_NAMES)
-    assert tuple(TASKS) == TASK_NAMES
     with pytest.raises(ConfigError, match="schedule 'x' is unknown"):
         schedule_of("x")
 
@@ -36,7 +34,6 @@ def test_tables_agree():
         ("method: r2former_tiny", "at least one of 'stages'"),
         ("method: m\nstages: [{}]\nsize: 3", "no setting 'size'; known: method, stages"),
         ("method: m\nstages: [{steps: 0}]", "stage 0: steps = 0: must be between 1"),
-        ("method: m\nstages: [{}, {task: x}]", "stage 1: task = 'x': choose one of contrast"),
         ("method: m\nstages: [{views: {tilt: 3.0}}]", "views.tilt = 3.0: must be between"),
         ("method: m\nstages: [{views: {x: 3.0}}]", "no setting 'views.x'"),
         ("method: m\nstages: [3]", "stage 0: write NAME: VALUE"),

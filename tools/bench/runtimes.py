@@ -26,8 +26,6 @@ PYTORCH = "PyTorch fp32"
 RUNS = {  # runtime and precision of the file
     "ONNX Runtime fp32": ("onnxruntime", "fp32"),
     "ONNX Runtime int8": ("onnxruntime", "int8"),
-    "OpenVINO fp32": ("openvino", "fp32"),
-    "OpenVINO int8": ("openvino", "int8"),
 }
 
 

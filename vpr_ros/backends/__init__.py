@@ -9,8 +9,6 @@ from pathlib import Path
 from vpr_ros.backends.base import Backend
 from vpr_ros.backends.choice import (
     ONNXRUNTIME,
-    ONNXRUNTIME_TENSORRT,
-    OPENVINO,
     PYTORCH,
     SUFFIXES,
     TENSORRT,
@@ -25,8 +23,6 @@ __all__ = ["SUFFIXES", "Backend", "BackendOptions", "open_backend"]
 _OPENERS = {
     TENSORRT: ("tensorrt_backend", "cuda-python", "cuda-bindings"),
     ONNXRUNTIME: ("onnx_backend", "ONNX Runtime", "onnxruntime, or onnxruntime-gpu"),
-    ONNXRUNTIME_TENSORRT: ("onnx_backend", "ONNX Runtime", "onnxruntime-gpu"),
-    OPENVINO: ("openvino_backend", "OpenVINO", "openvino"),
     PYTORCH: ("torch_backend", "PyTorch", "torch torchvision timm safetensors"),
 }
 
@@ -35,8 +31,8 @@ def open_backend(path: Path, network: str = "", options: BackendOptions | None =
     """Load a network onto a device.
 
     Args:
-        path: ``.onnx`` for ONNX Runtime, TensorRT or OpenVINO, ``.engine`` for TensorRT, ``.pth``,
-            ``.pt`` or ``.safetensors`` for PyTorch; without suffix for the best of those that
+        path: ``.onnx`` for ONNX Runtime or TensorRT, ``.engine`` for TensorRT, ``.pth``, ``.pt`` or
+            ``.safetensors`` for PyTorch; without suffix for the best of those that
             stand there under this name.
         network: its name in ``vpr_ros.models``; empty for the only one that the file fits.
         options: the runtime, the device and how to use it; by default fp32 on the CPU.

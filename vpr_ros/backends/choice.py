@@ -17,18 +17,15 @@ from vpr_ros.errors import BackendError, ConfigError, UnavailableError
 
 TENSORRT = "tensorrt"
 ONNXRUNTIME = "onnxruntime"
-ONNXRUNTIME_TENSORRT = "onnxruntime-tensorrt"
-OPENVINO = "openvino"
 PYTORCH = "pytorch"
 
-# What runs such files, the best first, and what does so if it is asked for by name alone.
+# What runs such files, the best first.
 _AUTO = {
     ENGINE: (TENSORRT,),
     ONNX: (TENSORRT, ONNXRUNTIME),
     **dict.fromkeys((".safetensors", ".pth", ".pt"), (PYTORCH,)),
 }
 SUFFIXES = tuple(_AUTO)
-_BY_NAME = {ONNX: (ONNXRUNTIME_TENSORRT, OPENVINO)}
 # Where a name comes without suffix. An engine is loaded only if it is named in full: it is machine
 # code that fits one machine.
 _SIBLINGS = (ONNX, ".safetensors", ".pth", ".pt")
@@ -93,7 +90,6 @@ def _runtimes(path: Path, options: BackendOptions) -> Iterator[str]:
         skip = 1 if options.device == CPU and len(possible) > 1 else 0
         yield from possible[skip:]
         return
-    possible += _BY_NAME.get(path.suffix, ())
     if options.runtime not in possible:
         raise ConfigError(
             f"runtime = {options.runtime!r} does not run {path.name}: choose auto or "

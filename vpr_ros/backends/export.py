@@ -106,7 +106,9 @@ class _Source:
         options = BackendOptions(input_size=request.input_size)
         self.module: nn.Module = loaded.module
         self.network = TorchBackend(loaded.module, loaded.spec, options)
-        self.spec = replace(self.network.spec, precision=request.precision)  # of the file
+        self.spec = replace(
+            self.network.spec, precision=request.precision, runtime=""
+        )  # of the file
 
 
 def export(

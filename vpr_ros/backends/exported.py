@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from vpr_ros.backends.base import (
@@ -22,11 +21,11 @@ from vpr_ros.backends.base import (
     SCORES,
 )
 from vpr_ros.backends.engine_file import ENGINE
+from vpr_ros.backends.foreign import Ports, foreign_spec
 from vpr_ros.backends.options import BackendOptions
 from vpr_ros.backends.sidecar import sidecar_path, spec_from_json, spec_to_json
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import BackendError, ConfigError, WeightsError
-from vpr_ros.models import network_of
 
 ONNX = ".onnx"
 SPEC_KEY = "vpr_ros.spec"  # among an ONNX file's metadata
@@ -70,9 +69,22 @@ def from_metadata(path: Path, metadata: Mapping[str, str]) -> ModelSpec:
         raise WeightsError(f"{path}: its {SPEC_KEY} cannot be read ({error}): {_EXPORT}") from error
 
 
-def check_ports(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> None:
-    """Raise WeightsError unless a graph turns what a network of this package does into what."""
-    if (set(inputs), set(outputs)) not in _PORTS:
+def spec_within(path: Path, content: bytes, metadata: Mapping[str, str]) -> ModelSpec:
+    """The specification that an ONNX file carries, or that was written for one of others.
+
+    Raises:
+        WeightsError: there is none, or it cannot be read.
+    """
+    if SPEC_KEY in metadata:
+        return from_metadata(path, metadata)
+    return foreign_spec(path, content)
+
+
+def check_ports(path: Path, spec: ModelSpec, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    """Raise WeightsError unless a graph turns what its specification says into what."""
+    if not spec.exporter_version:
+        Ports(spec).check(path, inputs, outputs)
+    elif (set(inputs), set(outputs)) not in _PORTS:
         raise WeightsError(
             f"{path} turns {', '.join(inputs)} into {', '.join(outputs)}, as no network of this "
             f"package does: {_EXPORT}"
@@ -82,12 +94,15 @@ def check_ports(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> No
 def spec_beside(path: Path, content: bytes) -> ModelSpec:
     """The specification of an ONNX file, for runtimes that do not read metadata.
 
-    The JSON file is believed as far as the ONNX file holds the same text.
+    The JSON file is believed as far as the ONNX file holds the same text, or none.
 
     Raises:
         WeightsError: the JSON file is missing, or belongs to another ONNX file.
     """
     text = read_exported(sidecar_path(path)).strip()
+    is_foreign = SPEC_KEY.encode() not in content and b'"weights_sha256"' not in text
+    if text and text not in content and is_foreign:
+        return foreign_spec(path, content)
     if not text or text not in content:
         raise WeightsError(f"{sidecar_path(path)} does not belong to {path.name}: {_EXPORT}")
     return from_metadata(path, {SPEC_KEY: text.decode()})
@@ -121,7 +136,7 @@ def as_asked(
 
     Whatever the caller leaves open comes from the file: the network if no name is given, the
     input size if none is, settings that are not among ``options.settings``, and any precision
-    unless another than fp32 is asked for. Settings that work outside the graph may differ.
+    unless another than fp32 is asked for.
 
     Raises:
         ConfigError: the file holds something else; the message names both.
@@ -134,13 +149,11 @@ def as_asked(
         raise _differs(path, "input {}x{}".format(*size), "{}x{}".format(*options.input_size))
     if options.precision not in (_OF_ALL, spec.precision):
         raise _differs(path, f"precision {spec.precision}", options.precision)
-    outside = network_of(spec.method).outside if options.settings else ()
     for name, value in options.settings.items():
         found = spec.settings.get(name)
-        if name not in outside and found != value:
+        if found != value:
             raise _differs(path, f"{name} = {_short(found)}", _short(value))
-    changed = {name: options.settings[name] for name in outside if name in options.settings}
-    return replace(spec, settings={**spec.settings, **changed})
+    return spec
 
 
 def _differs(path: Path, found: str, asked: str) -> ConfigError:

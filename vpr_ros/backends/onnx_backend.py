@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,14 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from vpr_ros.backends.base import Arrays
-from vpr_ros.backends.choice import ONNXRUNTIME_TENSORRT
-from vpr_ros.backends.exported import as_asked, check_ports, from_metadata, read_exported
+from vpr_ros.backends.exported import as_asked, check_ports, read_exported, spec_within
 from vpr_ros.backends.failures import first_line, run_failed
+from vpr_ros.backends.foreign import Ports
 from vpr_ros.backends.options import AUTO, CPU, BackendOptions
 from vpr_ros.datatypes import ModelSpec
-from vpr_ros.errors import BackendError, UnavailableError, WeightsError
+from vpr_ros.errors import UnavailableError, WeightsError
 
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
-_TENSORRT = "TensorrtExecutionProvider"  # builds its engines anew at every start
 _ERRORS_ONLY = 3  # of the log; warnings tell about every node that the optimizer left alone
 _log = logging.getLogger(__name__)
 
@@ -50,13 +49,12 @@ class OnnxBackend:
         _check_available(options.device, wanted[-1])
         spec, self._outputs = _read(path, content)
         self.spec: ModelSpec = as_asked(path, spec, network, options)
+        self._ports = Ports(spec)
         self._session, used = _first_started(path, content, options, wanted, spec.precision)
         self.device = CPU if used.name == _CPU else f"cuda:{used.index}"
         where = "the CPU" if used.name == _CPU else self.device
-        by = " by TensorRT" if used.name == _TENSORRT else ""
-        self.description = (
-            f"ONNX Runtime {onnxruntime.__version__} on {where}{by}, {self.spec.precision}"
-        )
+        self.spec = replace(self.spec, runtime=f"ONNX Runtime {onnxruntime.__version__}")
+        self.description = f"{self.spec.runtime} on {where}, {self.spec.precision}"
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         """Compute the network's outputs, float32 and in the CPU's memory.
@@ -68,10 +66,11 @@ class OnnxBackend:
             BackendError: the device failed, or inputs are missing or of the wrong shape.
         """
         try:
-            found = self._run(inputs) if self.device == CPU else self._run_bound(inputs)
+            given = self._ports.given(inputs)
+            found = self._run(given) if self.device == CPU else self._run_bound(given)
         except Exception as error:  # ONNX Runtime's have no base class of their own
             raise run_failed(self.spec.method, self.device, inputs, first_line(error)) from error
-        return dict(zip(self._outputs, found, strict=True))
+        return self._ports.taken(dict(zip(self._outputs, found, strict=True)))
 
     def _run(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         found: list[NDArray[Any]] = self._session.run(self._outputs, dict(inputs))
@@ -110,25 +109,19 @@ class _Provider:
     def settings(self, precision: str) -> dict[str, str]:
         if self.name == _CPU:
             return {}
-        if self.name == _CUDA:
-            # By default, factors of products are rounded to TensorFloat-32, 10 bits.
-            tf32 = "0" if precision == "fp32" else "1"
-            return {"device_id": str(self.index), "use_tf32": tf32}
-        return {"device_id": str(self.index), "trt_fp16_enable": str(precision == "fp16")}
+        # By default, factors of products are rounded to TensorFloat-32, 10 bits.
+        tf32 = "0" if precision == "fp32" else "1"
+        return {"device_id": str(self.index), "use_tf32": tf32}
 
 
 def _wanted(options: BackendOptions) -> list[_Provider]:
     """What may be used, the best first."""
-    by_tensorrt = options.runtime == ONNXRUNTIME_TENSORRT
-    if options.device == AUTO and not by_tensorrt:
+    if options.device == AUTO:
         here = onnxruntime.get_available_providers()
         return [_Provider(each) for each in (_CUDA, _CPU) if each in here]
-    if by_tensorrt and options.device == CPU:
-        raise BackendError(f"device = 'cpu': runtime {ONNXRUNTIME_TENSORRT} runs on GPUs only")
     if options.device == CPU:
         return [_Provider(_CPU)]
-    index = int(options.device.partition(":")[2] or 0)
-    return [_Provider(_TENSORRT if by_tensorrt else _CUDA, index)]
+    return [_Provider(_CUDA, int(options.device.partition(":")[2] or 0))]
 
 
 def _check_available(device: str, provider: _Provider) -> None:
@@ -151,12 +144,12 @@ def _read(path: Path, content: bytes) -> tuple[ModelSpec, list[str]]:
         raise WeightsError(
             f"{path}: truncated, or not an ONNX file ({first_line(error)})"
         ) from error
-    spec = from_metadata(path, session.get_modelmeta().custom_metadata_map)
+    spec = spec_within(path, content, session.get_modelmeta().custom_metadata_map)
     inputs, outputs = (
         [each.name for each in side] for side in (session.get_inputs(), session.get_outputs())
     )
-    check_ports(path, inputs, outputs)
-    return spec, outputs
+    check_ports(path, spec, inputs, outputs)
+    return spec, Ports(spec).outputs if spec.ports else outputs
 
 
 def _first_started(

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import BackendError
+from vpr_ros.models import NETWORKS
 
 
 def sidecar_path(path: Path) -> Path:
@@ -29,11 +30,19 @@ def spec_from_json(data: Mapping[str, Any]) -> ModelSpec:
         BackendError: this is none.
     """
     try:
-        spec = ModelSpec.of_fields(data)
+        spec = _with_facts(ModelSpec.of_fields(data))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BackendError(f"no model specification: {error!r}: export the model again") from error
     _check_sizes(spec)
     return spec
+
+
+def _with_facts(spec: ModelSpec) -> ModelSpec:
+    """What a file of an earlier version did not say of a network of this package."""
+    if spec.method not in NETWORKS:
+        return spec
+    known = NETWORKS[spec.method].spec
+    return replace(spec, pitch=known.pitch, has_unit_local=known.has_unit_local)
 
 
 def _check_sizes(spec: ModelSpec) -> None:

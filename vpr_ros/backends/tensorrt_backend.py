@@ -18,6 +18,7 @@ from vpr_ros.backends.cuda_device import find_gpu, index_of
 from vpr_ros.backends.engine_cache import EngineRequest, cached_engine
 from vpr_ros.backends.engine_file import ENGINE, Engine, check_fits, read_engine
 from vpr_ros.backends.exported import as_asked, read_exported, spec_beside
+from vpr_ros.backends.foreign import Ports
 from vpr_ros.backends.options import BackendOptions
 from vpr_ros.backends.tensorrt_engine import BuildOptions, OnnxFile
 from vpr_ros.backends.tensorrt_library import TensorRt, find_tensorrt
@@ -71,7 +72,8 @@ class TensorRtBackend:
         """
         self._thread = thread
         self._session = thread.run(Session, library, path, engine.plan, cuda_graph)
-        self.spec = engine.spec
+        self.spec = replace(engine.spec, runtime=f"{library.name} {library.version}")
+        self._ports = Ports(engine.spec)
         self.device = f"cuda:{thread.index}"
         where = f"{library.name} {library.version} on {thread.gpu.name}"
         graph = ", CUDA graph" if self._session.graph else ""
@@ -88,8 +90,9 @@ class TensorRtBackend:
         Raises:
             BackendError: the GPU failed, or inputs are missing or of the wrong shape.
         """
-        check_inputs(self._session.ports, inputs)
-        return self._thread.run(self._session.run, inputs)
+        given = self._ports.given(inputs)
+        check_inputs(self._session.ports, given)
+        return self._ports.taken(self._thread.run(self._session.run, given))
 
     def close(self) -> None:
         """Give the GPU's memory back; otherwise that happens when nobody refers to this."""

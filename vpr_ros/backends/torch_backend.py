@@ -48,7 +48,11 @@ class TorchBackend:
         self._half = _HALVES.get(options.precision)
         width, height = options.input_size or (spec.input_width, spec.input_height)
         self.spec = replace(
-            spec, precision=options.precision, input_height=height, input_width=width
+            spec,
+            precision=options.precision,
+            input_height=height,
+            input_width=width,
+            runtime=f"PyTorch {torch.__version__}",
         )
         self.description = _described(self._device, options.precision)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from vpr_ros.backends.options import NO_HOOKS
-from vpr_ros.cli.options import add_set, configured
+from vpr_ros.cli.options import add_set
 from vpr_ros.cli.terminal import say
 from vpr_ros.config import METHODS
 from vpr_ros.datatypes import ImageArray
@@ -20,7 +20,7 @@ from vpr_ros.drives.image_folder import ImageFolder
 from vpr_ros.errors import BackendError, ConfigError, DatasetError
 from vpr_ros.extractors.network import prepared
 from vpr_ros.images import read_image
-from vpr_ros.models import network_of
+from vpr_ros.models import NETWORKS, VARIANTS, network_of, variant_of
 from vpr_ros.simulation.laps import Film, map_lap, small_drive
 from vpr_ros.simulation.street import build_town
 
@@ -29,16 +29,18 @@ SUMMARY = "write a method's networks as ONNX files and TensorRT engines, checked
 _SIZE = re.compile(r"([1-9][0-9]{0,3})x([1-9][0-9]{0,3})")
 _PRECISIONS = ("fp32", "fp16", "int8")
 _FORMATS = ("onnx", "tensorrt")
-# Sections of the configuration, by how the methods' names begin; the longer name comes first.
-_SECTIONS = ("appsvr", "r2former_tiny", "r2former", "sup_vpr", "transvpr")
+_TRUTHS = {"true": 1.0, "false": 0.0}
 _IMAGES = 6  # to compare on: each costs a second or two of either runtime
 _FEWEST = 2  # a reranker compares images
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    methods = [each for each in METHODS if each.startswith(_SECTIONS)]
+    methods = [name for name in METHODS if name in NETWORKS]
     parser.add_argument("--method", required=True, choices=methods, metavar="NAME")
+    parser.add_argument(
+        "--variant", default="", metavar="NAME", help="another of the method's networks"
+    )
     parser.add_argument("--weights", required=True, type=Path, metavar="FILE", help="of PyTorch")
     parser.add_argument(
         "--size",
@@ -72,9 +74,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="photographs to check the files on; rendered ones if not given",
     )
-    add_set(parser, "a setting of the network")
+    add_set(parser, "a setting of the network (listed below)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
-    parser.epilog = "methods: " + ", ".join(methods)
+    lines = [f"  {name}{_variants(name)}: {', '.join(_known(name)) or '-'}" for name in methods]
+    parser.epilog = "methods (variants): settings\n" + "\n".join(lines)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -105,23 +108,24 @@ def _exported(args: argparse.Namespace, engines: bool) -> list[Path]:
             f"exporting needs PyTorch and ONNX ({error}): pip install torch torchvision timm "
             "safetensors onnx onnxscript onnxruntime"
         ) from error
-    height, width = _size(args.size, args.method)
-    settings = _settings(args.method, args.settings)
-    request = ExportRequest(args.weights, args.method, (width, height), args.precision, settings)
+    network = variant_of(args.method, args.variant)
+    height, width = _size(args.size, network)
+    settings = _settings(network, args.settings)
+    request = ExportRequest(args.weights, network, (width, height), args.precision, settings)
     images = _photographs(args.images) if args.images else _rendered(height, width)
     source = args.images or "a rendered street; --images names photographs"
     say(f"checking on {len(images)} images of {source}")
-    spec = replace(network_of(args.method).spec, input_height=height, input_width=width)
+    spec = replace(network_of(network).spec, input_height=height, input_width=width)
     graphs = export(request, [prepared(image, spec) for image in images], args.output, say)
     if not engines:
         return [graph.path for graph in graphs]
     return [export_engine(graph, tuple(args.capabilities), NO_HOOKS, say) for graph in graphs]
 
 
-def _size(text: str | None, method: str) -> tuple[int, int]:
+def _size(text: str | None, network: str) -> tuple[int, int]:
     """Height and width, pixels."""
     if text is None:
-        spec = network_of(method).spec
+        spec = network_of(network).spec
         return spec.input_height, spec.input_width
     match = _SIZE.fullmatch(text)
     if not match:
@@ -129,16 +133,33 @@ def _size(text: str | None, method: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _settings(method: str, assignments: Sequence[str]) -> dict[str, float]:
-    """What ``NAME=VALUE`` changes of a network's settings."""
-    known = network_of(method).spec.settings
-    names = [each.partition("=")[0] for each in assignments]
-    for name in names:
+def _settings(network: str, assignments: Sequence[str]) -> dict[str, float]:
+    """What ``NAME=VALUE`` changes of a network's settings; the network knows what is possible."""
+    known = network_of(network).spec.settings
+    values: dict[str, float] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {assignment}: write NAME=VALUE")
         if name not in known:
-            raise ConfigError(f"{method} has no setting {name!r}; known: {', '.join(known)}")
-    section = next(each for each in _SECTIONS if method.startswith(each))
-    values = getattr(configured([f"{section}.{each}" for each in assignments]), section)
-    return {name: float(getattr(values, name)) for name in names}
+            raise ConfigError(f"{network} has no setting {name!r}; known: {', '.join(known)}")
+        values[name] = _number(assignment, text)
+    return values
+
+
+def _number(assignment: str, text: str) -> float:
+    try:
+        return _TRUTHS[text] if text in _TRUTHS else float(text)
+    except ValueError:
+        raise ConfigError(f"--set {assignment}: write a number, true or false") from None
+
+
+def _variants(method: str) -> str:
+    return f" ({', '.join(VARIANTS[method])})" if method in VARIANTS else ""
+
+
+def _known(method: str) -> list[str]:
+    return [f"{name}={value:g}" for name, value in NETWORKS[method].spec.settings.items()]
 
 
 def _photographs(folder: Path) -> list[ImageArray]:

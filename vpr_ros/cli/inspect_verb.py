@@ -88,14 +88,14 @@ def _network(args: argparse.Namespace) -> tuple[dict[str, Any], Iterator[str]]:
     options = BackendOptions(args.runtime, args.device)
     backend = open_backend(args.file, args.method, options)
     spec = backend.spec
-    known = {**spec_to_json(spec), "fingerprint": spec.fingerprint}
+    known = {**spec_to_json(spec), "space": spec.space}
     known |= {"device": backend.device, "backend": backend.description}
     return known, _network_table(args.file, spec, backend.description)
 
 
 def _network_table(path: Path, spec: ModelSpec, description: str) -> Iterator[str]:
     settings = ", ".join(f"{name} {value:g}" for name, value in spec.settings.items())
-    yield f"network      {spec.method} ({spec.fingerprint}), {spec.precision}"
+    yield f"network      {spec.method} ({spec.space}), {spec.precision}"
     yield f"file         {path} ({path.stat().st_size / 1e6:.1f} MB)"
     yield f"weights      {spec.weights_sha256[:16]}"
     yield f"input        {spec.input_height} x {spec.input_width} pixels (height x width)"

@@ -1,34 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How images are described and compared: the methods and the networks that they run."""
+"""How images are described and compared: the methods, and the networks that they run.
+
+A method is a row of three choices, each of which can be made apart:
+
+- ``describe``: what gives the global descriptor;
+- ``local``: which local features are kept: the describer's own, SIFT's or none;
+- ``rerank``: what compares them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, replace
 
+from vpr_ros.config.renamed import RENAMED_METHODS, RENAMED_RUNTIMES
 from vpr_ros.config.setting import setting
+from vpr_ros.errors import ConfigError
 
-METHODS = (
-    "appsvr",
-    "hog_sift",
-    "r2former",
-    "r2former_deit_base",
-    "r2former_resnet50",
-    "r2former_tiny",
-    "sup_vpr",
-    "sup_vpr_reg",
-    "sup_vpr_base",
-    "sup_vpr_base_reg",
-    "sup_vpr_small",
-    "sup_vpr_small_reg",
-    "transvpr",
-    "transvpr_ml_matt_plain",
-    "transvpr_ml_satt",
-    "transvpr_sl_satt",
-)
+AUTO = "auto"
+OWN, SIFT, NONE = "own", "sift", "none"
+HOMOGRAPHY, LEARNED = "homography", "learned"
+FILE = "file"  # describes by whatever network a file holds
+LOCALS = (AUTO, OWN, SIFT, NONE)
+RERANKERS = (AUTO, HOMOGRAPHY, LEARNED, NONE)
 PRECISIONS = ("fp32", "fp16", "bf16")
-RERANKERS = ("learned", "homography")
-RUNTIMES = ("auto", "tensorrt", "onnxruntime", "onnxruntime-tensorrt", "openvino", "pytorch")
+RUNTIMES = (AUTO, "tensorrt", "onnxruntime", "pytorch")
 
 
 @dataclass(frozen=True)
@@ -36,24 +31,131 @@ class CalibrationConfig:
     """What a rerank score is worth in maps that are too small to tell by themselves."""
 
     half_score: float = setting(
-        0.5, "Rerank score from which as many matches are right as wrong", minimum=0.0
+        0.0,
+        "Rerank score from which as many matches are right as wrong, in maps too small to tell; "
+        "0: as the method has it",
+        minimum=0.0,
     )
     score_slope: float = setting(
-        1.0, "Growth of the log odds of a right match per unit of rerank score", minimum=1e-6
+        0.0,
+        "Growth of the log odds of a right match per unit of rerank score, likewise",
+        minimum=0.0,
     )
 
 
 @dataclass(frozen=True)
-class HogSiftConfig:
-    """The method that needs no weights."""
+class Method:
+    """A combination of parts, and what its scores are worth before a map has told."""
+
+    describe: str  # a name in ``DESCRIBERS``
+    local: str  # OWN, SIFT or NONE
+    rerank: str  # HOMOGRAPHY, LEARNED or NONE
+    prior: CalibrationConfig
+
+
+# Those of networks without weights here are guesses. Scores of a learned reranker and of none are
+# logarithms, so that halves and slopes are about 1.
+_KEYPOINTS = CalibrationConfig(20.0, 0.3)
+_PATCHES = CalibrationConfig(40.0, 0.15)
+_MANY_PATCHES = CalibrationConfig(55.0, 0.3)
+_EVIDENCE = CalibrationConfig(0.7, 1.0)
+_LIKENESS = CalibrationConfig(1.2, 4.0)
+
+METHODS = {
+    "appsvr": Method("appsvr", OWN, HOMOGRAPHY, _PATCHES),
+    FILE: Method(FILE, OWN, HOMOGRAPHY, _PATCHES),
+    "hog_sift": Method("hog", SIFT, HOMOGRAPHY, _KEYPOINTS),
+    "r2former": Method("r2former", OWN, LEARNED, _EVIDENCE),
+    # Its learned reranker saw some ten thousand pairs: a homography of the same features is better.
+    "r2former_tiny": Method("r2former_tiny", OWN, HOMOGRAPHY, _MANY_PATCHES),
+    "sup_vpr": Method("sup_vpr", OWN, HOMOGRAPHY, _PATCHES),
+    "transvpr": Method("transvpr", OWN, HOMOGRAPHY, _PATCHES),
+}
+DESCRIBERS = tuple(sorted(method.describe for method in METHODS.values()))
+_PRIORS = {  # of combinations that no method is named after
+    (SIFT, HOMOGRAPHY): _KEYPOINTS,
+    (OWN, HOMOGRAPHY): _MANY_PATCHES,
+    (OWN, LEARNED): _EVIDENCE,
+}
+
+
+def combined(method: str, describe: str = AUTO, local: str = AUTO, rerank: str = AUTO) -> Method:
+    """A published combination with some of its parts exchanged.
+
+    Args:
+        method: a name in ``METHODS``.
+        describe: a name in ``DESCRIBERS``, or AUTO for the method's.
+        local: one of ``LOCALS``; AUTO for the method's, or what another describer has.
+        rerank: one of ``RERANKERS``; AUTO for the method's, or what suits other local features.
+
+    Raises:
+        ConfigError: the parts do not go together.
+    """
+    named = METHODS[method]
+    describe = named.describe if describe == AUTO else describe
+    if local == AUTO:
+        local = named.local if describe == named.describe else _usual(describe).local
+    if rerank == AUTO:
+        usual = _usual(describe).rerank if local == OWN else HOMOGRAPHY
+        is_named = (describe, local) == (named.describe, named.local)
+        rerank = NONE if local == NONE else named.rerank if is_named else usual
+    _check_parts(describe, local, rerank)
+    parts = (describe, local, rerank)
+    if parts == (named.describe, named.local, named.rerank):
+        return named
+    return Method(*parts, _PRIORS.get((local, rerank), _LIKENESS))
+
+
+def prior_of(method: Method, calibration: CalibrationConfig) -> CalibrationConfig:
+    """What scores are worth by hand: as the configuration says, or else the method."""
+    half_score = calibration.half_score or method.prior.half_score
+    return replace(
+        method.prior,
+        half_score=half_score,
+        score_slope=calibration.score_slope or method.prior.score_slope,
+    )
+
+
+def without_local(method: Method, local: str, rerank: str) -> Method:
+    """What becomes of a method whose describer turns out to have no local features.
+
+    Args:
+        method: the combination.
+        local: what the configuration asks for.
+        rerank: likewise.
+
+    Raises:
+        ConfigError: they were asked for.
+    """
+    if local == OWN or rerank not in (AUTO, NONE):
+        asked = "local = 'own'" if local == OWN else f"rerank = {rerank!r}"
+        raise ConfigError(
+            f"{asked}: the network has no local features: choose local sift or rerank none"
+        )
+    return Method(method.describe, NONE, NONE, _LIKENESS)
+
+
+def _usual(describe: str) -> Method:
+    return next(method for method in METHODS.values() if method.describe == describe)
+
+
+def _check_parts(describe: str, local: str, rerank: str) -> None:
+    if local == OWN and describe == "hog":
+        raise ConfigError("local = 'own': hog has no local features: choose sift or none")
+    if local == NONE and rerank != NONE:
+        raise ConfigError(f"rerank = {rerank!r} compares local features: choose local own or sift")
+    if rerank == LEARNED and local != OWN:
+        raise ConfigError("rerank = 'learned' knows its network's own features: choose local own")
+
+
+@dataclass(frozen=True)
+class SiftConfig:
+    """SIFT keypoints."""
 
     max_side: int = setting(
         480, "Longer image side in pixels that SIFT works at", minimum=64, maximum=4096
     )
     max_keypoints: int = setting(500, "SIFT keypoints kept per image", minimum=16, maximum=8192)
-    calibration: CalibrationConfig = field(
-        default_factory=partial(CalibrationConfig, half_score=20.0, score_slope=0.3)
-    )
 
 
 @dataclass(frozen=True)
@@ -62,18 +164,24 @@ class NetworkConfig:
 
     weights: str = setting(
         "",
-        "File of the network: .onnx or .engine from 'vpr export', .pth, .pt or .safetensors; "
-        "without suffix: the best of those that are there; ~ is the home folder; empty: what comes "
-        "with the package, for r2former_tiny",
+        "File of the network: .onnx or .engine from 'vpr export', .onnx of others with a .onnx.json"
+        " beside it, .pth, .pt or .safetensors; without suffix: the best of those that are there; "
+        "~ is the home folder; empty: what comes with the package, for r2former_tiny",
+    )
+    variant: str = setting(
+        "",
+        "Which of a method's networks the file holds, such as small or base_reg of sup_vpr; empty: "
+        "the published one",
     )
     runtime: str = setting(
-        "auto",
+        AUTO,
         "What runs the network; auto: of TensorRT, ONNX Runtime and PyTorch the first that is "
         "installed and runs such files on the device",
         choices=RUNTIMES,
+        renamed=RENAMED_RUNTIMES,
     )
     device: str = setting(
-        "auto", "Where the network runs: cpu, cuda or cuda:N; auto: a GPU if the runtime sees one"
+        AUTO, "Where the network runs: cpu, cuda or cuda:N; auto: a GPU if the runtime sees one"
     )
     precision: str = setting(
         "fp32", "Arithmetic of the network; an exported one has its own", choices=PRECISIONS
@@ -99,94 +207,28 @@ class NetworkConfig:
     antialias: bool = setting(
         False, "Average pixels where images shrink; published weights were evaluated without"
     )
-
-
-@dataclass(frozen=True)
-class AppsvrConfig:
-    """APPSVR, and NetVLAD as its simplest case."""
-
     num_local: int = setting(
-        500, "Local features kept per image, those of most attention", minimum=4, maximum=4096
+        0,
+        "Local features kept per image, those of most attention; 0: as the network has it; an "
+        "exported one has its own",
+        minimum=0,
+        maximum=4096,
     )
-    calibration: CalibrationConfig = field(
-        default_factory=partial(CalibrationConfig, half_score=40.0, score_slope=0.15)
-    )
-
-
-@dataclass(frozen=True)
-class RerankedConfig:
-    """What compares the local features of R2Former and its relatives."""
-
-    reranker: str = setting(
-        "learned",
-        "What compares local features: the network trained for it, or a homography, which needs "
-        "features of a static scene and no second network",
-        choices=RERANKERS,
-    )
-    calibration: CalibrationConfig = field(
-        default_factory=partial(CalibrationConfig, half_score=0.7, score_slope=1.0)
-    )
-    inliers: CalibrationConfig = field(
-        default_factory=partial(CalibrationConfig, half_score=55.0, score_slope=0.3)
-    )
-
-
-@dataclass(frozen=True)
-class R2FormerConfig(RerankedConfig):
-    """R2Former and its learned reranker."""
-
-    num_local: int = setting(
-        500, "Local features kept per image, those of most attention", minimum=5, maximum=4096
-    )
-    own_tokens: bool = setting(
-        False, "Take the descriptors of the chosen patches themselves, not of those two before"
-    )
-    true_grid: bool = setting(
-        False, "Place the patches of images of other sizes where they are, not by the grid's width"
-    )
-
-
-@dataclass(frozen=True)
-class R2FormerTinyConfig(RerankedConfig):
-    """R2Former's small relative.
-
-    Its learned reranker saw some ten thousand pairs: a homography of the same features is better.
-    """
-
-    reranker: str = setting("homography", "See r2former.reranker", choices=RERANKERS)
-    num_local: int = setting(
-        150, "Local features kept per image, those of most attention", minimum=5, maximum=4096
-    )
-
-
-@dataclass(frozen=True)
-class SupVprConfig:
-    """SUP-VPR, and DINOv2 before any training."""
-
-    calibration: CalibrationConfig = field(
-        default_factory=partial(CalibrationConfig, half_score=40.0, score_slope=0.15)
-    )
-
-
-@dataclass(frozen=True)
-class TransVprConfig:
-    """TransVPR and the variants of its ablation."""
-
     min_score: float = setting(
-        0.02,
-        "Patches whose fused attention is not above this are no key patches",
-        minimum=0.0,
+        -1.0,
+        "Local features of no higher score are dropped: TransVPR's key patches (0.02; 0.005 for "
+        "RobotCar); negative: as the network has it",
+        minimum=-1.0,
         maximum=1.0,
     )
-    patch_level: int = setting(
-        4, "Transformer block whose patches are matched; 0: the CNN's", minimum=0, maximum=6
-    )
-    mask_low: bool = setting(True, "Fuse the low-level attention mask into key patches")
-    mask_mid: bool = setting(True, "Fuse the mid-level attention mask into key patches")
-    mask_high: bool = setting(True, "Fuse the high-level attention mask into key patches")
-    mask_epsilon: float = setting(
-        0.0, "Added where a mask is divided by its range, against NaN", minimum=0.0, maximum=1.0
-    )
-    calibration: CalibrationConfig = field(
-        default_factory=partial(CalibrationConfig, half_score=40.0, score_slope=0.15)
+
+
+def method_setting() -> str:
+    """The setting that names a method."""
+    return setting(
+        "r2former_tiny",
+        "How images are described and compared; file: by the network in network.weights, whatever "
+        "that is",
+        choices=tuple(METHODS),
+        renamed=RENAMED_METHODS,
     )

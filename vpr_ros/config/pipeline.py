@@ -6,14 +6,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from vpr_ros.config.methods import (
-    METHODS,
-    AppsvrConfig,
-    HogSiftConfig,
+    AUTO,
+    DESCRIBERS,
+    LOCALS,
+    RERANKERS,
+    CalibrationConfig,
+    Method,
     NetworkConfig,
-    R2FormerConfig,
-    R2FormerTinyConfig,
-    SupVprConfig,
-    TransVprConfig,
+    SiftConfig,
+    combined,
+    method_setting,
 )
 from vpr_ros.config.places import DecisionConfig, HomographyConfig, KeyframeConfig, LoopConfig
 from vpr_ros.config.sequences import SequenceConfig
@@ -24,17 +26,27 @@ from vpr_ros.config.setting import check_all, setting
 class PipelineConfig:
     """What it takes to turn images into verdicts."""
 
-    method: str = setting("r2former_tiny", "How images are described and compared", choices=METHODS)
+    method: str = method_setting()
+    describe: str = setting(
+        AUTO, "What gives the global descriptor; auto: as the method", choices=(AUTO, *DESCRIBERS)
+    )
+    local: str = setting(
+        AUTO,
+        "Local features that are kept: the network's own, SIFT's, or none; auto: as the method",
+        choices=LOCALS,
+    )
+    rerank: str = setting(
+        AUTO,
+        "What compares candidates: a homography between local features, the network trained for "
+        "it, or nothing but the global descriptors; auto: as the method",
+        choices=RERANKERS,
+    )
     codec: str = setting(
         "float16", "How a new map stores local descriptors", choices=("float16", "float32")
     )
-    hog_sift: HogSiftConfig = field(default_factory=HogSiftConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
-    appsvr: AppsvrConfig = field(default_factory=AppsvrConfig)
-    r2former: R2FormerConfig = field(default_factory=R2FormerConfig)
-    r2former_tiny: R2FormerTinyConfig = field(default_factory=R2FormerTinyConfig)
-    sup_vpr: SupVprConfig = field(default_factory=SupVprConfig)
-    transvpr: TransVprConfig = field(default_factory=TransVprConfig)
+    sift: SiftConfig = field(default_factory=SiftConfig)
+    calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
     keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
     homography: HomographyConfig = field(default_factory=HomographyConfig)
     map_stage: str = setting(
@@ -47,3 +59,9 @@ class PipelineConfig:
 
     def __post_init__(self) -> None:
         check_all(self)
+        combined(self.method, self.describe, self.local, self.rerank)
+
+    @property
+    def parts(self) -> Method:
+        """The method with the parts that were exchanged."""
+        return combined(self.method, self.describe, self.local, self.rerank)

@@ -33,15 +33,18 @@ class KeyframeConfig:
     )
 
 
+CLEAN, REFERENCE = "clean", "reference"
+
+
 @dataclass(frozen=True)
 class HomographyConfig:
     """The reranker that counts matches agreeing with one homography."""
 
     rule: str = setting(
-        "clean",
+        CLEAN,
         "clean: key patches only, fast estimator; reference: as published for transvpr, with "
         "equal scores if codec is float32",
-        choices=("clean", "reference"),
+        choices=(CLEAN, REFERENCE),
     )
     threads: int = setting(
         2, "Candidates scored at the same time, each by one thread", minimum=1, maximum=64

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar
 
+from vpr_ros.config.renamed import RENAMED_SETTINGS
 from vpr_ros.errors import ConfigError
 
 T = TypeVar("T")
@@ -23,6 +24,8 @@ class Setting:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     live: bool = False  # whether a node that runs takes a change over
+    # Values that are no longer chosen, and how that is said now.
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def limits(self) -> str:
@@ -56,6 +59,8 @@ def settings_of(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Setti
 def check(name: str, value: Any, setting: Setting) -> None:
     """Raise ConfigError, naming setting, value and range, if the value cannot work."""
     for chosen in value if isinstance(value, tuple) else (value,):
+        if chosen in setting.renamed:
+            raise ConfigError(f"{name} = {chosen!r}: now it is {setting.renamed[chosen]}")
         if setting.choices and chosen not in setting.choices:
             raise ConfigError(f"{name} = {chosen!r}: choose one of {', '.join(setting.choices)}")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -79,6 +84,8 @@ def with_settings(config: T, values: Mapping[str, Any]) -> T:
     """
     known = {name: (value, setting) for name, value, setting in settings_of(config)}
     for name, value in values.items():
+        if name in RENAMED_SETTINGS and name not in known:
+            raise ConfigError(f"{name}: now it is {RENAMED_SETTINGS[name]}")
         if name not in known:
             raise ConfigError(f"no setting {name!r}; known: {', '.join(sorted(known))}")
         default, setting = known[name]

@@ -194,17 +194,10 @@ def _same_images(task: Task, pipeline: Pipeline) -> bool:
     if list(data.database.names) != list(data.queries.names):
         return False
     one, other = (
-        folder_of(task.cache, each, pipeline.extractor, config.codec, _unsaid(config))
+        folder_of(task.cache, each, pipeline.extractor, config.codec)
         for each in (data.database, data.queries)
     )
     return one == other
-
-
-def _unsaid(config: PipelineConfig) -> dict[str, object]:
-    """Settings that change features, but not the fingerprint: one map may mix them."""
-    if config.method == "hog_sift":
-        return {"max_keypoints": config.hog_sift.max_keypoints}
-    return {}
 
 
 def _filled(
@@ -212,9 +205,7 @@ def _filled(
 ) -> FeatureStore:
     """The features of one list of images, complete."""
     config, extractor = pipeline.config, pipeline.extractor
-    store = stack.enter_context(
-        FeatureStore(task.cache, source, extractor, config.codec, _unsaid(config))
-    )
+    store = stack.enter_context(FeatureStore(task.cache, source, extractor, config.codec))
     with task.progress(len(store), f"describing {label}", store.resumed) as step:
         store.fill(step, task.on_error)
     if not store.usable.any():

@@ -16,12 +16,19 @@ from vpr_ros.images import check_image
 
 MIN_SCORE = "min_score"  # setting of a ModelSpec: local features up to this score are dropped
 ANTIALIAS = "antialias"
+KEEP_ALL = "keep_all"  # local features of any score are kept
 
 
 class NetworkExtractor:
     """Describes images by a network; see ``backends.base`` for what goes in and comes out."""
 
-    def __init__(self, backend: Backend, keep_all: bool = False, antialias: bool = False) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        keep_all: bool = False,
+        antialias: bool = False,
+        min_score: float | None = None,
+    ) -> None:
         """Run the network once, so that the first image does not wait for it to warm up.
 
         Args:
@@ -31,6 +38,7 @@ class NetworkExtractor:
             antialias: resize as the images that R2Former was trained with, by Pillow, which
                 averages pixels when an image is made smaller. Published weights were evaluated
                 without; a network whose spec says so gets such images always.
+            min_score: local features of no higher score are dropped; None: as the spec says.
 
         Raises:
             BackendError: the network does not give what its spec says.
@@ -38,11 +46,13 @@ class NetworkExtractor:
         self._backend = backend
         settings = dict(backend.spec.settings)
         self._antialias = antialias = antialias or bool(settings.get(ANTIALIAS))
-        if keep_all:
-            settings.pop(MIN_SCORE, None)
         if antialias:
             settings[ANTIALIAS] = 1.0
-        self._min_score = settings.get(MIN_SCORE)
+        if min_score is not None:
+            settings[MIN_SCORE] = min_score
+        if keep_all:
+            settings[KEEP_ALL] = 1.0
+        self._min_score = None if keep_all else settings.get(MIN_SCORE)
         self.spec = replace(backend.spec, settings=settings)
         self.description = backend.description
         self._check_outputs()
@@ -56,12 +66,14 @@ class NetworkExtractor:
         """
         check_image(image)
         outputs = self._backend.run({IMAGE: prepared(image, self.spec, self._antialias)})
-        descriptor, local = outputs[GLOBAL_DESCRIPTOR][0], outputs[LOCAL_FEATURES][0]
+        descriptor = outputs[GLOBAL_DESCRIPTOR][0]
         if not np.isfinite(descriptor).all():
             raise BackendError(
                 f"{self.spec.method} gave NaN in {self.spec.precision}: use precision fp32"
             )
-        return Features(_unit(descriptor), self._local(local, image))
+        if not self.spec.local_dim:
+            return Features(_unit(descriptor))
+        return Features(_unit(descriptor), self._local(outputs[LOCAL_FEATURES][0], image))
 
     def _local(self, rows: FloatArray, image: ImageArray) -> LocalFeatures:
         """Local features [K, 3 + C] in pixels of the source image.
@@ -82,8 +94,10 @@ class NetworkExtractor:
     def _check_outputs(self) -> None:
         gray = np.zeros((1, 3, self.spec.input_height, self.spec.input_width), np.float32)
         outputs: Arrays = self._backend.run({IMAGE: gray})
-        sizes = (self.spec.global_dim, 3 + self.spec.local_dim)
-        for name, size in zip((GLOBAL_DESCRIPTOR, LOCAL_FEATURES), sizes, strict=True):
+        sizes = {GLOBAL_DESCRIPTOR: self.spec.global_dim}
+        if self.spec.local_dim:
+            sizes[LOCAL_FEATURES] = 3 + self.spec.local_dim
+        for name, size in sizes.items():
             found = outputs[name].shape[-1] if name in outputs else 0
             if found != size:
                 raise BackendError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import ConfigError
@@ -40,7 +40,6 @@ class Network:
     others: tuple[str, ...] = ()  # prefixes of keys that belong to other networks
     optional: tuple[str, ...] = ()  # keys of the module that a file may lack
     marker: str = ""  # a key that no file of other methods has: no other file is compared
-    outside: tuple[str, ...] = ()  # settings that are applied to what comes out of the module
     reranker: str = ""  # the network that compares its local features, in the same files
     # Tensors of a file by the keys of this package's own files, where others name them otherwise.
     renamed: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
@@ -57,6 +56,20 @@ def network_of(name: str) -> Network:
     if name not in NETWORKS:
         raise ConfigError(f"network {name!r} is unknown; known: {', '.join(NETWORKS)}")
     return NETWORKS[name]
+
+
+def variant_of(family: str, variant: str = "") -> str:
+    """The name of a method's network: the published one, or another of its sizes and designs.
+
+    Raises:
+        ConfigError: the method has no such variant.
+    """
+    known = VARIANTS.get(family, ())
+    if variant and variant not in known:
+        raise ConfigError(
+            f"variant = {variant!r}: {family} has {', '.join(known) or 'only one network'}"
+        )
+    return f"{family}_{variant}" if variant else family
 
 
 def _transvpr(method: str, aggregation: str) -> Network:
@@ -76,8 +89,8 @@ def _transvpr(method: str, aggregation: str) -> Network:
         "mask_epsilon": 0.0,
         **dict.fromkeys(names, 1.0),
     }
-    spec = _spec(method, 480, 640, 256, 256, settings)
-    return Network(spec, make, marker="transformer.class_emb", outside=("min_score",))
+    spec = _spec(method, (480, 640), (256, 256), _Patches(16, True), settings)
+    return Network(spec, make, marker="transformer.class_emb")
 
 
 def _r2former(method: str, backbone: str) -> Network:
@@ -90,7 +103,7 @@ def _r2former(method: str, backbone: str) -> Network:
         return R2Former(backbone, int(settings["num_local"]), repairs)
 
     settings = {"num_local": 500.0, "own_tokens": 0.0, "true_grid": 0.0}
-    spec = _spec(method, 480, 640, 256, 128, settings)
+    spec = _spec(method, (480, 640), (256, 128), _Patches(16), settings)
     marker = "backbone.cls_token" if "deit" in backbone else "backbone.0.weight"
     return Network(spec, make, others=(_RERANKER,), marker=marker, reranker="r2former_reranker")
 
@@ -103,7 +116,7 @@ def _r2former_reranker() -> Network:
 
         return RerankerNetwork()
 
-    spec = _spec("r2former_reranker", 480, 640, 0, 128, {})
+    spec = _spec("r2former_reranker", (480, 640), (0, 128), _Patches(16))
     return Network(spec, make, _RERANKER, _R2FORMER_PARTS, _UNREAD, "Reranker.cls_token")
 
 
@@ -117,7 +130,7 @@ def _r2former_tiny() -> Network:
 
     # It has never seen images shrunk without averaging, and shall not.
     settings = {"num_local": 150.0, "antialias": 1.0}
-    spec = _spec("r2former_tiny", 192, 256, 256, 64, settings)
+    spec = _spec("r2former_tiny", (192, 256), (256, 64), _Patches(8), settings)
     others, reranker = (_RERANKER,), "r2former_tiny_reranker"
     return Network(spec, make, others=others, marker="stem.0.0.weight", reranker=reranker)
 
@@ -130,7 +143,7 @@ def _r2former_tiny_reranker() -> Network:
 
         return tiny_reranker()
 
-    spec = _spec("r2former_tiny_reranker", 192, 256, 0, 64, {})
+    spec = _spec("r2former_tiny_reranker", (192, 256), (0, 64), _Patches(8))
     return Network(spec, make, _RERANKER, _TINY_PARTS, _UNREAD, "Reranker.cls_token")
 
 
@@ -156,7 +169,8 @@ def _appsvr() -> Network:
         settings = {name: float(value) for name, value in asdict(sizes).items()}
         return replace(spec, global_dim=sizes.global_dim, settings={**spec.settings, **settings})
 
-    spec = _spec("appsvr", 480, 640, 4096, 512, {"num_local": 500.0})
+    settings = {"num_local": 500.0}
+    spec = _spec("appsvr", (480, 640), (4096, 512), _Patches(16, True), settings)
     return Network(spec, make, marker="refinement.log_a", renamed=renamed, measured=measured)
 
 
@@ -174,25 +188,38 @@ def _sup_vpr(method: str, size: str, dim: int, registers: bool) -> Network:
         return with_fusion(tensors)
 
     marker = "vit.reg_token" if registers else "vit.blocks.0.ls1.gamma"
-    spec = _spec(method, 224, 224, dim, dim, {})
+    spec = _spec(method, (224, 224), (dim, dim), _Patches(14, True))
     return Network(spec, make, marker=marker, renamed=renamed)
 
 
+class _Patches(NamedTuple):
+    """What local features are."""
+
+    pitch: int  # pixels of the input from one to the next
+    has_unit: bool = False  # whether their descriptors come with norm 1
+
+
 def _spec(
-    method: str, height: int, width: int, global_dim: int, local_dim: int, settings: Settings
+    method: str,
+    size: tuple[int, int],  # height and width, pixels
+    dims: tuple[int, int],  # of the global descriptor and of a local one
+    patches: _Patches,
+    settings: Settings | None = None,
 ) -> ModelSpec:
     return ModelSpec(
         method=method,
         weights_sha256="",
-        input_height=height,
-        input_width=width,
+        input_height=size[0],
+        input_width=size[1],
         mean=_IMAGENET_MEAN,
         std=_IMAGENET_STD,
-        global_dim=global_dim,
-        local_dim=local_dim,
+        global_dim=dims[0],
+        local_dim=dims[1],
         precision="fp32",
         exporter_version="1",
-        settings=dict(settings),
+        settings=dict(settings or {}),
+        pitch=patches.pitch,
+        has_unit_local=patches.has_unit,
     )
 
 
@@ -214,4 +241,9 @@ NETWORKS: dict[str, Network] = {
     "transvpr_ml_matt_plain": _transvpr("transvpr_ml_matt_plain", "mL-mATT-plain"),
     "transvpr_ml_satt": _transvpr("transvpr_ml_satt", "mL-sATT"),
     "transvpr_sl_satt": _transvpr("transvpr_sl_satt", "sL-sATT"),
+}
+VARIANTS = {  # the other networks of a method: sizes, and designs of its paper's ablation
+    "r2former": ("deit_base", "resnet50"),
+    "sup_vpr": ("reg", "base", "base_reg", "small", "small_reg"),
+    "transvpr": ("ml_matt_plain", "ml_satt", "sl_satt"),
 }

@@ -250,4 +250,6 @@ def _merged(spec: ModelSpec, settings: Settings) -> ModelSpec:
     if unknown:
         known = ", ".join(sorted(spec.settings))
         raise ConfigError(f"{spec.method} has no setting {unknown[0]!r}; known: {known}")
+    if settings.get("num_local", 1.0) < 1.0:
+        raise ConfigError(f"num_local = {settings['num_local']:g}: must be at least 1")
     return replace(spec, settings={**spec.settings, **settings})

@@ -5,11 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vpr_ros.errors import TrainingError
 from vpr_ros.evaluation.retrieval_set import RetrievalSet
 from vpr_ros.training.papers.labels import LabeledSet, LabelRecipe, label
 from vpr_ros.training.photos import Photos
-from vpr_ros.training.recipe import PHOTO_TASKS, Recipe
 
 
 @dataclass(frozen=True)
@@ -19,19 +17,6 @@ class TrainingData:
     photos: tuple[Photos, Photos] | None = None
     places: RetrievalSet | None = None
     validation: RetrievalSet | None = None
-
-    def checked(self, recipe: Recipe) -> TrainingData:
-        """The same, if it is all that a recipe needs.
-
-        Raises:
-            TrainingError: it is not; the message names the stage.
-        """
-        for stage in recipe.stages:
-            needs_photos = stage.task in PHOTO_TASKS
-            if (self.photos if needs_photos else self.places) is None:
-                option = "--photos" if needs_photos else "--places"
-                raise TrainingError(f"stage {stage.name}, task {stage.task}: give {option}")
-        return self
 
     @property
     def photos_to_train(self) -> Photos:

@@ -23,7 +23,7 @@ from vpr_ros.training.material import AnyFeed
 from vpr_ros.training.recipe import Recipe, Stage
 from vpr_ros.training.schedules import schedule_of
 from vpr_ros.training.start import start
-from vpr_ros.training.tasks import TASKS
+from vpr_ros.training.tasks import TASKS, task_of
 from vpr_ros.training.trainee import Trainee, write_weights
 
 Tell = Callable[[str], None]
@@ -94,13 +94,13 @@ class Run:
             WeightsError: the weights cannot be read, or do not fit.
         """
         self._recipe, self._options, self._tell = recipe, options, tell
-        self._data = data.checked(recipe)
+        self._data = _checked(data, recipe)
         self._feed: AnyFeed | None = None
         if options.threads:
             torch.set_num_threads(options.threads)
         torch.manual_seed(recipe.seed)
         self._place = take_place(options.device)
-        self.trainee = Trainee(recipe.method).to(self._place.device)
+        self.trainee = Trainee(recipe.network).to(self._place.device)
         self._check_tasks()
         self._stage, self._step, self._best, self._stalled = 0, 0, _WORST, 0
         self._optimizer: torch.optim.Optimizer | None = None
@@ -181,7 +181,7 @@ class Run:
         torch.set_rng_state(left.random)
 
     def _run_stage(self, stage: Stage, journal: Journal) -> None:
-        teaches = stage.teaches or TASKS[stage.task].teaches
+        teaches = stage.teaches or task_of(stage).teaches
         self._feed = self._fed(stage)
         self._optimizer = self._prepared(stage, teaches)
         self._left = None  # all of it is taken up
@@ -223,7 +223,7 @@ class Run:
     def _fed(self, stage: Stage) -> AnyFeed:
         """The data of a stage, with what an earlier process had mined."""
         seed = self._recipe.seed + self._stage
-        feed = TASKS[stage.task].material.feed(self._data, stage, self.trainee, seed)
+        feed = task_of(stage).material.feed(self._data, stage, self.trainee, seed)
         if self._left is not None and self._left.step > 0:
             feed.restore(self._left.mining)
         return feed
@@ -240,7 +240,7 @@ class Run:
         with torch.autocast(
             self._place.device.type, torch.bfloat16, enabled=stage.precision == "bf16"
         ):
-            loss, figures = TASKS[stage.task].loss(self.trainee, batch, stage)
+            loss, figures = task_of(stage).loss(self.trainee, batch, stage)
         value = float(loss.detach())
         self._check(value, stage)
         optimizer.zero_grad(set_to_none=True)
@@ -280,7 +280,7 @@ class Run:
         self._stalled = self._place.told_by_first(self._stalled)
 
     def _judge(self, stage: Stage, journal: Journal) -> None:
-        figures = TASKS[stage.task].material.judge(self._data, stage, self.trainee)
+        figures = task_of(stage).material.judge(self._data, stage, self.trainee)
         journal.write("validation", stage.name, self._step, figures)
         shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
         self._tell(f"{stage.name} {self._step}/{stage.steps}  recall@1 {shown or 'of nothing'}")
@@ -290,3 +290,18 @@ class Run:
         if score >= self._best:
             self._best = score
             write_weights(self.trainee, self._options.folder / BEST)
+
+
+def _checked(data: TrainingData, recipe: Recipe) -> TrainingData:
+    """The same data, if they are all that a recipe needs.
+
+    Raises:
+        TrainingError: they are not; the message names the stage.
+        ConfigError: a task is unknown.
+    """
+    for stage in recipe.stages:
+        is_photos = task_of(stage).material.is_photos
+        if (data.photos if is_photos else data.places) is None:
+            option = "--photos" if is_photos else "--places"
+            raise TrainingError(f"stage {stage.name}, task {stage.task}: give {option}")
+    return data

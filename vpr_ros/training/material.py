@@ -19,6 +19,8 @@ AnyFeed = Feed | ClassFeed | TripletFeed
 class Material(Protocol):
     """One kind of it. ``DatasetError`` and ``ImageError`` as the data give them."""
 
+    is_photos: bool  # photos without places
+
     def feed(self, data: TrainingData, stage: Stage, trainee: Trainee, seed: int) -> AnyFeed:
         """The batches of a stage, for which the trainee is made ready."""
 
@@ -28,6 +30,8 @@ class Material(Protocol):
 
 class Views:
     """Photos without labels, each a place."""
+
+    is_photos = True
 
     def feed(self, data: TrainingData, stage: Stage, trainee: Trainee, seed: int) -> AnyFeed:
         """Two views of each photo."""
@@ -40,6 +44,8 @@ class Views:
 
 class Scenes:
     """Photos in a folder for each class."""
+
+    is_photos = True
 
     def feed(self, data: TrainingData, stage: Stage, trainee: Trainee, seed: int) -> AnyFeed:
         """Photos with their classes, of which the trainee gets a classifier."""
@@ -56,6 +62,8 @@ class Scenes:
 
 class Places:
     """Images with known places."""
+
+    is_photos = False
 
     def feed(self, data: TrainingData, stage: Stage, trainee: Trainee, seed: int) -> AnyFeed:
         """Queries, each with what is right and what is wrong."""

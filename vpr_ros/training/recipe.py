@@ -13,13 +13,11 @@ import yaml
 from vpr_ros.config import check_all, with_settings
 from vpr_ros.config.setting import setting
 from vpr_ros.errors import ConfigError
+from vpr_ros.models import variant_of
 from vpr_ros.training.appearance import AppearanceRecipe
 from vpr_ros.training.papers.labels import LabelRecipe
 from vpr_ros.training.views import ViewRecipe
 
-PHOTO_TASKS = ("contrast", "rerank", "joint", "classify")
-_PLACE_TASKS = ("triplets", "triplets_rerank", "triplets_joint", "tuples", "info_nce")
-TASK_NAMES = (*PHOTO_TASKS, *_PLACE_TASKS)
 MINING = ("partial", "full", "random", "global", "violators")
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULE_NAMES = ("constant", "cosine", "appsvr", "r2former", "sup_vpr", "transvpr")
@@ -30,7 +28,7 @@ class Stage:
     """One part of a run: what is minimized, on what, and how."""
 
     name: str = setting("stage", "What logs call it")
-    task: str = setting("contrast", "What a step minimizes", choices=TASK_NAMES)
+    task: str = setting("contrast", "What a step minimizes: a name in tasks.TASKS")
     steps: int = setting(1000, "Steps of the optimizer", minimum=1)
     batch: int = setting(64, "Places in a step", minimum=2, maximum=65536)
     height: int = setting(160, "Of the network's input, pixels", minimum=32, maximum=4096)
@@ -83,10 +81,20 @@ class Recipe:
 
     method: str
     stages: tuple[Stage, ...]
+    variant: str = ""  # another of the method's networks
     seed: int = 0
     validate_every: int = 200  # steps; 0: an epoch of the stage
     drives: Mapping[str, float] = field(default_factory=dict)  # see ``photos.read_photos``
     validation: tuple[str, ...] = ()  # patterns of the photos' names
+
+    @property
+    def network(self) -> str:
+        """What is trained, a name in ``vpr_ros.models``.
+
+        Raises:
+            ConfigError: the method has no such variant.
+        """
+        return variant_of(self.method, self.variant)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything in it, of plain types."""
@@ -122,6 +130,7 @@ def _recipe(content: Any) -> Recipe:
     return Recipe(
         _typed(content, "method", str, ""),
         stages,
+        _typed(content, "variant", str, ""),
         _typed(content, "seed", int, 0),
         max(0, _typed(content, "validate_every", int, 200)),
         {str(name): float(step) for name, step in _typed(content, "drives", dict, {}).items()},

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vpr_ros.errors import ConfigError
 from vpr_ros.models.r2former_backbones import Dense
 from vpr_ros.training.feed import Batch
 from vpr_ros.training.journal import Figures, figures_of
@@ -177,3 +178,15 @@ TASKS = {
     "info_nce": Task(published.places, Places(), needs_reranker=False),
 }
 """The tasks by the names that recipes call them."""
+
+
+def task_of(stage: Stage) -> Task:
+    """What a stage minimizes.
+
+    Raises:
+        ConfigError: its task is unknown.
+    """
+    if stage.task not in TASKS:
+        known = ", ".join(TASKS)
+        raise ConfigError(f"stage {stage.name}: task = {stage.task!r}: choose one of {known}")
+    return TASKS[stage.task]

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +23,13 @@ def about(
     source: ImageSource,
     extractor: FeatureExtractor,
     codec: str,
-    settings: Mapping[str, object],
 ) -> dict[str, object]:
     """What the features depend on, and the time that they took."""
     return {
         "format": FORMAT,
         "method": extractor.spec.method,
-        "model": extractor.spec.fingerprint,
+        "model": asdict(extractor.spec),
         "runs_on": extractor.description,
-        "settings": dict(settings),
         "codec": codec,
         "images": len(source.names),
         "content": _identity(source),

@@ -48,7 +48,6 @@ def folder_of(
     source: ImageSource,
     extractor: FeatureExtractor,
     codec: str,
-    settings: Mapping[str, object] = _NO_SETTINGS,
 ) -> Path:
     """Where the features of a list of images are kept: another one if anything about them changes.
 
@@ -57,10 +56,9 @@ def folder_of(
         source: the images.
         extractor: what describes them.
         codec: how local descriptors are kept.
-        settings: what else the features depend on, and the model's fingerprint leaves out.
     """
-    known = about(source, extractor, codec, settings)
-    return cache / extractor.spec.fingerprint / digest(known)
+    known = about(source, extractor, codec)
+    return cache / extractor.spec.space / digest(known)
 
 
 class FeatureStore:
@@ -76,7 +74,6 @@ class FeatureStore:
         source: ImageSource,
         extractor: FeatureExtractor,
         codec: str = "float16",
-        settings: Mapping[str, object] = _NO_SETTINGS,
     ) -> None:
         """Open what the cache holds of the images, which may be nothing.
 
@@ -85,7 +82,6 @@ class FeatureStore:
             source: the images.
             extractor: what describes them.
             codec: how local descriptors are kept, a name in ``place_map.codec.CODECS``.
-            settings: what else the features depend on, and the model's fingerprint leaves out.
 
         Raises:
             DatasetError: there are no images, or the cache cannot be written.
@@ -93,8 +89,8 @@ class FeatureStore:
         if not len(source.names):
             raise DatasetError("there are no images to describe")
         self._source, self._extractor, self._codec = source, extractor, codec
-        known = about(source, extractor, codec, settings)
-        self.folder = cache / extractor.spec.fingerprint / digest(known)
+        known = about(source, extractor, codec)
+        self.folder = cache / extractor.spec.space / digest(known)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             dim = extractor.spec.global_dim

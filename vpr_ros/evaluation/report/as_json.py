@@ -48,7 +48,7 @@ def _result(result: Result) -> dict[str, Any]:
     return {
         "name": run.variant.name,
         "description": run.description,
-        "model": run.spec.fingerprint,
+        "model": run.spec.space,
         "settings": settings,
         "scores": [_score(each) for each in result.scores],
         "best_match": [_best(each) for each in result.matches],

@@ -169,7 +169,7 @@ def _cost(findings: Findings) -> dict[str, Any]:
 
 def _made(run: Any) -> tuple[str, str]:
     """A pipeline in words, and its settings."""
-    said = f"{run.variant.name}: {run.description}; model {run.spec.fingerprint}."
+    said = f"{run.variant.name}: {run.description}; model {run.spec.space}."
     return said, "\n".join(changed_settings(run.variant.config))
 
 

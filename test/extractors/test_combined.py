@@ -5,14 +5,15 @@ import cv2
 import numpy as np
 import pytest
 
-from vpr_ros.config import HogSiftConfig
-from vpr_ros.errors import BackendError, ImageError
-from vpr_ros.extractors.hog_sift import HogSiftExtractor
+from vpr_ros.config import SiftConfig
+from vpr_ros.datatypes import Features, LocalFeatures, ModelSpec
+from vpr_ros.errors import BackendError, ConfigError, ImageError
+from vpr_ros.extractors.combined import hog_sift, with_local
 
 
 @pytest.fixture(scope="module")
 def extractor():
-    return HogSiftExtractor(HogSiftConfig())
+    return hog_sift()
 
 
 def nearest(points, others):
@@ -38,7 +39,7 @@ def assert_well_formed(features, image, most=500):
 
 
 def test_two_extractors_describe_an_image_alike(extractor, scene):
-    first, second = extractor.extract(scene(1)), HogSiftExtractor(HogSiftConfig()).extract(scene(1))
+    first, second = extractor.extract(scene(1)), hog_sift().extract(scene(1))
     assert np.array_equal(first.global_descriptor, second.global_descriptor)
     assert np.array_equal(first.local.keypoints, second.local.keypoints)
     assert np.array_equal(first.local.descriptors, second.local.descriptors)
@@ -63,13 +64,13 @@ def test_keypoints_come_strongest_first(extractor, scene):
 
 
 def test_no_more_keypoints_than_asked_for(scene):
-    extractor = HogSiftExtractor(HogSiftConfig(max_keypoints=16))
+    extractor = hog_sift(SiftConfig(max_keypoints=16))
     assert len(extractor.extract(scene(1)).local) == 16
 
 
 @pytest.mark.parametrize("factor", [2, 3])
 def test_keypoints_are_pixels_of_the_source_image(scene, factor):
-    extractor = HogSiftExtractor(HogSiftConfig(max_side=320))
+    extractor = hog_sift(SiftConfig(max_side=320))
     small = scene(1)
     large = cv2.resize(small, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
     wanted = extractor.extract(small).local.keypoints * factor
@@ -133,10 +134,59 @@ def test_anything_but_rgb_is_refused(extractor, image):
         extractor.extract(image)
 
 
-def test_what_changes_the_numbers_changes_the_fingerprint(extractor):
-    other = HogSiftExtractor(HogSiftConfig(max_side=320))
-    assert extractor.spec.fingerprint == HogSiftExtractor(HogSiftConfig()).spec.fingerprint
-    assert extractor.spec.fingerprint != other.spec.fingerprint
+def test_what_changes_descriptors_changes_their_space(extractor):
+    assert extractor.spec.space == hog_sift(SiftConfig(max_keypoints=20)).spec.space
+    assert extractor.spec.space != hog_sift(SiftConfig(max_side=320)).spec.space
+
+
+def test_maps_of_before_are_of_this_space(extractor):
+    """The method had this name and this setting when one class did both."""
+    before = ModelSpec(
+        *("hog_sift", "", 64, 128, (), (), 3780, 128, "fp32", "1"), settings={"max_side": 480}
+    )
+    assert extractor.spec.space == before.space
+
+
+class OwnFeatures:
+    """A describer with local features of its own."""
+
+    spec = ModelSpec("own", "ab", 4, 4, (), (), 2, 8, "fp32", "1", {"num_local": 9.0}, 16, True)
+    description = "a test"
+
+    def extract(self, image):
+        size = image.shape[1::-1]
+        zeros = [np.zeros(shape, np.float32) for shape in ((1, 2), 1, (1, 8))]
+        return Features(np.array([1.0, 0.0], np.float32), LocalFeatures(*zeros, size))
+
+
+def test_a_describer_keeps_its_own_local_features(scene):
+    extractor = with_local(OwnFeatures(), "own", SiftConfig())
+    assert extractor.extract(scene(1)).local.descriptors.shape == (1, 8)
+    assert extractor.spec == OwnFeatures.spec
+
+
+def test_any_describer_may_have_sift_beside_it(scene):
+    extractor = with_local(OwnFeatures(), "sift", SiftConfig(max_keypoints=20))
+    features = extractor.extract(scene(1))
+    assert features.local.descriptors.shape == (20, 128)
+    assert features.global_descriptor.tolist() == [1.0, 0.0]
+    spec = extractor.spec
+    assert (spec.method, spec.local_dim, spec.pitch) == ("own_sift", 128, 0)
+    assert spec.settings == {"num_local": 9.0, "max_side": 480.0, "max_keypoints": 20.0}
+
+
+def test_or_none(scene):
+    extractor = with_local(OwnFeatures(), "none", SiftConfig())
+    features = extractor.extract(scene(1))
+    assert features.local is None
+    assert features.points is None
+    assert (extractor.spec.method, extractor.spec.local_dim) == ("own", 0)
+    assert extractor.spec.space != OwnFeatures.spec.space
+
+
+def test_unknown_local_features_are_refused():
+    with pytest.raises(ConfigError, match="local = 'orb': choose own, sift or none"):
+        with_local(OwnFeatures(), "orb", SiftConfig())
 
 
 def test_the_spec_tells_the_sizes(extractor, scene):
@@ -148,4 +198,4 @@ def test_the_spec_tells_the_sizes(extractor, scene):
 def test_opencv_without_hog_is_refused_with_the_remedy(monkeypatch):
     monkeypatch.delattr(cv2, "HOGDescriptor")
     with pytest.raises(BackendError, match="pip install"):
-        HogSiftExtractor(HogSiftConfig())
+        hog_sift()
