@@ -143,6 +143,20 @@ def test_verbs_have_the_options_that_are_shown(page):
             assert not wrong_words(*found), command
 
 
+@pytest.mark.parametrize(
+    ("command", "wrong"),
+    [
+        ("vpr walk there", ["walk"]),
+        ("python -m vpr_ros map BAG -o m.vprmap --frobnicate", ["--frobnicate"]),
+        ("vpr weights convert F -o G --whole", ["--whole"]),
+        ("vpr localize D --map m.vprmap --set decision.luck=7", ["decision.luck"]),
+        ("torchrun -m vpr_ros train R --resume -o RUN", []),
+    ],
+)
+def test_what_a_verb_does_not_have_is_noticed(command, wrong):
+    assert wrong_words(*verb_and_words(command)) == wrong
+
+
 @every_page
 def test_modules_that_are_run_exist(page):
     for command in commands(page):
