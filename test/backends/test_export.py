@@ -47,8 +47,8 @@ def test_every_graph_passes_the_gate_and_says_what_it_is(method, precision, expo
         onnx.checker.check_model(model, full_check=True)
         metadata = {each.key: each.value for each in model.metadata_props}
         spec = open_backend(path).spec
-        assert from_metadata(path, metadata) == spec
-        assert from_metadata(path, {SPEC_KEY: sidecar_path(path).read_text()}) == spec
+        assert from_metadata(path, metadata) == replace(spec, runtime="")
+        assert from_metadata(path, {SPEC_KEY: sidecar_path(path).read_text()}).space == spec.space
         assert (spec.precision, spec.input_height, spec.input_width) == (precision, 160, 224)
         assert (spec.exporter_version, len(spec.weights_sha256)) == ("1", 64)
 
@@ -133,7 +133,8 @@ def test_settings_are_in_the_file(generated_weights, tmp_path):
     images = [each[:, :, :32, :64].copy() for each in IMAGES]
     lines = []
     (graph,) = export(request, images, tmp_path / "new" / "folder", lines.append)
-    assert open_backend(graph.path).spec == graph.spec
+    found = open_backend(graph.path).spec
+    assert replace(found, runtime="") == graph.spec
     assert graph.spec.settings["patch_level"] == 1.0
     assert lines[0].startswith("transvpr_32x64_fp32.onnx, 21")
     assert [line.split("  ")[1] for line in lines[1:]] == [

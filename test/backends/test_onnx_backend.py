@@ -47,7 +47,7 @@ def test_gives_the_numbers_of_pytorch(method, exported, generated_weights):
     options = BackendOptions(input_size=(224, 160))
     exact = open_backend(generated_weights(method), method, options)
     graph = open_backend(exported(method), method, options)
-    assert graph.spec == exact.spec
+    assert graph.spec.space == exact.spec.space
     expected, found = (each.run({"image": IMAGE}) for each in (exact, graph))
     assert expected.keys() == found.keys()
     for name in expected:
