@@ -229,7 +229,7 @@ def test_every_field_of_the_interfaces_is_explained():
             assert explained or line.strip() in {"", "---"}, f"{path.name}: {line}"
 
 
-def test_every_source_names_its_licence():
+def test_every_source_names_its_license():
     suffixes = {".py", ".sh", ".msg", ".srv", ".cfg", ".toml", ".yaml", ".yml", ".xml", ".txt"}
     suffixes |= {".md", ".repos"}
     folders = (

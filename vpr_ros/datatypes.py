@@ -2,7 +2,7 @@
 """The values that travel along the line from a camera frame to a verdict.
 
 Shapes: D = size of the global descriptor, N = local features of one image, C = size of a local
-descriptor. Positions are metres, stamps are nanoseconds since the epoch of the image's clock.
+descriptor. Positions are meters, stamps are nanoseconds since the epoch of the image's clock.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Features:
 class Pose:
     """Where the robot was: ``frame_T_base`` as position and unit quaternion."""
 
-    position: tuple[float, float, float]  # x, y, z in metres
+    position: tuple[float, float, float]  # x, y, z in meters
     orientation: tuple[float, float, float, float]  # x, y, z, w
     frame_id: str
 

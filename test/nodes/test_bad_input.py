@@ -212,7 +212,7 @@ class Robot:
         self.sent = 0
 
     def drive(self, x=None, keep=1.0, stamp_ns=None):
-        """Send an image with the pose that belongs to it, a metre or more from the last."""
+        """Send an image with the pose that belongs to it, a meter or more from the last."""
         self.sent += 1
         stamp_ns = stamp_ns or START_NS + self.sent * STEP_NS
         self.poses.publish(pose_message(2.0 * self.sent if x is None else x, stamp_ns))

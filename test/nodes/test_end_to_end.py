@@ -276,7 +276,7 @@ def test_the_detour_is_unknown_with_a_reason(answered, truth):
 
 
 def distance_to_route(stamp_ns, truth, answered):
-    """Metres from where an image was taken to the nearest place of the first lap."""
+    """Meters from where an image was taken to the nearest place of the first lap."""
     pose = truth.query_pose(stamp_ns)
     places = {stamp_to_ns(c.stamp) for match in answered.matches for c in match.candidates}
     route = [truth.map_pose(stamp) for stamp in places]

@@ -15,7 +15,7 @@ LATCHED = QoSProfile(depth=10, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 
 
 def transform(parent, child, second, x=0.0):
-    """A child that looks as its parent does, x metres ahead of it."""
+    """A child that looks as its parent does, x meters ahead of it."""
     message = TransformStamped(child_frame_id=child)
     message.header.frame_id = parent
     message.header.stamp = ns_to_stamp(round(second * S))

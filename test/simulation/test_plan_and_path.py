@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The laps: closed, smooth, at a constant speed, a metre apart, with a detour off the map."""
+"""The laps: closed, smooth, at a constant speed, a meter apart, with a detour off the map."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ CONFIGS = [DriveConfig(), small_drive()]
 
 
 def distances_to_map(config):
-    """Metres [N] from each pose of lap two to the path of lap one."""
+    """Meters [N] from each pose of lap two to the path of lap one."""
     fine = DriveConfig(config.plan, config.speed, rate_hz=50.0)
     path = map_lap(fine).trajectory(fine).positions
     track = query_lap(config).trajectory(config).positions
@@ -57,7 +57,7 @@ def test_speed_is_constant_and_corners_are_smooth(config):
         assert np.abs(turning).max() < config.speed / 3.0  # no curve tighter than 3 m
 
 
-def test_lap_two_is_driven_a_metre_beside_lap_one_except_on_the_detour():
+def test_lap_two_is_driven_a_meter_beside_lap_one_except_on_the_detour():
     config = DriveConfig()
     apart = distances_to_map(config)
     beside = np.abs(apart - config.beside) < 0.25

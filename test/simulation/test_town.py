@@ -149,7 +149,7 @@ def cut_out_likeness(face, image, pose):
     pixels = CONFIG.camera.project(corners, pose).astype(np.float32)
     if pixels.min() < 0 or (pixels > (CONFIG.image_width - 1, CONFIG.image_height - 1)).any():
         return None
-    texels = np.array(upper_part(face), np.float32) * face.texture.texels_per_metre
+    texels = np.array(upper_part(face), np.float32) * face.texture.texels_per_meter
     wanted = cv2.getPerspectiveTransform(pixels, texels - texels[0])
     size = tuple(int(side) for side in texels[2] - texels[0])
     found = cv2.cvtColor(cv2.warpPerspective(image, wanted, size), cv2.COLOR_RGB2GRAY)

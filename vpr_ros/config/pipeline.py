@@ -51,7 +51,7 @@ class PipelineConfig:
     homography: HomographyConfig = field(default_factory=HomographyConfig)
     map_stage: str = setting(
         "",
-        "File of 'vpr train-maps' that tells several maps apart; empty: their looks do, untrained",
+        "File of 'vpr train-maps': records and JSON then tell how likely each map is",
     )
     decision: DecisionConfig = field(default_factory=DecisionConfig)
     sequence: SequenceConfig = field(default_factory=SequenceConfig)

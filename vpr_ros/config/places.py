@@ -14,7 +14,7 @@ class KeyframeConfig:
     """When the mapper keeps an image."""
 
     distance: float = setting(
-        1.0, "Metres travelled since the last keyframe", minimum=0.01, maximum=1000.0
+        1.0, "Meters traveled since the last keyframe", minimum=0.01, maximum=1000.0
     )
     angle: float = setting(
         0.26, "Radians turned since the last keyframe", minimum=0.01, maximum=math.pi
@@ -93,7 +93,7 @@ class DecisionConfig:
         live=True,
     )
     place_radius: float = setting(
-        10.0, "Metres within which two keyframes show one place", minimum=0.0
+        10.0, "Meters within which two keyframes show one place", minimum=0.0
     )
     place_seconds: float = setting(
         10.0,

@@ -89,7 +89,7 @@ class SlamConfig:
     )
     position_sigma: float = setting(
         0.0,
-        "Standard deviation in metres of a pose that only names a place; 0: half of "
+        "Standard deviation in meters of a pose that only names a place; 0: half of "
         "decision.place_radius",
         minimum=0.0,
         maximum=10000.0,  # its square must pass Nav2's check, which refuses more than 1e9

@@ -22,7 +22,7 @@ def checked_pose(position: tuple[float, ...], orientation: tuple[float, ...], fr
     """A pose with a unit quaternion.
 
     Args:
-        position: x, y, z in metres.
+        position: x, y, z in meters.
         orientation: quaternion x, y, z, w of any length but zero.
         frame: the frame the pose is given in.
 
@@ -41,7 +41,7 @@ def checked_pose(position: tuple[float, ...], orientation: tuple[float, ...], fr
 
 
 def distance(left: Pose, right: Pose) -> float:
-    """Metres between two poses of one frame."""
+    """Meters between two poses of one frame."""
     return math.dist(left.position, right.position)
 
 

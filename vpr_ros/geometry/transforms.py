@@ -20,7 +20,7 @@ class RigidTransform:
     """``target_T_source``."""
 
     rotation: Matrix  # [3, 3]
-    translation: Matrix  # [3] metres
+    translation: Matrix  # [3] meters
 
     @classmethod
     def identity(cls) -> RigidTransform:

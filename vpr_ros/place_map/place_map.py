@@ -197,7 +197,7 @@ class PlaceMap:
         What scores are worth is forgotten then: other keyframes are one place now.
 
         Args:
-            corrected: The new poses. What differs by less than a micrometre and a microradian
+            corrected: The new poses. What differs by less than a micrometer and a microradian
                 from the old one is the same pose.
 
         Returns:

@@ -26,10 +26,10 @@ class _Step:
 
     key: KeyframeKey
     stamp_ns: int
-    travelled: float  # metres since the drive began
+    traveled: float  # meters since the drive began
 
     def is_past(self, oldest_ns: float, limit: float) -> bool:
-        return self.stamp_ns <= oldest_ns and self.travelled <= limit
+        return self.stamp_ns <= oldest_ns and self.traveled <= limit
 
 
 class LoopCloser:
@@ -38,16 +38,16 @@ class LoopCloser:
     def __init__(self, config: LoopConfig) -> None:
         self.config = config  # may be exchanged at any time
         self._recent: deque[_Step] = deque()
-        self._travelled = 0.0
+        self._traveled = 0.0
         self._last: Pose | None = None
 
     def add(self, key: KeyframeKey, stamp_ns: int, pose: Pose | None) -> None:
         """Take note of a new keyframe of this drive; a stamp that jumps back begins another."""
         if self._recent and stamp_ns < self._recent[-1].stamp_ns - RESTART_NS:
             self._recent.clear()
-        self._travelled += self._step(pose) or 0.0
+        self._traveled += self._step(pose) or 0.0
         self._last = pose
-        self._recent.append(_Step(key, stamp_ns, self._travelled))
+        self._recent.append(_Step(key, stamp_ns, self._traveled))
 
     def recent(self, stamp_ns: int, pose: Pose | None) -> list[KeyframeKey]:
         """The keyframes that were passed too lately to be a loop.
@@ -62,13 +62,13 @@ class LoopCloser:
         """
         step = self._step(pose)
         oldest_ns = stamp_ns - self.config.min_seconds * 1e9
-        limit = inf if step is None else self._travelled + step - self.config.min_distance
+        limit = inf if step is None else self._traveled + step - self.config.min_distance
         while self._recent and self._recent[0].is_past(oldest_ns, limit):
             self._recent.popleft()
         return [each.key for each in self._recent]
 
     def _step(self, pose: Pose | None) -> float | None:
-        """Metres from the last keyframe; None where poses cannot tell."""
+        """Meters from the last keyframe; None where poses cannot tell."""
         if pose is None or self._last is None or pose.frame_id != self._last.frame_id:
             return None
         return distance(pose, self._last)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Painting textures in metres: x to the right, z up from the lower edge."""
+"""Painting textures in meters: x to the right, z up from the lower edge."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Canvas:
         """Stretch a canvas of one color.
 
         Args:
-            width: Metres.
-            height: Metres.
-            scale: Texels per metre.
+            width: Meters.
+            height: Meters.
+            scale: Texels per meter.
             color: RGB.
         """
         shape = (max(2, round(height * scale)), max(2, round(width * scale)))
@@ -59,43 +59,43 @@ class Canvas:
         return slice(*clip), slice(min(max(left, 0), columns), min(max(right, 0), columns))
 
     def box(self, x: float, z: float, w: float, h: float, color: Color) -> None:
-        """Fill a rectangle (metres)."""
+        """Fill a rectangle (meters)."""
         self.albedo[self.window(x, z, w, h)] = color
 
     def shine(self, x: float, z: float, w: float, h: float, color: Color) -> None:
-        """Let a rectangle (metres) give light at dusk."""
+        """Let a rectangle (meters) give light at dusk."""
         self.glow[self.window(x, z, w, h)] = color
 
     def frame(self, x: float, z: float, w: float, h: float, color: Color, line: float) -> None:
-        """Draw the border of a rectangle, `line` metres wide, outside of it."""
+        """Draw the border of a rectangle, `line` meters wide, outside of it."""
         self.box(x - line, z - line, w + 2 * line, line, color)
         self.box(x - line, z + h, w + 2 * line, line, color)
         self.box(x - line, z, line, h, color)
         self.box(x + w, z, line, h, color)
 
     def texels(self, points: Sequence[tuple[float, float]]) -> npt.NDArray[np.int32]:
-        """[N, 2] points (metres) in sixteenths of a texel, as OpenCV's drawing wants them."""
+        """[N, 2] points (meters) in sixteenths of a texel, as OpenCV's drawing wants them."""
         xy = [(x * self.scale, (self.height - z) * self.scale) for x, z in points]
         return np.round(np.array(xy) * 16).astype(np.int32)
 
     def polygon(self, points: Sequence[tuple[float, float]], color: Color) -> None:
-        """Fill a polygon (metres)."""
+        """Fill a polygon (meters)."""
         cv2.fillPoly(self.albedo, [self.texels(points)], color, cv2.LINE_AA, shift=4)
 
     def line(self, points: Sequence[tuple[float, float]], color: Color, width: float) -> None:
-        """Draw a line `width` metres wide through the points."""
+        """Draw a line `width` meters wide through the points."""
         thick = max(1, round(width * self.scale))
         cv2.polylines(self.albedo, [self.texels(points)], False, color, thick, cv2.LINE_AA, 4)
 
     def disc(self, x: float, z: float, radius: float, color: Color) -> None:
-        """Fill a circle (metres)."""
+        """Fill a circle (meters)."""
         center = self.texels([(x, z)])[0]
         radius_px = max(1, round(radius * self.scale * 16))
         at = (int(center[0]), int(center[1]))
         cv2.circle(self.albedo, at, radius_px, color, -1, cv2.LINE_AA, shift=4)
 
     def text(self, words: str, x: float, z: float, height: float, color: Color, font: int) -> None:
-        """Write words whose base line starts at (x, z), letters `height` metres high."""
+        """Write words whose base line starts at (x, z), letters `height` meters high."""
         thick = max(1, round(height * self.scale / 8))
         size = cv2.getFontScaleFromHeight(font, max(3, round(height * self.scale)), thick)
         at = (round(x * self.scale), round((self.height - z) * self.scale))

@@ -20,7 +20,7 @@ PAINTS: tuple[Color, ...] = (
     (40, 80, 66), (190, 150, 60), (90, 50, 40),
 )  # fmt: skip
 Profile = tuple[tuple[float, float], ...]
-# From the front bumper over the roof to the rear, (metres behind the front, metres up).
+# From the front bumper over the roof to the rear, (meters behind the front, meters up).
 SEDAN: Profile = ((0.0, 0.3), (0.05, 0.72), (1.15, 0.92), (1.85, 1.42), (3.15, 1.44),
                   (3.75, 1.02), (4.4, 0.96), (4.45, 0.3))  # fmt: skip
 HATCH: Profile = ((0.0, 0.3), (0.05, 0.75), (0.95, 0.95), (1.55, 1.5), (3.3, 1.5),
@@ -124,7 +124,7 @@ def _mirrored(texture: Texture) -> Texture:
     alpha = texture.alpha
     return Texture(
         np.ascontiguousarray(texture.albedo[:, ::-1]),
-        texture.texels_per_metre,
+        texture.texels_per_meter,
         alpha=None if alpha is None else np.ascontiguousarray(alpha[:, ::-1]),
     )
 

@@ -25,13 +25,13 @@ class Piece:
 
     Attributes:
         outline: [N, 2] pixels.
-        metres_T_pixels: [3, 3] homography from pixels to the texture's (u, v) in metres, scaled
+        meters_T_pixels: [3, 3] homography from pixels to the texture's (u, v) in meters, scaled
             such that (x, y, 1) becomes (u, v, 1) / depth.
         texture: What it shows.
     """
 
     outline: FloatArray
-    metres_T_pixels: FloatArray
+    meters_T_pixels: FloatArray
     texture: MipTexture
 
 
@@ -78,7 +78,7 @@ class FrameBuffer:
 
     def _nearness_of(self, piece: Piece, window: Window) -> Nearness:
         """Inverse depth [h, w]: along a plane, an affine function of the pixel."""
-        a, b, c = piece.metres_T_pixels[2].astype(np.float32)
+        a, b, c = piece.meters_T_pixels[2].astype(np.float32)
         rows, columns = window
         return np.asarray((a * self._columns[columns] + c) + b * self._rows[rows], np.float32)
 
@@ -97,9 +97,9 @@ def _sample(piece: Piece, window: Window) -> tuple[Image, Image | None]:
     rows, columns = window
     image, alpha = piece.texture.level(*_halvings(piece))
     scale_u, scale_v = image.shape[1] / piece.texture.width, image.shape[0] / piece.texture.height
-    texels_T_metres = np.array([[scale_u, 0.0, -0.5], [0.0, scale_v, -0.5], [0.0, 0.0, 1.0]])
+    texels_T_meters = np.array([[scale_u, 0.0, -0.5], [0.0, scale_v, -0.5], [0.0, 0.0, 1.0]])
     pixels_T_window = np.array([[1.0, 0.0, columns.start], [0.0, 1.0, rows.start], [0.0, 0.0, 1.0]])
-    warp = texels_T_metres @ piece.metres_T_pixels @ pixels_T_window
+    warp = texels_T_meters @ piece.meters_T_pixels @ pixels_T_window
     size = columns.stop - columns.start, rows.stop - rows.start
     return _warped(image, warp, size), None if alpha is None else _warped(alpha, warp, size)
 
@@ -111,7 +111,7 @@ def _warped(image: Image, warp: FloatArray, size: tuple[int, int]) -> Image:
 
 def _halvings(piece: Piece) -> tuple[int, int]:
     """How often to halve a texture's columns and rows, so that a texel is about a pixel."""
-    homography, scale = piece.metres_T_pixels, piece.texture.texels_per_metre
+    homography, scale = piece.meters_T_pixels, piece.texture.texels_per_meter
     u, v, w = homography @ np.append(piece.outline.mean(axis=0), 1.0)
     along_u = (homography[0, :2] - u / w * homography[2, :2]) / w
     along_v = (homography[1, :2] - v / w * homography[2, :2]) / w

@@ -20,21 +20,21 @@ class Texture:
 
     Attributes:
         albedo: RGB, uint8 [H, W, 3].
-        texels_per_metre: Scale, the same along rows and columns.
+        texels_per_meter: Scale, the same along rows and columns.
         glow: What shines by itself once lamps are lit, uint8 [H, W, 3], or nothing.
         alpha: 0 where the surface has a hole, uint8 [H, W], or nothing for no holes.
     """
 
     albedo: Image
-    texels_per_metre: float
+    texels_per_meter: float
     glow: Image | None = None
     alpha: Image | None = None
 
     @property
     def size_m(self) -> tuple[float, float]:
-        """(width, height) in metres."""
+        """(width, height) in meters."""
         height, width = self.albedo.shape[:2]
-        return width / self.texels_per_metre, height / self.texels_per_metre
+        return width / self.texels_per_meter, height / self.texels_per_meter
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class Face:
     """A convex flat piece of the town.
 
     Attributes:
-        corners: [N, 3] in the map frame, metres, in order around the face.
+        corners: [N, 3] in the map frame, meters, in order around the face.
         texture: Its look.
         origin: [3] where the upper left corner of the texture lies.
         u_axis: [3] unit vector along growing texture columns.
@@ -63,7 +63,7 @@ class Face:
         return np.cross(self.v_axis, self.u_axis)
 
     def point(self, u: float, v: float) -> FloatArray:
-        """[3] the place that is u metres right of and v metres below the texture's origin."""
+        """[3] the place that is u meters right of and v meters below the texture's origin."""
         return self.origin + u * self.u_axis + v * self.v_axis
 
 
@@ -73,8 +73,8 @@ class Solid:
 
     Attributes:
         faces: What one sees of it.
-        footprint: [4, 2] its corners on the ground, metres in the map frame.
-        height: Metres.
+        footprint: [4, 2] its corners on the ground, meters in the map frame.
+        height: Meters.
     """
 
     faces: list[Face]
@@ -94,11 +94,11 @@ def face(
     """A face that shows a texture, all of it or the part within an outline.
 
     Args:
-        upper_left: [3] place of the texture's upper left corner, metres.
+        upper_left: [3] place of the texture's upper left corner, meters.
         u_axis: [3] direction of the texture's columns; any length.
         v_axis: [3] direction of the texture's rows; any length.
         texture: The look.
-        outline: Convex, as (u, v) in metres from the upper left corner; the whole texture
+        outline: Convex, as (u, v) in meters from the upper left corner; the whole texture
             if not given.
         two_sided: Whether it is also seen from behind.
     """

@@ -32,8 +32,8 @@ class Lot:
     """The ground of one house: its front runs from `left` to `right` as seen from the street.
 
     Attributes:
-        left: (x, y) metres in the map frame.
-        right: (x, y) metres in the map frame.
+        left: (x, y) meters in the map frame.
+        right: (x, y) meters in the map frame.
         at_corner: Whether its left, and its right end stands at a street corner.
     """
 
@@ -42,7 +42,7 @@ class Lot:
     at_corner: tuple[bool, bool]
 
     def at(self, along: float, back: float) -> Point:
-        """The ground point `along` metres right of the left end and `back` behind the front."""
+        """The ground point `along` meters right of the left end and `back` behind the front."""
         u = unit((self.right[0] - self.left[0], self.right[1] - self.left[1]))
         return (
             float(self.left[0] + along * u[0] - back * u[1]),
@@ -51,7 +51,7 @@ class Lot:
 
     @property
     def width(self) -> float:
-        """Length of the front in metres."""
+        """Length of the front in meters."""
         return float(np.hypot(self.right[0] - self.left[0], self.right[1] - self.left[1]))
 
 

@@ -32,14 +32,14 @@ class DriveConfig:
 
     Attributes:
         plan: Where the streets run.
-        speed: Metres per second, the same everywhere.
+        speed: Meters per second, the same everywhere.
         rate_hz: Frames per second.
         image_width: Pixels.
         image_height: Pixels.
         field_of_view: Of the camera, from the left to the right edge, radians.
-        camera_height: Metres above the road.
-        lane: Metres left of the middle of the street at which lap one is driven.
-        beside: How far left of lap one lap two is driven, metres.
+        camera_height: Meters above the road.
+        lane: Meters left of the middle of the street at which lap one is driven.
+        beside: How far left of lap one lap two is driven, meters.
         jpeg_quality: 1 to 100.
         seed: Of everything that is left to chance: houses, cars, noise, drift.
     """
@@ -94,8 +94,8 @@ class Lap:
     Attributes:
         index: 0 for the map, 1 for the query; decides about cars and noise.
         start_ns: Stamp of the first frame, nanoseconds since 1970.
-        corners: What it drives through, metres in the map frame.
-        left: Offset to the left of the middle of the street, metres.
+        corners: What it drives through, meters in the map frame.
+        left: Offset to the left of the middle of the street, meters.
         lighting: The time of day.
         look: The state of the camera.
     """
@@ -149,6 +149,6 @@ class Film:
         return self._sensor.expose(view, rng)
 
     def view(self, position: FloatArray, heading: float) -> Image:
-        """What an ideal camera sees from a place [2] (metres), uint8 [H, W, 3]."""
+        """What an ideal camera sees from a place [2] (meters), uint8 [H, W, 3]."""
         map_T_camera = camera_pose(position, heading, self._config.camera_height)
         return self._renderer.render(map_T_camera, self._sky.seen_from(map_T_camera))

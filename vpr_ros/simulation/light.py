@@ -86,7 +86,7 @@ class LightField:
         """Light on surface points, linear RGB float32 [N, 3].
 
         Args:
-            points: [N, 3] metres in the map frame.
+            points: [N, 3] meters in the map frame.
             normal: [3] unit vector of the surface.
         """
         light = self.lighting

@@ -11,7 +11,7 @@ from vpr_ros.simulation.path import Trajectory
 
 SCALE_ERROR = (0.01, 0.02)
 HEADING_WALK = 0.003
-"""Standard deviation of the heading after one metre, radians; it grows with the square root."""
+"""Standard deviation of the heading after one meter, radians; it grows with the square root."""
 
 
 def dead_reckoning(truth: Trajectory, rng: Rng) -> Trajectory:
@@ -33,7 +33,7 @@ def dead_reckoning(truth: Trajectory, rng: Rng) -> Trajectory:
 
 
 def body_steps(track: Trajectory) -> FloatArray:
-    """[N - 1, 2] motion from each pose to the next, ahead and to the left of it, metres."""
+    """[N - 1, 2] motion from each pose to the next, ahead and to the left of it, meters."""
     steps = np.diff(track.positions, axis=0)
     cos, sin = np.cos(track.headings[:-1]), np.sin(track.headings[:-1])
     ahead = steps[:, 0] * cos + steps[:, 1] * sin

@@ -27,7 +27,7 @@ WARM: Color = (255, 196, 120)
 
 @dataclass(frozen=True)
 class WindowStyle:
-    """What the windows of one house have in common (metres)."""
+    """What the windows of one house have in common (meters)."""
 
     width: float
     height: float

@@ -25,7 +25,7 @@ class Trajectory:
 
     Attributes:
         stamps: [N] seconds since the start of the lap.
-        positions: [N, 2] metres in the map frame.
+        positions: [N, 2] meters in the map frame.
         headings: [N] radians from the x axis, unwrapped.
     """
 
@@ -41,12 +41,12 @@ class Trajectory:
 def drive_along(
     corners: Sequence[Point], left: float, speed: float, rate: float
 ) -> Trajectory:  # fmt: skip
-    """Drive through right-angled corners, `left` metres beside the line that connects them.
+    """Drive through right-angled corners, `left` meters beside the line that connects them.
 
     Args:
-        corners: Of the lap, metres in the map frame.
+        corners: Of the lap, meters in the map frame.
         left: Offset to the left; negative keeps right.
-        speed: Metres per second.
+        speed: Meters per second.
         rate: Poses per second.
     """
     line = _eased(_sampled(_rounded(np.asarray(corners, np.float64))))
@@ -60,7 +60,7 @@ def drive_along(
 
 
 def camera_pose(position: FloatArray, heading: float, height: float) -> FloatArray:
-    """[4, 4] map_T_camera of an optical frame that looks ahead, `height` metres up."""
+    """[4, 4] map_T_camera of an optical frame that looks ahead, `height` meters up."""
     cos, sin = np.cos(heading), np.sin(heading)
     map_T_body = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
     pose = np.eye(4)

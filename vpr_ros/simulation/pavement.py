@@ -75,7 +75,7 @@ def _paint(canvas: Canvas, rng: Rng, plan: TownPlan, origin: Point) -> None:
 
 
 def _slabs(canvas: Canvas, rng: Rng) -> None:
-    """Cover everything with slabs half a metre wide; the roads come on top."""
+    """Cover everything with slabs half a meter wide; the roads come on top."""
     rows, columns = canvas.alpha.shape
     z, x = np.arange(rows)[:, None] / SCALE, np.arange(columns)[None, :] / SCALE
     tones = rng.normal(0, 9, (int(2 * canvas.height) + 2, int(2 * canvas.width) + 2))
@@ -85,7 +85,7 @@ def _slabs(canvas: Canvas, rng: Rng) -> None:
 
 
 class _Street:
-    """Coordinates of one street: `along` it and `left` of its center line, in metres."""
+    """Coordinates of one street: `along` it and `left` of its center line, in meters."""
 
     def __init__(self, ends: tuple[Point, Point], origin: Point, lane: float) -> None:
         start, end = np.subtract(ends[0], origin), np.subtract(ends[1], origin)

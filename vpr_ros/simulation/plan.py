@@ -32,7 +32,7 @@ START_M = 9.0
 
 @dataclass(frozen=True)
 class TownPlan:
-    """Where the streets run; all numbers in metres.
+    """Where the streets run; all numbers in meters.
 
     Attributes:
         length: Distance between the center lines of the block's two short streets.

@@ -32,7 +32,7 @@ SECOND_NS = 1_000_000_000
 
 @dataclass(frozen=True)
 class PlanarPose:
-    """A pose that turns about the vertical only: metres and radians."""
+    """A pose that turns about the vertical only: meters and radians."""
 
     x: float
     y: float
@@ -42,7 +42,7 @@ class PlanarPose:
 
 @dataclass(frozen=True)
 class Motion:
-    """Speed of the body: ahead and left in metres, turning in radians, per second."""
+    """Speed of the body: ahead and left in meters, turning in radians, per second."""
 
     ahead: float
     left: float

@@ -68,8 +68,8 @@ class Renderer:
         face, turn = self._scene.faces[index], map_T_camera[:3, :3].T
         origin = turn @ (face.origin - map_T_camera[:3, 3])
         axes = np.stack([turn @ face.u_axis, turn @ face.v_axis, origin], axis=1)
-        metres_T_pixels = np.linalg.inv(self._matrix @ axes).astype(np.float64)
+        meters_T_pixels = np.linalg.inv(self._matrix @ axes).astype(np.float64)
         for part in slices(points):
             pixels = part @ self._matrix.T
             outline = pixels[:, :2] / pixels[:, 2:]
-            yield Piece(outline, metres_T_pixels, self._scene.textures[index])
+            yield Piece(outline, meters_T_pixels, self._scene.textures[index])

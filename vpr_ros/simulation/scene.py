@@ -18,15 +18,15 @@ class MipTexture:
     """A texture and its shrunken versions, made when first needed.
 
     Attributes:
-        texels_per_metre: Of the full version.
-        width: Metres.
-        height: Metres.
+        texels_per_meter: Of the full version.
+        width: Meters.
+        height: Meters.
     """
 
-    def __init__(self, image: Image, alpha: Image | None, texels_per_metre: float) -> None:
+    def __init__(self, image: Image, alpha: Image | None, texels_per_meter: float) -> None:
         rows, columns = image.shape[:2]
-        self.texels_per_metre = texels_per_metre
-        self.width, self.height = columns / texels_per_metre, rows / texels_per_metre
+        self.texels_per_meter = texels_per_meter
+        self.width, self.height = columns / texels_per_meter, rows / texels_per_meter
         self._image, self._alpha = image, alpha
         self._levels: dict[tuple[int, int], tuple[Image, Image | None]] = {}
 
@@ -54,7 +54,7 @@ class Scene:
         """Stack the corners of all faces, so that most can be sorted out at once."""
         self.faces = faces
         self.textures = [
-            MipTexture(image, face.texture.alpha, face.texture.texels_per_metre)
+            MipTexture(image, face.texture.alpha, face.texture.texels_per_meter)
             for face, image in zip(faces, images, strict=True)
         ]
         most = max(len(face.corners) for face in faces)

@@ -25,7 +25,7 @@ class Town:
         plan: Where the streets run.
         faces: All surfaces.
         houses: The houses, whose faces are among the above.
-        lamps: [N, 3] the bulbs of the street lamps, metres in the map frame.
+        lamps: [N, 3] the bulbs of the street lamps, meters in the map frame.
     """
 
     plan: TownPlan

@@ -34,7 +34,7 @@ GROUND_FLOOR_M = 3.2
 
 @dataclass(frozen=True)
 class FrontSize:
-    """The measures of a house front in metres.
+    """The measures of a house front in meters.
 
     Attributes:
         width: Along the street.
@@ -50,7 +50,7 @@ class FrontSize:
 
 
 def facade(rng: Rng, size: FrontSize) -> Texture:
-    """The front of a house, `size.width` by `size.top` metres."""
+    """The front of a house, `size.width` by `size.top` meters."""
     canvas = Canvas(size.width, size.top, FACADE_SCALE, (0, 0, 0))
     wall = paint_wall(canvas, rng)
     _ornaments(canvas, rng, size, wall)
@@ -158,7 +158,7 @@ def side_wall(rng: Rng, depth: float, top: float) -> Texture:
 
 
 def roof(rng: Rng, width: float, slope: float) -> Texture:
-    """Roof tiles, `width` along the street and `slope` metres from eaves to ridge."""
+    """Roof tiles, `width` along the street and `slope` meters from eaves to ridge."""
     canvas = Canvas(width, slope, 30.0, (0, 0, 0))
     paint_roof(canvas, rng)
     return canvas.texture()

@@ -91,7 +91,7 @@ def _stones(canvas: Canvas, rng: Rng) -> Color:
 def _courses(
     canvas: Canvas, rng: Rng, color: Color, size: tuple[float, float], joint: float
 ) -> None:
-    """Lay bricks of size (w, h) with joints between them, all in metres."""
+    """Lay bricks of size (w, h) with joints between them, all in meters."""
     rows, columns = canvas.alpha.shape
     z = np.arange(rows)[:, None] / canvas.scale
     course = (z / size[1]).astype(int)

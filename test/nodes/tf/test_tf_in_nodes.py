@@ -74,7 +74,7 @@ def tf_publisher(ear):
 
 
 def moved(publisher, second, x):
-    """The robot at x metres, told a tenth of a second before and after."""
+    """The robot at x meters, told a tenth of a second before and after."""
     for tick in (second - 0.1, second + 0.1):
         each = at(transform("odom", "base_link", 0, x=x), tick)
         publisher.publish(publisher.msg_type(transforms=[each]))

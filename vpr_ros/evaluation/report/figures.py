@@ -48,12 +48,12 @@ def colors() -> dict[str, str]:
     return dict(re.findall(r"--(\w+):(#[0-9a-f]{6})", day))
 
 
-def blank_figure(size: tuple[float, float], layout: str | None = None) -> Any:
+def blank_figure(size: tuple[float, float], has_room: bool = False) -> Any:
     """An empty figure of matplotlib.
 
     Args:
         size: (width, height) pixels.
-        layout: as matplotlib arranges what is in it; by default not at all.
+        has_room: whether axes shrink until their labels have room.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -63,12 +63,12 @@ def blank_figure(size: tuple[float, float], layout: str | None = None) -> Any:
     except ImportError as error:
         raise ConfigError(MISSING.format("matplotlib")) from error
     inches = (size[0] / _PIXELS_PER_INCH, size[1] / _PIXELS_PER_INCH)
-    return Figure(figsize=inches, dpi=_PIXELS_PER_INCH, layout=layout)
+    return Figure(figsize=inches, dpi=_PIXELS_PER_INCH, layout="constrained" if has_room else None)
 
 
 def new_figure(size: tuple[float, float] = SIZE) -> tuple[Any, Any]:
     """A figure of (width, height) pixels and its axes, whose labels have room."""
-    figure = blank_figure(size, "constrained")
+    figure = blank_figure(size, has_room=True)
     return figure, figure.subplots()
 
 

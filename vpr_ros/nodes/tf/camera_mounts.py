@@ -19,7 +19,7 @@ from vpr_ros.nodes.interfaces import interface
 _REMEDY = "sudo apt install ros-$ROS_DISTRO-tf2-msgs"
 
 # What a drawing and a calibration of one robot may differ by.
-_NEAR, _ALIGNED = 0.05, 0.05  # metres, radians
+_NEAR, _ALIGNED = 0.05, 0.05  # meters, radians
 
 
 class CameraMounts:
@@ -90,10 +90,10 @@ class CameraMounts:
         return self._mounts[camera_frame]
 
     def _compare(self, camera_frame: str, configured: Pose, mount: Pose) -> None:
-        metres, radians = distance(configured, mount), angle(configured, mount)
-        if metres > _NEAR or radians > _ALIGNED:
+        meters, radians = distance(configured, mount), angle(configured, mount)
+        if meters > _NEAR or radians > _ALIGNED:
             self._node.get_logger().warning(
-                f"cameras: the mount of {camera_frame} is {metres:.2f} m and {radians:.2f} rad "
+                f"cameras: the mount of {camera_frame} is {meters:.2f} m and {radians:.2f} rad "
                 f"from where /tf_static has it on {self._base_frame}; the setting counts"
             )
 
