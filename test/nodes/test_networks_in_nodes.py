@@ -28,7 +28,7 @@ def stamp(number):
 def test_what_the_mapper_learned_the_localizer_finds(ear, generated_weights, tmp_path):
     weights = str(generated_weights("r2former_tiny"))
     settings = {"method": "r2former_tiny", "network__weights": weights, **INPUT}
-    settings["r2former_tiny__reranker"] = "learned"
+    settings["rerank"] = "learned"
     path = tmp_path / "route.vprmap"
     every_frame = {"pose_type": "none", "keyframes__view_change": 0.0}
     with node_process("mapper", tmp_path / "mapper.log", path, **every_frame, **settings) as mapper:

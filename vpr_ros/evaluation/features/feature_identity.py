@@ -28,7 +28,7 @@ def about(
     return {
         "format": FORMAT,
         "method": extractor.spec.method,
-        "model": asdict(extractor.spec),
+        "model": json.loads(json.dumps(asdict(extractor.spec))),  # as a file gives it back
         "runs_on": extractor.description,
         "codec": codec,
         "images": len(source.names),
