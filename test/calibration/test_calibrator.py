@@ -14,6 +14,7 @@ from vpr_ros.config import METHODS, DecisionConfig
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import MapError
 from vpr_ros.place_map import PlaceMap
+from vpr_ros.place_map.checksum import row_crc
 
 DECISION = DecisionConfig()
 PRIOR = METHODS["hog_sift"].prior
@@ -143,14 +144,24 @@ def test_a_map_keeps_its_calibration(path, record):
             place_map.keep_calibration(record)
 
 
-def rewrite(path, text):
+def rewrite(path, text, crc=None):
+    """What another version would have kept."""
+    crc = row_crc("calibration", text) if crc is None else crc
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("UPDATE meta SET value = ? WHERE key = 'calibration'", (text,))
+        connection.execute(
+            "UPDATE meta SET value = ?, crc = ? WHERE key = 'calibration'", (text, crc)
+        )
 
 
-def test_a_damaged_calibration_is_refused_by_name(path):
-    rewrite(path, "nonsense")
-    with PlaceMap.open(path) as place_map, pytest.raises(MapError, match="damaged Calibration"):
+def calibration_text(path):
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT value FROM meta WHERE key = 'calibration'").fetchone()[0]
+
+
+@pytest.mark.parametrize(("crc", "words"), [(1, "checksum differs"), (None, "damaged Calibration")])
+def test_a_damaged_calibration_is_refused_by_name(path, crc, words):
+    rewrite(path, "nonsense", crc)
+    with PlaceMap.open(path) as place_map, pytest.raises(MapError, match=words):
         place_map.calibration()
 
 
@@ -161,9 +172,7 @@ def test_a_damaged_calibration_is_refused_by_name(path):
     lambda content: content.update(calibration=5),
 ])  # fmt: skip
 def test_the_calibration_of_another_version_is_as_good_as_none(path, change):
-    with PlaceMap.open(path) as place_map:
-        text = place_map._store._meta("calibration")
-    content = json.loads(text)
+    content = json.loads(calibration_text(path))
     change(content)
     rewrite(path, json.dumps(content))
     with PlaceMap.open(path) as place_map:

@@ -52,7 +52,7 @@ def test_what_the_mapper_learned_the_localizer_finds(ear, generated_weights, tmp
     assert by_id[2].similarity == pytest.approx(1.0, abs=1e-3)
     assert by_id[2].inliers == -1
     assert by_id[2].rerank_score > 0.0
-    assert status.values["backend"].startswith("r2former_tiny, PyTorch ")
+    assert status.values["backend"].startswith("r2former_tiny + own + learned, PyTorch ")
 
 
 def test_a_network_without_weights_is_refused_by_name(ros, tmp_path):
