@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which TensorRT is found, and what is said where there is none, or none that works."""
 
+import gc
 import sys
 
 import pytest
 
-from vpr_ros.backends.tensorrt_library import find_tensorrt
+from vpr_ros.backends.tensorrt_library import find_tensorrt, uncollected
 from vpr_ros.errors import BackendError
 
 NAMES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
@@ -77,3 +78,16 @@ def test_first_choice_is_tensorrt(install):
     install("tensorrt_rtx", "__version__ = '1.2.0'")
     assert find_tensorrt().name == "tensorrt"
     assert find_tensorrt("tensorrt_rtx").version == "1.2.0"
+
+
+def test_nothing_is_collected_while_tensorrt_may_hold_its_lock():
+    """A builder that is collected while another one is made, and logs, would wait for ever."""
+    with uncollected():
+        assert not gc.isenabled()
+        with uncollected():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(BackendError), uncollected():
+        raise BackendError("no builder")
+    assert gc.isenabled()

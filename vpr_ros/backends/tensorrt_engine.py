@@ -10,7 +10,7 @@ from typing import Any
 
 from vpr_ros.atomic_file import write_files
 from vpr_ros.backends.options import NO_HOOKS, Hooks
-from vpr_ros.backends.tensorrt_library import TensorRt, cause_of, make_logger
+from vpr_ros.backends.tensorrt_library import TensorRt, cause_of, make_logger, uncollected
 from vpr_ros.backends.tensorrt_progress import BuildWatch, make_monitor
 from vpr_ros.errors import BackendError
 
@@ -120,7 +120,8 @@ def _not_built(
 
 def _builder(library: TensorRt, logger: Any) -> Any:
     try:
-        return library.module.Builder(logger)
+        with uncollected():
+            return library.module.Builder(logger)
     except (RuntimeError, TypeError) as error:  # pybind11's word for a null pointer is TypeError
         raise BackendError(
             f"{library.name} {library.version} cannot build engines here: {cause_of(logger)}"

@@ -6,8 +6,10 @@ Nothing else imports them: the modules that build and run engines are given a ``
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,6 +132,22 @@ def make_logger(library: TensorRt) -> Any:
                 _log.log(levels[severity], "%s", message)
 
     return Logger()
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Keep Python's garbage collector away while TensorRT makes a builder or a runtime.
+
+    TensorRT then holds a lock and calls the logger, in which Python may collect an older object of
+    TensorRT's, whose end waits for the same lock: for ever. Seen with TensorRT for RTX 1.7.1.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def cause_of(logger: Any) -> str:

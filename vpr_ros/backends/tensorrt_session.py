@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from vpr_ros.backends.base import Arrays
 from vpr_ros.backends.cuda_device import free_memory
 from vpr_ros.backends.cuda_memory import Buffer, Recording, Stream
-from vpr_ros.backends.tensorrt_library import TensorRt, cause_of, make_logger
+from vpr_ros.backends.tensorrt_library import TensorRt, cause_of, make_logger, uncollected
 from vpr_ros.backends.tensorrt_ports import Port, Shape, ports_of
 from vpr_ros.errors import BackendError
 
@@ -43,7 +43,8 @@ class Session:
             BackendError: TensorRT refuses the engine, or the GPU is out of memory.
         """
         self._path, self._logger = path, make_logger(library)
-        self._runtime = library.module.Runtime(self._logger)
+        with uncollected():
+            self._runtime = library.module.Runtime(self._logger)
         self._engine = self._made(self._runtime.deserialize_cuda_engine(plan), "loading the engine")
         self.ports = ports_of(library, self._engine)
         self.graph = cuda_graph and (library.is_rtx or self._is_fixed())
