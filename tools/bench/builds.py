@@ -52,7 +52,9 @@ def builds(other: Path) -> dict[str, Path]:
 def probed(build: Path, keyframes: int) -> dict[str, float]:
     """Milliseconds of processor time by name, measured in a process that imports this build."""
     words = ["tools/env.sh", "python", str(PROBE), str(keyframes)]
-    environment = {**os.environ, "PYTHONPATH": "", "VPR_BUILD": str(build)}
+    # Each build takes the release of ROS that is its default.
+    environment = {name: value for name, value in os.environ.items() if name != "ROS_DISTRO"}
+    environment |= {"PYTHONPATH": "", "VPR_BUILD": str(build)}
     done = subprocess.run(
         words, cwd=build, env=environment, check=True, stdout=subprocess.PIPE, text=True
     )
