@@ -71,7 +71,7 @@ sys.stdout.write(f"default group: {run(False)}; own group: {run(True)}\n")
 PYTHON
 
 wanted="default group: heard 0 of 1, answered no; own group: heard 1 of 1, answered yes"
-for versions in "7.1.6 5.3.6" "9.1.2 5.5.0"; do
+for versions in "7.1.6 5.3.6" "9.1.2 5.5.1"; do
   read -r rclpy messages <<<"$versions"
   python3 -m venv "$folder/$rclpy"
   "$folder/$rclpy/bin/pip" --quiet install "ros-rclpy[fastrtps]==$rclpy" "ros-std-msgs==$messages" "ros-std-srvs==$messages"
