@@ -25,7 +25,7 @@ DEMO_OPTIONS = $(if $(MAP_BAG),--map-bag "$(MAP_BAG)") $(if $(QUERY_BAG),--query
 help:
 	@echo 'make demo    learn a route and find yourself on it, with real ROS 2 (MAP_BAG=... QUERY_BAG=... for your bags;'
 	@echo '             also IMAGE_TOPIC, POSE_TOPIC, TRUTH_TOPIC, DEMO_ARGS)'
-	@echo 'make test    run the tests (PYTEST_ARGS="-k name", or a path)'
+	@echo 'make test    run the tests (PYTEST_ARGS="-k name", or a path; --slow for all)'
 	@echo 'make coverage   the same, and which lines and branches of vpr_ros they reach; pages in build/coverage/'
 	@echo 'make lint    ruff, mypy --strict, package.xml'
 	@echo 'make bench   measure nodes and networks, write build/bench.json (R2FORMER=checkout of its published code,'

@@ -3,6 +3,7 @@
 
 import dataclasses
 import fcntl
+import fnmatch
 import hashlib
 import os
 import sys
@@ -36,6 +37,33 @@ LONGEST = (
     "simulation/",
 )
 
+# Networks in their published sizes, and training until photos are known by heart: half of all the
+# time, for what smaller networks and shorter runs show as well in every other way.
+SLOW = (
+    "training/papers/test_published.py::test_places_are_learned_by_heart",
+    "training/papers/test_appsvr_start.py::test_a_tiny_data_set_is_learned_by_heart",
+    "training/papers/test_classes.py::test_a_killed_run_keeps_its_classifier",
+    "training/papers/test_map_stage.py::test_maps_teach_which_is_which",
+    "training/test_recipes_learn.py::*[[]*[!y]]",  # all but the shipped network's
+    "training/test_loop.py::test_a_run_that_was_killed_ends_as_one_that_was_not",
+    "training/test_devices.py::test_two_processes_average_their_gradients",
+    "training/test_losses.py::test_losses_are_those_of_the_authors",
+    "cli/test_export_verb.py::test_export_on_rendered_images",
+    "cli/test_map_and_localize.py::test_networks_map_and_localize*",
+    "backends/test_export.py::test_every_graph_passes_the_gate_and_says_what_it_is[[]r2former-*",
+    "backends/test_export.py::test_every_graph_passes_the_gate_and_says_what_it_is[[]*-fp16]",
+    "backends/test_export_patches.py::*[[]sup_vpr_small*",
+    "backends/test_tensorrt_engine.py::test_every_graph_becomes_an_engine*",
+    "test_network_pipeline.py::*[[]transvpr]",
+    "models/test_r2former.py::test_deit_base",
+    "models/test_r2former.py::test_resnet50",
+    "models/test_sup_vpr.py::*[[]registers]",
+)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="also run what takes long")
+
 
 def pytest_configure(config):
     """Workers side by side talk on domains of their own, and compute on one core each."""
@@ -49,8 +77,13 @@ def pytest_configure(config):
     os.environ["ROS_DOMAIN_ID"] = str((domain + worker) % 102)  # Linux has ports for so many
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """Long files first, so that no worker is left with one while the others are done."""
+    if not config.getoption("--slow"):
+        skipped = pytest.mark.skip(reason="takes long: make test PYTEST_ARGS=--slow")
+        for item in items:
+            if any(fnmatch.fnmatchcase(item.nodeid.removeprefix("test/"), one) for one in SLOW):
+                item.add_marker(skipped)
 
     def rank(item):
         path = item.nodeid.removeprefix("test/")

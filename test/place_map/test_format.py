@@ -4,7 +4,10 @@
 import logging
 import math
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -100,6 +103,46 @@ def test_an_update_that_fails_leaves_the_old_map(old, monkeypatch):
         PlaceMap.open(old, SPEC, writable=True)
     monkeypatch.undo()
     assert old.read_bytes()[100:] == before[100:]  # but for the file's header
+    with PlaceMap.open(old, SPEC) as place_map:
+        assert_all_there(place_map)
+
+
+KILLED = """
+import os, signal, sys
+from vpr_ros.place_map import migrations
+from vpr_ros.place_map.database import Database
+from pathlib import Path
+move = migrations._move_features
+def killed(connection):
+    move(connection)
+    os.kill(os.getpid(), signal.SIGKILL)
+migrations._move_features = killed
+Database.open_to_write(Path(sys.argv[1]))
+"""
+
+
+def test_an_update_that_is_killed_is_made_again(old):
+    done = subprocess.run([sys.executable, "-c", KILLED, str(old)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    with PlaceMap.open(old, SPEC, writable=True) as place_map:
+        assert_all_there(place_map)
+
+
+def test_an_update_gives_back_the_room_of_what_moved(old):
+    PlaceMap.open(old).close()
+    with closing(sqlite3.connect(old)) as connection:
+        assert connection.execute("PRAGMA freelist_count").fetchone() == (0,)
+
+
+def test_a_disk_without_room_to_tidy_up_costs_nothing_but_room(old, monkeypatch):
+    execute = database_module.Database.execute
+
+    def full(self, query, values=()):
+        if query == "VACUUM":
+            raise MapError("database or disk is full")
+        return execute(self, query, values)
+
+    monkeypatch.setattr(database_module.Database, "execute", full)
     with PlaceMap.open(old, SPEC) as place_map:
         assert_all_there(place_map)
 

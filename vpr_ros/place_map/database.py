@@ -129,7 +129,7 @@ class Database:
                     use_write_ahead_log(connection, path)
                     if version < FORMAT_VERSION:
                         migrate(connection, version)
-                        _pack(cls(path, connection, lock))
+                        _tidy(cls(path, connection, lock))
         except BaseException:
             if connection:
                 connection.close()
@@ -220,12 +220,16 @@ class Database:
         mark_copy(temporary)
 
 
-def _pack(database: Database) -> None:
-    """Let a map that was brought up to date open fast."""
+def _tidy(database: Database) -> None:
+    """Let a map that was brought up to date open fast, and give back the room of what moved."""
     ((text,),) = database.execute("SELECT value FROM meta WHERE key = 'model_spec'") or [("{}",)]
     with suppress(ValueError, TypeError):
         pack(database, int(json.loads(text).get("global_dim", 0)))
     database.commit()
+    try:
+        database.execute("VACUUM")
+    except MapError as error:  # it needs as much room again; the map is whole without
+        log.info("%s: stays larger than it needs to be (%s)", database.path, error)
 
 
 def _is_old(path: Path) -> bool:
