@@ -20,7 +20,7 @@ PACKAGE = ROOT / "vpr_ros"
 LAYERS = (
     {"errors", "atomic_file"},
     {"datatypes", "calibration_curve", "config"},
-    {"geometry", "images"},
+    {"geometry", "images", "image_content"},
     {"drives", "models", "backends", "place_map", "records"},
     {"extractors", "rerankers", "sequence", "decision", "simulation"},
     {"calibration", "pictures", "recognizer"},

@@ -40,6 +40,12 @@ class LocalFeatures:
     def __len__(self) -> int:
         return len(self.keypoints)
 
+    def taken(self, rows: NDArray[Any]) -> LocalFeatures:
+        """Those in some rows, or those that are flagged."""
+        return LocalFeatures(
+            self.keypoints[rows], self.scores[rows], self.descriptors[rows], self.image_size
+        )
+
     @property
     def size_bytes(self) -> int:
         """Memory of the arrays."""
@@ -246,6 +252,7 @@ class Cause(Enum):
 
     NONE = "accepted"
     EMPTY_MAP = "the map is empty"
+    NOTHING_SHOWN = "the image shows nothing"
     TOO_LITTLE = "too little agreement"
     ZOOM = "seen from closer or farther"
     LOOK_ALIKE = "another place looks alike"

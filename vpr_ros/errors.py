@@ -18,6 +18,10 @@ class ImageError(VprError):
     """An image is empty, truncated, or in an encoding that is not understood."""
 
 
+class NothingShownError(ImageError):
+    """An image shows nothing that tells a place: a covered lens, noise, a test picture."""
+
+
 class WeightsError(VprError):
     """Network weights are missing or do not fit the network."""
 

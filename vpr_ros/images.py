@@ -21,7 +21,7 @@ _YUV = ("uyvy", "yuv422", "yuyv", "yuv422_yuy2")
 # Bytes per pixel of the encodings of sensor_msgs/image_encodings.hpp that show a scene to an eye.
 BYTES_PER_PIXEL = {
     **dict.fromkeys(("mono8", "8UC1"), 1),
-    **dict.fromkeys(("mono16", "16UC1"), 2),
+    "mono16": 2,
     **dict.fromkeys(("rgb8", "bgr8", "8UC3"), 3),
     **dict.fromkeys(("rgba8", "bgra8", "8UC4"), 4),
     **dict.fromkeys(("rgb16", "bgr16"), 6),
@@ -30,8 +30,14 @@ BYTES_PER_PIXEL = {
     **dict.fromkeys(("bayer_rggb16", "bayer_bggr16", "bayer_gbrg16", "bayer_grbg16"), 2),
     **dict.fromkeys(_YUV, 2),
 }
-# Encodings that say only how wide a pixel is; REP-118 drivers mean these by them.
-_PLAIN_NAMES = {"8UC1": "mono8", "16UC1": "mono16", "8UC3": "bgr8", "8UC4": "bgra8"}
+# Encodings that say only how wide a pixel is, and what drivers mean by them.
+_PLAIN_NAMES = {"8UC1": "mono8", "8UC3": "bgr8", "8UC4": "bgra8"}
+_DEPTHS = ("16UC1", "32FC1")  # millimeters and meters, by REP 118
+
+# Percent of the samples of an image with sixteen bits that may be darker than black or brighter
+# than white: a few dead pixels, the sun or a stove must not take the range of all others.
+_DARKEST, _BRIGHTEST = 1.0, 99.0
+_SPREAD_BY = 7  # every so manyth sample tells the range; no divisor of the usual widths
 
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 _PNG_START, _PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
@@ -50,7 +56,7 @@ class RosImage(Protocol):
 
 @dataclass(frozen=True)
 class PackedImage:
-    """A ``sensor_msgs/Image`` that was checked and has no padding between its rows."""
+    """A ``sensor_msgs/Image`` of 8 bits that was checked and has no padding between its rows."""
 
     height: int
     width: int
@@ -61,7 +67,7 @@ class PackedImage:
 
 
 def pack_ros_image(message: RosImage) -> PackedImage:
-    """Check a raw image message and drop the padding of its rows.
+    """Check a raw image message, drop the padding of its rows, and spread sixteen bits over eight.
 
     Raises:
         ImageError: zero size, unknown encoding, ``step`` or data that do not fit the size.
@@ -69,6 +75,11 @@ def pack_ros_image(message: RosImage) -> PackedImage:
     height, width, step, encoding = message.height, message.width, message.step, message.encoding
     if height <= 0 or width <= 0:
         raise ImageError(f"image of size {width}x{height}: the camera sent no pixels")
+    if encoding in _DEPTHS:
+        raise ImageError(
+            f"{encoding} is a depth image by REP 118, which shows distances, no looks; name the "
+            "topic of the picture (a thermal camera's driver should publish mono16)"
+        )
     if encoding not in BYTES_PER_PIXEL:
         known = ", ".join(BYTES_PER_PIXEL)
         raise ImageError(f"image encoding {encoding!r} is not understood; known: {known}")
@@ -82,7 +93,27 @@ def pack_ros_image(message: RosImage) -> PackedImage:
         raise ImageError(f"{len(data)} bytes for {height} rows of {step}: the image is truncated")
     rows = np.lib.stride_tricks.as_strided(data, (height, row), (step, 1), writeable=False)
     name = _PLAIN_NAMES.get(encoding, encoding)
-    return PackedImage(height, width, name, bool(message.is_bigendian), row, rows.reshape(-1))
+    if name.endswith("16"):
+        order = ">u2" if message.is_bigendian else "<u2"
+        channels = BYTES_PER_PIXEL[encoding] // 2
+        samples = rows.reshape(-1).view(order).reshape(height, width, channels)
+        rows, name, row = spread(samples), f"{name[:-2]}8", row // 2
+    return PackedImage(height, width, name, False, row, rows.reshape(-1))
+
+
+def spread(samples: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """Sixteen bits as eight, by what is in the image: a map and a query alike.
+
+    The scene of a thermal camera takes a thousandth of its range, that of a camera of 12 bits in
+    sixteen a part of it that depends on the driver.
+
+    Args:
+        samples: [H, W, C]; of four channels the last one is no light.
+    """
+    light = samples[..., :3].reshape(-1)[::_SPREAD_BY].astype(np.float32)
+    low, high = np.percentile(light, (_DARKEST, _BRIGHTEST))
+    scaled = (samples.astype(np.float32) - low) * (255.0 / max(high - low, 1.0))
+    return _as_uint8(np.clip(scaled, 0.0, 255.0))
 
 
 def decode_ros_image(message: RosImage) -> ImageArray:
@@ -119,12 +150,15 @@ def decode_compressed(data: bytes | NDArray[np.uint8]) -> ImageArray:
     if (kind := _truncated_kind(raw)) is not None:
         raise ImageError(f"{kind} of {len(raw)} bytes has no end marker: it is truncated")
     try:
-        image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     except cv2.error as error:
         raise ImageError(f"{len(raw)} bytes cannot be decoded: {_one_line(error)}") from error
     if image is None:
         raise ImageError(f"{len(raw)} bytes starting with {raw[:4].hex()} are not an image")
-    return _as_uint8(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+    if image.dtype not in (np.uint8, np.uint16):
+        raise ImageError(f"{len(raw)} bytes hold an image of {image.dtype}: those are no pictures")
+    plain = spread(np.asarray(image, np.uint16)) if image.dtype == np.uint16 else image
+    return _as_uint8(cv2.cvtColor(plain, cv2.COLOR_BGR2RGB))
 
 
 def read_image(path: Path) -> ImageArray:

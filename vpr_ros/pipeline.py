@@ -22,6 +22,7 @@ from vpr_ros.extractors import HAND_MADE
 from vpr_ros.extractors.base import FeatureExtractor
 from vpr_ros.extractors.combined import with_local
 from vpr_ros.extractors.network import MIN_SCORE, NetworkExtractor
+from vpr_ros.extractors.seeing import SeeingExtractor
 from vpr_ros.place_map import Map, MapSet, MapStage, PlaceMap, maps_in
 from vpr_ros.recognizer import PlaceRecognizer
 from vpr_ros.rerankers.base import Reranker
@@ -182,7 +183,7 @@ def build(config: PipelineConfig, hooks: Hooks = NO_HOOKS) -> Pipeline:
         hooks: for what may take minutes: building a TensorRT engine.
 
     Raises:
-        ConfigError: settings do not go together.
+        ConfigError: settings do not go together, or a mask cannot be used.
         BackendError: a library or device that the method needs is missing.
         WeightsError: the network's weights are missing, or do not fit it.
     """
@@ -198,7 +199,8 @@ def build(config: PipelineConfig, hooks: Hooks = NO_HOOKS) -> Pipeline:
             parts = without_local(parts, config.local, config.rerank)
         describer = _describer(config, backend)
         look = _Look(config, parts, describer.spec, backend, networks)
-    extractor = with_local(describer, parts.local, config.sift)
+    describer = with_local(describer, parts.local, config.sift)
+    extractor = SeeingExtractor(describer, config.image_mask)
     reranker = _RERANKERS[parts.rerank](look)
     return Pipeline(config, parts, extractor, reranker, hooks.stop)
 

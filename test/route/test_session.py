@@ -5,11 +5,12 @@ import math
 from contextlib import closing
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from vpr_ros import pipeline
 from vpr_ros.config import LOCALIZE, MAP, SLAM, PipelineConfig, with_settings
-from vpr_ros.datatypes import Camera, Frame, Pose, Verdict
+from vpr_ros.datatypes import Camera, Cause, Frame, Pose, Verdict
 from vpr_ros.errors import ImageError, MapError
 
 S = 10**9
@@ -195,3 +196,36 @@ def test_only_odometry_is_taken_for_motion_and_keyframes_take_any_pose(
         outcome = session.step(Frame(0, scene(1), at(1.0)))
     assert [pose is not None for pose in spy.odometry] == [has_odometry]
     assert outcome.kept.keyframe.pose == at(1.0)
+
+
+def blank(second, x=None):
+    pose = None if x is None else at(x)
+    return Frame(second * S, np.full((240, 320, 3), 3, np.uint8), pose)
+
+
+def test_what_shows_nothing_is_no_keyframe(line, laps, tmp_path):
+    with closing(line.open_session(tmp_path / "dark.vprmap", MAP)) as session:
+        first = session.step(blank(0, 0.0))
+        assert (first.kept, first.recognition) == (None, None)
+        assert first.nothing_shown == "the image shows nothing: it is black"
+        assert session.step(laps[1]).kept is not None
+        assert session.step(blank(2, 30.0)).kept is None
+        assert len(session.maps.place_map) == 1
+
+
+@pytest.mark.parametrize("mode", [LOCALIZE, SLAM])
+def test_what_shows_nothing_is_nowhere(line, town, scene, mode):
+    with closing(line.open_session(town, mode)) as session:
+        outcome = session.step(blank(50))
+        for answer in (outcome.recognition, session.answer_alone(blank(51))):
+            assert (answer.verdict, answer.cause) == (Verdict.UNKNOWN, Cause.NOTHING_SHOWN)
+            assert answer.reason == "the image shows nothing: it is black"
+            assert (answer.probability, answer.candidates) == (0.0, ())
+        assert session.step(Frame(52 * S, scene(1))).recognition.candidates
+
+
+def test_a_frozen_camera_makes_no_keyframes(line, scene, tmp_path):
+    with closing(line.open_session(tmp_path / "frozen.vprmap", MAP)) as session:
+        outcomes = [session.step(Frame(n * S, scene(1), at(2.0 * n))) for n in range(5)]
+        assert [outcome.kept is not None for outcome in outcomes] == [True] + 4 * [False]
+        assert "the camera is frozen" in outcomes[4].nothing_shown

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
@@ -75,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
 class _Counts:
     keyframes: int = 0
     closures: int = 0
+    empty: list[str] = field(default_factory=list)  # why frames show nothing
 
 
 def _drive(session: Session, frames: Iterable[Frame], total: int, skipped: Skipped) -> _Counts:
@@ -94,6 +95,7 @@ def _drive(session: Session, frames: Iterable[Frame], total: int, skipped: Skipp
                 else:
                     counts.keyframes += outcome.kept is not None
                     counts.closures += outcome.closure is not None
+                    counts.empty += [outcome.nothing_shown] if outcome.nothing_shown else []
                 step()
     finally:
         session.save()
@@ -108,9 +110,15 @@ def _summary(place_map: PlaceMap, source: Source, counts: _Counts, skipped: Skip
     loops = f", {counts.closures} loop closures" if counts.closures else ""
     return (
         f"{info.path}: {name}: {counts.keyframes} keyframes of {source.count} frames"
-        f"{skipped.in_words()}{loops}; {source.images}, {poses}; "
+        f"{skipped.in_words()}{_empty(counts)}{loops}; {source.images}, {poses}; "
         f"the map holds {info.keyframes} keyframes"
     )
+
+
+def _empty(counts: _Counts) -> str:
+    if not counts.empty:
+        return ""
+    return f", {len(counts.empty)} left out ({counts.empty[0]})"
 
 
 def _worth(place_map: PlaceMap, precision: float) -> str:

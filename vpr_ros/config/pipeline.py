@@ -44,6 +44,11 @@ class PipelineConfig:
     codec: str = setting(
         "float16", "How a new map stores local descriptors", choices=("float16", "float32")
     )
+    image_mask: str = setting(
+        "",
+        "What of images does not count, the robot's own body for one: an image file, black there, "
+        "or corners as fractions of width and height: '0,0.7 1,0.7 1,1 0,1'",
+    )
     network: NetworkConfig = field(default_factory=NetworkConfig)
     sift: SiftConfig = field(default_factory=SiftConfig)
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)

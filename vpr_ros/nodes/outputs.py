@@ -98,6 +98,8 @@ class Outputs:
         if outcome.recognition is not None:
             self._tell_answer(header, outcome.recognition)
             self._display.show(Answered.of(image.message, outcome))
+        elif outcome.nothing_shown:
+            self._counts[f"not kept: {Cause.NOTHING_SHOWN.value}"] += 1
         if outcome.closure is not None:
             self._tell_closure(header, outcome.closure)
         self._display.follow_map()

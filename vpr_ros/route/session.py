@@ -8,10 +8,21 @@ from dataclasses import dataclass, field, replace
 
 from vpr_ros.calibration_curve import CalibrationRecord
 from vpr_ros.config import MAP, LoopConfig
-from vpr_ros.datatypes import Features, Frame, LoopClosure, Pose, Query, Recognition
+from vpr_ros.datatypes import (
+    Cause,
+    Features,
+    Frame,
+    LoopClosure,
+    Pose,
+    Query,
+    Recognition,
+    Verdict,
+)
+from vpr_ros.errors import NothingShownError
 from vpr_ros.extractors.base import FeatureExtractor
 from vpr_ros.place_map import Map, PlaceMap
 from vpr_ros.recognizer import PlaceRecognizer, StageClock
+from vpr_ros.route.frozen import FrozenCameras
 from vpr_ros.route.loop_closer import LoopCloser, loop_closure
 from vpr_ros.route.map_builder import Kept, MapBuilder, described
 from vpr_ros.route.mounts import seen_from
@@ -28,6 +39,7 @@ class Outcome:
     kept: Kept | None = None  # the keyframe that the frame became
     closure: LoopClosure | None = None  # the loop that this keyframe closes
     timings_s: dict[str, float] = field(default_factory=dict)  # stage -> seconds, in their order
+    nothing_shown: str = ""  # why the image tells no place, and was neither kept nor looked for
 
 
 @dataclass
@@ -75,6 +87,7 @@ class Session:
         self._extractor, self._builder = extractor, builder
         self._loops = LoopCloser(loops)
         self._has_odometry = has_odometry
+        self._frozen = FrozenCameras()
 
     def step(self, frame: Frame, features: Features | None = None) -> Outcome:
         """Take one frame of the drive.
@@ -88,22 +101,15 @@ class Session:
             BackendError: the device that describes or compares images failed.
             MapError: the map cannot be read or written; what was committed is safe.
         """
-        if self._builder is not None and not self._answers:
-            return self._learned(self._builder, frame, features)
-        clock = StageClock()
-        if features is None:
-            features = described(self._extractor, frame)
-            clock.lap("extract")
-        recognition = self._answer(frame, features)
-        recognition = replace(recognition, timings_s={**clock.laps, **recognition.timings_s})
-        if self._builder is None:
-            return Outcome(frame, features, recognition, timings_s=recognition.timings_s)
-        clock = StageClock()
-        kept = self._keep(self._builder, frame, features)
-        clock.lap("map")
-        closure = self._closed(frame, kept, recognition)
-        timings_s = {**recognition.timings_s, **clock.laps}
-        return Outcome(frame, features, recognition, kept, closure, timings_s)
+        try:
+            if self._has_odometry:  # other poses jump while a robot stands
+                self._frozen.check(frame)
+            if self._builder is not None and not self._answers:
+                return self._learned(self._builder, frame, features)
+            return self._answered(frame, features)
+        except NothingShownError as error:
+            answer = _unanswered(frame, error) if self._answers else None
+            return Outcome(frame, recognition=answer, nothing_shown=str(error))
 
     def answer_alone(self, frame: Frame) -> Recognition:
         """Where the map shows an image's place, whatever was seen before; nothing is kept of it.
@@ -114,7 +120,11 @@ class Session:
             MapError: the map cannot be read.
         """
         clock = StageClock()
-        query = Query(described(self._extractor, frame), frame.stamp_ns, camera=frame.camera)
+        try:
+            features = described(self._extractor, frame)
+        except NothingShownError as error:
+            return _unanswered(frame, error)
+        query = Query(features, frame.stamp_ns, camera=frame.camera)
         clock.lap("extract")
         recognition = self.recognizer.answer_alone(query)
         return replace(recognition, timings_s={**clock.laps, **recognition.timings_s})
@@ -173,6 +183,23 @@ class Session:
         """Close all maps; what was not committed is dropped."""
         self.maps.close()
 
+    def _answered(self, frame: Frame, features: Features | None) -> Outcome:
+        """Look for the frame's place, and then keep it if it is worth a keyframe."""
+        clock = StageClock()
+        if features is None:
+            features = described(self._extractor, frame)
+            clock.lap("extract")
+        recognition = self._answer(frame, features)
+        recognition = replace(recognition, timings_s={**clock.laps, **recognition.timings_s})
+        if self._builder is None:
+            return Outcome(frame, features, recognition, timings_s=recognition.timings_s)
+        clock = StageClock()
+        kept = self._keep(self._builder, frame, features)
+        clock.lap("map")
+        closure = self._closed(frame, kept, recognition)
+        timings_s = {**recognition.timings_s, **clock.laps}
+        return Outcome(frame, features, recognition, kept, closure, timings_s)
+
     def _learned(self, builder: MapBuilder, frame: Frame, features: Features | None) -> Outcome:
         """Keep the frame if it is worth a keyframe, and only then look for its place."""
         clock = StageClock()
@@ -206,3 +233,9 @@ class Session:
         if kept is None or not self._loops.config.close:
             return None
         return loop_closure(kept.key, recognition, frame.camera)
+
+
+def _unanswered(frame: Frame, error: NothingShownError) -> Recognition:
+    """The answer to an image that shows nothing."""
+    reason, cause = str(error), Cause.NOTHING_SHOWN
+    return Recognition(frame.stamp_ns, Verdict.UNKNOWN, reason, 0.0, (), {}, cause)
