@@ -259,6 +259,7 @@ class Cause(Enum):
     OFF_MAP = "off the map"
     UNSURE = "no place likely enough"
     STALE = "too long without a match"
+    UNANCHORED = "no image was sure by itself"
     CONTRARY = "the image contradicts those before"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from vpr_ros.backends import Backend
 from vpr_ros.backends.networks import Networks
 from vpr_ros.backends.options import CPU, NO_HOOKS, Hooks, Stop
-from vpr_ros.calibration import Calibrator
+from vpr_ros.calibration import Calibrator, never
 from vpr_ros.calibration_curve import CalibrationRecord
 from vpr_ros.config import LOCALIZE, METHODS, CalibrationConfig, Method, PipelineConfig
 from vpr_ros.config.methods import FILE, HOMOGRAPHY, LEARNED, NONE, OWN, prior_of, without_local
@@ -172,7 +172,9 @@ class Pipeline:
         del comparison["threads"]
         if self.parts.rerank == NONE:
             comparison = {"rerank": NONE}
-        return Calibrator(self.reranker, self.config.decision, self.prior, comparison, self.stop)
+        is_measured = self.parts.measured and self.prior == self.parts.prior
+        decision, stop = self.config.decision, self.stop or never
+        return Calibrator(self.reranker, decision, self.prior, comparison, stop, is_measured)
 
 
 def build(config: PipelineConfig, hooks: Hooks = NO_HOOKS) -> Pipeline:

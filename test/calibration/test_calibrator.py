@@ -103,14 +103,32 @@ def test_a_small_map_keeps_that_it_is_small():
     assert place.compared == 0
 
 
-def test_time_that_is_too_short_is_not_mistaken_for_a_small_map():
-    place = town()
-    calibrator(place).keep(place, seconds=0.0)
+def test_what_was_found_before_the_end_is_kept_and_gone_on_with():
+    place, asked = town(), iter(range(100))
+    calibrator(place).keep(place, lambda: next(asked) == 4)
     assert place.kept is None
-    assert not calibrator(place).of(place, seconds=0.0).calibration.of_map
+    compared = place.compared
+    whole = town()
+    calibrator(whole).keep(whole)
+    calibrator(place).keep(place)
+    assert place.kept.calibration == whole.kept.calibration
+    assert place.compared == whole.compared
+    assert 0 < compared < whole.compared
 
 
-def test_who_waits_for_an_answer_can_stop_waiting_and_who_keeps_one_does_not():
+@pytest.mark.parametrize("other", [town(101), Town(range(100), near, zoomed=True)])
+def test_what_was_found_of_another_map_or_for_other_settings_is_not(other):
+    place, asked = town(), iter(range(100))
+    calibrator(place).keep(place, lambda: next(asked) == 4)
+    other.notes, other.compared = place.notes, 0
+    decision = DECISION if len(other) == 101 else replace(DECISION, max_zoom=2.0)
+    calibrator(other, decision).of(other)
+    fresh = Town(range(len(other)), near, zoomed=other.zoomed)
+    calibrator(fresh, decision).of(fresh)
+    assert other.compared == fresh.compared
+
+
+def test_who_waits_for_an_answer_can_stop_waiting():
     place = town()
     impatient = Calibrator(place, DECISION, PRIOR, {}, lambda: True)
     assert not impatient.of(place).calibration.of_map

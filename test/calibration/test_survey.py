@@ -6,8 +6,8 @@ import math
 import pytest
 from town import Town
 
-from vpr_ros.calibration import surveyed
-from vpr_ros.calibration.survey import SAMPLES
+from vpr_ros.calibration import never, summed, surveyed
+from vpr_ros.calibration.survey import SAMPLES, TOGETHER
 from vpr_ros.config import DecisionConfig
 
 DECISION = DecisionConfig(place_radius=10.0, place_seconds=10.0)
@@ -19,37 +19,36 @@ def near(a, b):
     return max(100.0 - abs(a - b), 0.0)
 
 
-def ask(town, decision=DECISION, stop=lambda: False):
-    return surveyed(town, town, decision, CLEAR, stop)
+def ask(town, decision=DECISION):
+    return summed(surveyed(town, town, decision, never), CLEAR, len(town))
 
 
 def test_wrong_answers_come_from_beyond_the_place_and_from_beyond_its_surroundings():
     survey = ask(Town(range(200), near))
     assert set(survey.beyond) == {89.0}  # 11 m away
     assert set(survey.elsewhere) == {59.0}  # 41 m away
-    assert set(survey.right) == {94.0}  # 6 m away: half a place and more
-    assert survey.complete
+    assert set(survey.right) == {99.0}  # next door
     assert len(survey.beyond) == SAMPLES
 
 
 def test_what_another_camera_saw_of_the_place_is_no_right_answer():
     places = [place for n in range(200) for place in (n, n + 0.25)]
     survey = ask(Town(places, lambda a, b: near(a, b) if a % 1.0 == b % 1.0 else 0.0))
-    assert set(survey.right) == {94.0}
+    assert set(survey.right) == {99.0}
     assert set(survey.beyond) == {89.0}
 
 
 def test_answers_that_would_be_refused_whatever_their_score_count_as_nothing():
     survey = ask(Town(range(200), near, zoomed=True))
     assert set(survey.beyond) == set(survey.elsewhere) == {0.0}
-    assert set(survey.right) == {94.0}
+    assert set(survey.right) == {99.0}
 
 
 def test_without_poses_time_tells_places_apart():
     survey = ask(Town(range(200), near, poses=False, period=2.0))  # 10 s are 5 keyframes
     assert set(survey.beyond) == {94.0}
     assert set(survey.elsewhere) == {79.0}
-    assert set(survey.right) == {97.0}
+    assert set(survey.right) == {99.0}
 
 
 def test_where_keyframes_stand_far_apart_there_are_no_right_answers():
@@ -77,11 +76,16 @@ def test_the_comparisons_are_few_and_the_answers_always_the_same():
     assert ask(town) == first
 
 
-def test_a_survey_can_be_stopped():
-    asked = iter(range(100))
-    survey = ask(Town(range(200), near), stop=lambda: next(asked) == 7)
-    assert len(survey.beyond) == 7
-    assert not survey.complete
+def test_a_survey_that_was_stopped_goes_on_where_it_was():
+    town, asked = Town(range(200), near), iter(range(100))
+    some = surveyed(town, town, DECISION, lambda: next(asked) == 3)
+    assert len(some) == 3 * TOGETHER
+    compared = town.compared
+    every = surveyed(town, town, DECISION, never)
+    assert town.compared > 2 * compared
+    town.compared = 0
+    assert surveyed(town, town, DECISION, never, some) == every
+    assert surveyed(town, town, DECISION, never, every) == every
 
 
 def seen_twice(a, b):

@@ -4,7 +4,7 @@
 import numpy as np
 
 from vpr_ros.datatypes import Comparison, Features, KeyframeKey, KeyframeRecord, Pose
-from vpr_ros.place_map import KeyframeTable, Nearest
+from vpr_ros.place_map import KeyframeTable
 
 S = 10**9
 UPRIGHT = (0.0, 0.0, 0.0, 1.0)
@@ -18,7 +18,7 @@ class Town:
 
     def __init__(self, places, likeness, poses=True, sessions=None, period=1.0, zoomed=False):
         self.places, self.likeness, self.zoomed = list(places), likeness, zoomed
-        self.compared, self.kept = 0, None
+        self.compared, self.kept, self.notes = 0, None, {}
         names = sessions or ["monday"] * len(self.places)
         records = [
             KeyframeRecord(
@@ -38,12 +38,11 @@ class Town:
     def features_of(self, keys):
         return [Features(np.array([key.id], np.float32), None) for key in keys]
 
-    def nearest(self, descriptor, k, hidden):
-        """The nearest by likeness."""
-        rows = np.flatnonzero(~hidden)
-        worth = np.array([self.worth(int(descriptor[0]), row + 1) for row in rows.tolist()])
-        best = np.argsort(-worth, kind="stable")[:k]
-        return Nearest(rows[best], worth[best])
+    def similarities(self, descriptors):
+        """The likeness of all keyframes to some of them."""
+        queries = descriptors[:, 0].astype(int).tolist()
+        every = range(1, len(self.places) + 1)
+        return np.array([[self.worth(query, other) for other in every] for query in queries])
 
     def worth(self, query, other):
         return self.likeness(self.places[query - 1], self.places[other - 1])
@@ -65,3 +64,9 @@ class Town:
 
     def keep_calibration(self, record):
         self.kept = record
+
+    def note(self, key):
+        return self.notes.get(key)
+
+    def keep_note(self, key, text):
+        self.notes[key] = text

@@ -19,8 +19,6 @@ BASELINE = PipelineConfig(method="hog_sift")  # what these benches measure
 PHOTOS_PER_SECOND = 1.0  # folders: nobody knows, so one photo a second and two of them one place
 PHOTO_SETTINGS = {"decision.place_seconds": 2.5, "keyframes.view_change": 0.0}
 
-_CALIBRATING_S = 600.0  # at most: a busy machine must not change the results
-
 
 def drive_options(text: str) -> argparse.ArgumentParser:
     """Which drives to measure; ``text`` says what for."""
@@ -47,7 +45,7 @@ def mapped(
     with closing(pipeline.open_session(path, MAP)) as session:
         outcomes = (session.step(frame) for frame in frames)
         closures = [outcome.closure for outcome in outcomes if outcome.closure]
-        session.finish(_CALIBRATING_S)
+        session.finish()
         return session.maps.place_map.table, closures
 
 

@@ -16,8 +16,6 @@ from vpr_ros.pipeline import Pipeline
 from vpr_ros.place_map import PlaceMap
 from vpr_ros.simulation import DriveConfig, small_drive, write_drive
 
-_CALIBRATING_S = 60.0  # time enough for networks on a CPU
-
 
 @dataclass(frozen=True)
 class Scene:
@@ -49,7 +47,7 @@ def make_scene(folder: Path, scratch: Path) -> Scene:
     with closing(built.open_session(map_path, MAP)) as session:
         for frame in _frames(bags.map_bag):
             session.step(frame)
-        session.finish(_CALIBRATING_S)
+        session.finish()
     images = [frame.image for frame in _frames(bags.query_bag)]
     return Scene(built, map_path, [image for image in images if image is not None])
 

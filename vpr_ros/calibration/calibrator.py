@@ -6,25 +6,32 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from vpr_ros.calibration.fit import FEWEST, fitted
-from vpr_ros.calibration.survey import Survey, surveyed
+from vpr_ros.calibration.survey import SAMPLES, Sample, summed, surveyed
 from vpr_ros.calibration_curve import CalibrationRecord
 from vpr_ros.config import CalibrationConfig, DecisionConfig
 from vpr_ros.place_map import Map, PlaceMap
 from vpr_ros.rerankers.base import Reranker
 
-SECONDS = 10.0  # that a calibration may take; what it knows by then must do
-
-_METHOD = 2  # of calibrating; a version that does it another way counts on
+_METHOD = 3  # of calibrating; a version that does it another way counts on
 _GROWN = 1.2  # a map that has so many times more keyframes is another map
 # Of a decision; they change no score.
 _IGNORED = ("target_precision", "rival_ratio", "maps_overlap")
+_NOTE = "survey"  # under which a map keeps what a survey found before it was cut short
+_CLEAR = 1e4  # odds by hand from which a match is no accident
 
 log = logging.getLogger(__name__)
+Stop = Callable[[], bool]
+
+
+def never() -> bool:
+    """Nobody asks to stop."""
+    return False
 
 
 class Calibrator:
@@ -36,7 +43,8 @@ class Calibrator:
         decision: DecisionConfig,
         prior: CalibrationConfig,
         comparison: Mapping[str, object],
-        stop: Callable[[], bool] | None = None,
+        stop: Stop = never,
+        measured: bool = False,
     ) -> None:
         """Remember how scores come about.
 
@@ -46,25 +54,23 @@ class Calibrator:
             prior: the calibration set by hand.
             comparison: the settings that the reranker's scores depend on.
             stop: asked now and then whether nobody waits for an answer any more.
+            measured: whether ``prior`` was measured; see ``fitted``.
         """
         self._reranker, self._decision, self._prior = reranker, decision, prior
-        self._stop = stop or (lambda: False)
+        self._stop, self._measured = stop, measured
         relevant = {k: v for k, v in asdict(decision).items() if k not in _IGNORED}
-        every = [_METHOD, relevant, asdict(prior), dict(comparison)]
+        every = [_METHOD, relevant, asdict(prior), measured, dict(comparison)]
         text = json.dumps(every, sort_keys=True)
         self._settings = hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def of(
-        self,
-        place_map: Map,
-        seconds: float = SECONDS,
-        earlier: CalibrationRecord | None = None,
-    ) -> CalibrationRecord:
+    def of(self, place_map: Map, earlier: CalibrationRecord | None = None) -> CalibrationRecord:
         """The calibration that the map keeps, or a new one if that does not hold any more.
+
+        A new one takes as long as it takes: some seconds on a CPU, the same result on every
+        machine. Only whoever waits for it can stop it, and then gets the hand-set one.
 
         Args:
             place_map: the map; it is only read.
-            seconds: that making one may take.
             earlier: one that was made of this map and need not be made again if it still holds.
 
         Raises:
@@ -74,10 +80,17 @@ class Calibrator:
         for known in (place_map.calibration(), earlier):
             if known is not None and self._holds(known, len(place_map)):
                 return known
-        return self._made(place_map, seconds, self._stop)[0]
+        samples = self._asked(place_map, self._stop)
+        is_complete = len(samples) == _wanted(place_map)
+        return self._record(place_map, samples if is_complete else ())
 
-    def keep(self, place_map: PlaceMap, seconds: float = SECONDS) -> None:
+    def keep(self, place_map: PlaceMap, stop: Stop = never) -> None:
         """Calibrate a map that is open for writing, and let it keep the result.
+
+        Args:
+            place_map: the map.
+            stop: asked now and then; what was found until then is kept, too, and whoever opens the
+                map goes on there.
 
         Raises:
             MapError: the map cannot be read or written.
@@ -86,33 +99,40 @@ class Calibrator:
         known = place_map.calibration()
         if known is not None and self._holds(known, len(place_map), grown=1.0):
             return
-        # Also on the way out: a map that is calibrated now opens fast ever after.
-        record, survey = self._made(place_map, seconds, lambda: False)
-        # One that was cut short too early is left to be made by whoever has more time.
-        if survey.complete or record.calibration.of_map:
-            place_map.keep_calibration(record)
+        samples = self._asked(place_map, stop)
+        if len(samples) == _wanted(place_map):
+            place_map.keep_calibration(self._record(place_map, samples))
+        elif samples:
+            note = [self._settings, len(place_map), [list(each) for each in samples]]
+            place_map.keep_note(_NOTE, json.dumps(note))
 
     def _holds(self, known: CalibrationRecord, keyframes: int, grown: float = _GROWN) -> bool:
         same_map = known.keyframes <= keyframes <= grown * known.keyframes
         return same_map and known.settings == self._settings
 
-    def _made(
-        self, place_map: Map, seconds: float, stop: Callable[[], bool]
-    ) -> tuple[CalibrationRecord, Survey]:
+    def _asked(self, place_map: Map, stop: Stop) -> tuple[Sample, ...]:
+        """What the map says of itself, as far as there was time for it."""
+        if _wanted(place_map) == 0:
+            return ()
         started = time.monotonic()
-        survey = Survey()
-        if len(place_map) >= FEWEST:
-            survey = surveyed(
-                place_map,
-                self._reranker,
-                self._decision,
-                self._prior.half_score,
-                lambda: stop() or time.monotonic() - started > seconds,
-            )
-            took = time.monotonic() - started
-            log.info("calibrated by %d wrong answers in %.1f s", len(survey.beyond), took)
-        record = CalibrationRecord(
-            fitted(survey, self._prior, self._decision.prior_mapped),
+        known = self._noted(place_map)
+        samples = surveyed(place_map, self._reranker, self._decision, stop, known)
+        added, took = len(samples) - len(known), time.monotonic() - started
+        log.info("calibrated by %d keyframes in %.1f s", added, took)
+        return samples
+
+    def _noted(self, place_map: Map) -> list[Sample]:
+        """What an earlier survey of this very map found before it was cut short."""
+        settings, keyframes, samples = json.loads(place_map.note(_NOTE) or "[0, 0, 0]")
+        if (settings, keyframes) != (self._settings, len(place_map)):
+            return []
+        return [Sample(*each) for each in samples]
+
+    def _record(self, place_map: Map, samples: Sequence[Sample]) -> CalibrationRecord:
+        clear = self._prior.half_score + math.log(_CLEAR) / self._prior.score_slope
+        survey = summed(samples, clear, len(place_map))
+        return CalibrationRecord(
+            fitted(survey, self._prior, self._decision.prior_mapped, self._measured),
             len(place_map),
             self._settings,
             time.time_ns(),
@@ -121,4 +141,8 @@ class Calibrator:
             survey.elsewhere,
             survey.look_alikes,
         )
-        return record, survey
+
+
+def _wanted(place_map: Map) -> int:
+    """How many samples a survey of the map has; small maps say too little of themselves."""
+    return min(SAMPLES, len(place_map)) if len(place_map) >= FEWEST else 0

@@ -36,11 +36,11 @@ FEWEST = 20  # wrong answers; with fewer, the hand-set calibration is better tha
 
 _TAIL = 0.2  # part of the wrong answers that their tail is fitted to
 _LEAST_TAIL = 10
-_CONFIDENCE = 0.9  # with which the mean excess stays below its bound
+_CONFIDENCE = 0.95  # with which the mean excess stays below its bound
 _PRIOR_SAMPLES = 5.0  # what the hand-set calibration is worth, where it is the more careful one
 # Part of the images at mapped places that score higher than wrong answers usually do. In the
-# mapping drive nearly all do; at another hour or in other weather, half of them.
-_FOUND = 0.5
+# mapping drive nearly all do; at another hour or in other weather, a fifth of them.
+_FOUND = 0.2
 _BORDERING = 0.1  # part of the images off the map that are taken just beyond its border
 
 
@@ -49,13 +49,17 @@ def by_hand(prior: CalibrationConfig) -> Calibration:
     return Calibration((Tail(prior.half_score, 1.0, 1.0 / prior.score_slope),), 1.0)
 
 
-def fitted(survey: Survey, prior: CalibrationConfig, mapped: float) -> Calibration:
+def fitted(
+    survey: Survey, prior: CalibrationConfig, mapped: float, measured: bool = False
+) -> Calibration:
     """The calibration that a survey speaks for, or the hand-set one if it says too little.
 
     Args:
         survey: scores of right and wrong answers.
         prior: the hand-set calibration.
         mapped: part of the images that show a mapped place.
+        measured: whether the hand-set one was measured where robots were in other places than
+            those of their maps: then no map asks for less, whatever it says of itself.
     """
     if len(survey.beyond) < FEWEST:
         return by_hand(prior)
@@ -67,7 +71,10 @@ def fitted(survey: Survey, prior: CalibrationConfig, mapped: float) -> Calibrati
     else:  # all of the map is one surrounding: then what lies beyond a place is all there is
         beyond = _tail(survey.beyond, prior, survey.reach)
         tails = (beyond,)
-    return Calibration(tails, mapped * _found(survey, beyond.start), of_map=True)
+    found = mapped * _found(survey, beyond.start)
+    if measured:
+        tails += (Tail(prior.half_score, found, 1.0 / prior.score_slope),)
+    return Calibration(tails, found, of_map=True)
 
 
 def _tail(scores: Sequence[float], prior: CalibrationConfig, weight: float) -> Tail:

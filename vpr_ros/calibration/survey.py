@@ -11,9 +11,12 @@ wrong all the same, and the hardest to tell, but robots are rarely just there. I
 are hidden, too, the answer comes from truly *elsewhere*: this is what a robot off the map gets.
 Answers that see the scene from clearly nearer or farther count as 0: they are refused anyway.
 
-Right answers: a keyframe half a place to a whole place away, which is not almost the same image.
-Light, weather and cars are those of the same drive, so these are easier than a later visit is.
-Hence nothing may rest on how high they score: ``fit.py`` only asks if they beat the wrong ones.
+Right answers: the keyframes before and behind. Light, weather and cars are those of the same drive,
+so these are easier than a later visit is. Hence nothing may rest on how high they score: ``fit.py``
+only asks if they beat the wrong ones.
+
+The sample is counted, never timed, so that a map is worth the same on every machine. A survey that
+is cut short goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -21,16 +24,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from vpr_ros.config import DecisionConfig
-from vpr_ros.datatypes import Comparison
+from vpr_ros.datatypes import Comparison, Features, FloatArray
 from vpr_ros.place_map import Map
 from vpr_ros.place_map.keyframe_table import Flags, Numbers
 from vpr_ros.rerankers.base import Reranker
 
-SAMPLES = 200  # keyframes asked for: with 10 candidates, some 4600 comparisons
+SAMPLES = 200  # keyframes asked for: with 10 candidates, some 4400 comparisons
+TOGETHER = 8  # of them are compared with all keyframes at once, as one product of matrices
 SURROUNDINGS = 4.0  # radii of a place beyond which nothing of it is in view any more
 
 
@@ -44,17 +49,14 @@ class Survey:
     misled: float = 0.5  # part of the keyframes for which ``beyond`` beats ``right``
     look_alikes: int = 0  # keyframes left out: elsewhere is as good as their nearest neighbors
     reach: float = 1.0  # the map's keyframes for each that a wrong answer could come from
-    complete: bool = True  # whether all samples were asked for
 
 
-@dataclass(frozen=True)
-class _Sample:
+class Sample(NamedTuple):
     """The best scores for one keyframe, minus infinity where there are none."""
 
-    right: float
+    right: float  # of a keyframe next to it
     beyond: float
     elsewhere: float
-    neighbor: float  # of a keyframe next to it
     choice: int  # keyframes that the wrong answer was the best of
 
 
@@ -62,32 +64,33 @@ def surveyed(
     place_map: Map,
     reranker: Reranker,
     decision: DecisionConfig,
-    clear_score: float,
     stop: Callable[[], bool],
-) -> Survey:
-    """Ask a map for up to ``SAMPLES`` of its keyframes, the same ones every time.
+    known: Sequence[Sample] = (),
+) -> tuple[Sample, ...]:
+    """Ask a map for ``SAMPLES`` of its keyframes, the same ones every time.
 
     Args:
         place_map: the map.
         reranker: the one whose scores are asked for.
         decision: what makes a place, and how many candidates are reranked.
-        clear_score: rerank score of a match that is no accident, roughly.
-        stop: asked before each keyframe; what was found until then is returned.
+        stop: asked now and then; what was found until then is returned.
+        known: what an earlier survey of this map found before it was stopped.
 
     Raises:
         MapError: the map cannot be read.
         BackendError: the reranker's device failed.
     """
     asker = _Asker(place_map, reranker, decision)
-    # In random order: a survey that is cut short has still seen all of the map.
+    samples, rows = list(known), sampled_rows(place_map)
+    while len(samples) < len(rows) and not stop():
+        samples += asker.ask(rows[len(samples) : len(samples) + TOGETHER])
+    return tuple(samples)
+
+
+def sampled_rows(place_map: Map) -> list[int]:
+    """The rows of the keyframes that a survey asks for, from all over the map."""
     rows = np.random.default_rng(0).permutation(len(place_map))[:SAMPLES]
-    samples = []
-    for row in rows:
-        if stop():
-            break
-        samples.append(asker.ask(int(row)))
-    survey = _summed(samples, clear_score, len(place_map))
-    return replace(survey, complete=len(samples) == len(rows))
+    return [int(row) for row in rows]
 
 
 class _Asker:
@@ -97,30 +100,33 @@ class _Asker:
         self._map, self._reranker, self._decision = place_map, reranker, decision
         self._table = place_map.table
 
-    def ask(self, row: int) -> _Sample:
-        """The answers to the keyframe in a row of the table."""
+    def ask(self, rows: Sequence[int]) -> list[Sample]:
+        """The answers to the keyframes in some rows of the table."""
+        features = self._map.features_of(self._table.keys(rows))
+        descriptors = np.stack([each.global_descriptor for each in features])
+        similarities = self._map.similarities(descriptors)
+        return [
+            self._answered(row, *pair)
+            for row, *pair in zip(rows, features, similarities, strict=True)
+        ]
+
+    def _answered(self, row: int, query: Features, similarities: FloatArray) -> Sample:
         drive = next(rows for rows in self._table.drives if row < rows.stop)
         here = row - drive.start
         place = self._near(row, drive)
         # What another camera saw of the place, looking another way, is no right answer.
-        alike = place & (self._table.cameras[drive] == self._table.cameras[row])
-        apart = alike & ~self._near(row, drive, 0.5)
-        others = alike.copy()
+        others = place & (self._table.cameras[drive] == self._table.cameras[row])
         others[here] = False
+        around = self._near(row, drive, SURROUNDINGS)
+        # Only the keyframe's own drive: whether another one shows its place, nobody knows.
         wanted = [
-            (drive.start + _beside(apart, here)).tolist(),
-            self._candidates(row, drive, ~place),
-            self._candidates(row, drive, ~self._near(row, drive, SURROUNDINGS)),
-            (drive.start + _beside(others, here)).tolist(),
+            _beside(others, here) + drive.start,
+            self._best(similarities[drive], ~place) + drive.start,
+            self._best(similarities[drive], ~around) + drive.start,
         ]
-        right, beyond, elsewhere, neighbor = self._scores(row, wanted)
-        return _Sample(
-            right=_best(right),
-            beyond=self._answer(beyond),
-            elsewhere=self._answer(elsewhere),
-            neighbor=_best(neighbor),
-            choice=int((~place).sum()),
-        )
+        right, beyond, elsewhere = self._scores(query, [rows.tolist() for rows in wanted])
+        choice = int((~place).sum())
+        return Sample(_best(right), self._answer(beyond), self._answer(elsewhere), choice)
 
     def _near(self, row: int, drive: slice, radii: float = 1.0) -> Flags:
         """Which keyframes of the drive are so many radii of a place away at most."""
@@ -128,25 +134,21 @@ class _Asker:
         wider = replace(self._decision, place_radius=radii * meters, place_seconds=radii * seconds)
         return self._table.near(row, drive, wider)
 
-    def _candidates(self, row: int, drive: slice, allowed: Flags) -> list[int]:
-        """Rows of the candidates that the map offers among the allowed ones of a drive.
+    def _best(self, similarities: FloatArray, allowed: Flags) -> Numbers:
+        """The candidates that a search among the allowed keyframes of a drive would find."""
+        rows = np.flatnonzero(allowed)
+        count = min(self._decision.candidates, len(rows))
+        if count < len(rows):
+            rows = rows[np.argpartition(-similarities[rows], count)[:count]]
+        return rows
 
-        Only within the keyframe's own drive: whether another drive shows its place, nobody knows.
-        """
-        (features,) = self._map.features_of([self._table.key(row)])
-        hidden = np.ones(len(self._table), np.bool_)
-        hidden[drive] = ~allowed
-        nearest = self._map.nearest(features.global_descriptor, self._decision.candidates, hidden)
-        return [int(row) for row in nearest.rows]
-
-    def _scores(self, row: int, wanted: Sequence[Sequence[int]]) -> list[list[Comparison]]:
+    def _scores(self, query: Features, wanted: list[list[int]]) -> list[list[Comparison]]:
         """The scores of each group of keyframes; each keyframe is compared once."""
-        every = list(dict.fromkeys(number for group in wanted for number in group))
-        query, *candidates = self._map.features_of(self._table.keys([row, *every]))
-        scores = self._reranker.compare(query, candidates)
-        known = dict(zip(every, scores, strict=True))
-        finite = {number for number, each in known.items() if math.isfinite(each.score)}
-        return [[known[number] for number in group if number in finite] for group in wanted]
+        every = list(dict.fromkeys(row for group in wanted for row in group))
+        candidates = self._map.features_of(self._table.keys(every))
+        scores = dict(zip(every, self._reranker.compare(query, candidates), strict=True))
+        finite = {row for row, each in scores.items() if math.isfinite(each.score)}
+        return [[scores[row] for row in group if row in finite] for group in wanted]
 
     def _answer(self, scores: Sequence[Comparison]) -> float:
         """The score of the best candidate, 0 if it would be refused whatever its score."""
@@ -167,8 +169,14 @@ def _best(scores: Iterable[Comparison]) -> float:
     return max((each.score for each in scores), default=-math.inf)
 
 
-def _summed(samples: Sequence[_Sample], clear_score: float, keyframes: int) -> Survey:
-    """The scores of all samples that can be told from their neighbors."""
+def summed(samples: Sequence[Sample], clear_score: float, keyframes: int) -> Survey:
+    """The scores of all samples that can be told from their neighbors.
+
+    Args:
+        samples: what ``surveyed`` found.
+        clear_score: rerank score of a match that is no accident, roughly.
+        keyframes: of the map.
+    """
     kept = [each for each in samples if not _has_twin(each, clear_score)]
     paired = [each for each in kept if min(each.right, each.beyond) > -math.inf]
     misled = sum(each.beyond > each.right for each in paired)
@@ -183,7 +191,7 @@ def _summed(samples: Sequence[_Sample], clear_score: float, keyframes: int) -> S
     )
 
 
-def _has_twin(sample: _Sample, clear_score: float) -> bool:
+def _has_twin(sample: Sample, clear_score: float) -> bool:
     """Whether a keyframe elsewhere is as good a match as the one next door, and that a clear one.
 
     It is most likely the same place again: the drive came back, and no pose tells it, or a drifted
@@ -192,7 +200,7 @@ def _has_twin(sample: _Sample, clear_score: float) -> bool:
     score beyond reach.
     """
     wrong = sample.elsewhere if sample.elsewhere > -math.inf else sample.beyond
-    return wrong >= sample.neighbor >= clear_score
+    return wrong >= sample.right >= clear_score
 
 
 def _known(scores: Iterable[float]) -> tuple[float, ...]:

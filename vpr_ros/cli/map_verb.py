@@ -24,7 +24,6 @@ from vpr_ros.route.session import Session
 SUMMARY = "build a map from a drive, or add a drive to a map"
 
 _NO_POSES = "none"
-_CALIBRATING_S = 60.0  # time enough for networks on a CPU
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,7 +98,7 @@ def _drive(session: Session, frames: Iterable[Frame], total: int, skipped: Skipp
                 step()
     finally:
         session.save()
-    session.finish(_CALIBRATING_S)
+    session.finish()
     return counts
 
 

@@ -23,8 +23,6 @@ from vpr_ros.evaluation.runner import Described, Task
 from vpr_ros.evaluation.verdicts import Verdicts
 from vpr_ros.route.session import Outcome, Session
 
-_CALIBRATING_S = 600.0  # at most: nobody waits for the robot
-
 
 @dataclass(frozen=True)
 class Drive:
@@ -110,7 +108,7 @@ def _learn(task: Task, opened: Described, drive: Drive, session: Session) -> Non
             if opened.database.usable[number]:
                 session.step(frame, opened.database.features(number))
             step()
-    session.finish(_CALIBRATING_S)
+    session.finish()
 
 
 def _frames(drive: Drive, source: ImageSource) -> Iterator[tuple[int, Frame]]:

@@ -137,7 +137,7 @@ class PlaceNode(LifecycleNode):
             self._inputs.leave_tf()
         self.outputs.stop()
         if self._session is not None:
-            self._session.finish(_CALIBRATING_S)
+            self._session.finish(_patience())
 
     def close(self) -> None:
         """Stop, and close the maps."""
@@ -192,7 +192,7 @@ class PlaceNode(LifecycleNode):
         old = self.session()
         self._use(self._opened(path))
         self.config = replace(self.config, map_path=path)
-        old.finish(_CALIBRATING_S)
+        old.finish(_patience())
         old.close()
 
     def session(self) -> Session:
@@ -308,6 +308,12 @@ class PlaceNode(LifecycleNode):
         array = DiagnosticArray(status=[status])
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
+
+
+def _patience() -> Callable[[], bool]:
+    """Whether the time for calibrating a map is over; what is left of it is done next time."""
+    end = time.monotonic() + _CALIBRATING_S
+    return lambda: time.monotonic() > end
 
 
 def _in_words(error: BaseException) -> str:

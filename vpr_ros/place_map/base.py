@@ -66,8 +66,12 @@ class Map(Protocol):
         """As ``search``, in rows of ``table``; those that are hidden, [K], are not returned."""
         ...
 
-    def similarities(self, descriptor: FloatArray) -> FloatArray:
-        """Inner products with all keyframes in the order of ``table``, float32 [K]."""
+    def similarities(self, descriptors: FloatArray) -> FloatArray:
+        """Inner products with all keyframes in the order of ``table``, float32 [K].
+
+        Args:
+            descriptors: float32 [D], or [M, D] for products [M, K].
+        """
         ...
 
     def features_of(self, keys: Sequence[KeyframeKey]) -> list[Features]:
@@ -92,6 +96,10 @@ class Map(Protocol):
 
     def calibration(self) -> CalibrationRecord | None:
         """What rerank scores are worth here, None where that is not known."""
+        ...
+
+    def note(self, key: str) -> str | None:
+        """What somebody kept in the map under this name, None where nobody did."""
         ...
 
     def append(self, keyframe: Keyframe) -> KeyframeKey:

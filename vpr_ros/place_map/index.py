@@ -51,8 +51,8 @@ class Index(Protocol):
         """
         ...
 
-    def similarities(self, descriptor: FloatArray) -> FloatArray:
-        """The inner products with all descriptors, [K]."""
+    def similarities(self, descriptors: FloatArray) -> FloatArray:
+        """The inner products of [D] or [M, D] with all descriptors, [K] or [M, K]."""
         ...
 
     def exact(self, rows: Numbers | slice) -> FloatArray:
@@ -117,9 +117,9 @@ class NumpyIndex:
         best = near[np.argsort(-shown[near], kind="stable")[:k]]
         return rows[best], shown[best]
 
-    def similarities(self, descriptor: FloatArray) -> FloatArray:
+    def similarities(self, descriptors: FloatArray) -> FloatArray:
         """See ``Index``."""
-        return np.asarray(self._room[: self._count] @ np.asarray(descriptor, np.float32))
+        return np.asarray(np.asarray(descriptors, np.float32) @ self._room[: self._count].T)
 
     def exact(self, rows: Numbers | slice) -> FloatArray:
         """See ``Index``."""
@@ -172,9 +172,9 @@ class FaissIndex:
         order = np.lexsort((rows, -similarities))[:wanted]
         return rows[order], similarities[order]
 
-    def similarities(self, descriptor: FloatArray) -> FloatArray:
+    def similarities(self, descriptors: FloatArray) -> FloatArray:
         """See ``Index``."""
-        return np.asarray(self._rows() @ np.ascontiguousarray(descriptor, dtype=np.float32))
+        return np.asarray(np.asarray(descriptors, np.float32) @ self._rows().T)
 
     def exact(self, rows: Numbers | slice) -> FloatArray:
         """See ``Index``."""

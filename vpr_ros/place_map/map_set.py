@@ -130,9 +130,10 @@ class MapSet:
         maps = [self._main, *(each for each in self._maps.values() if each is not self._main)]
         return self._choice.shares(maps, descriptor)
 
-    def similarities(self, descriptor: FloatArray) -> FloatArray:
+    def similarities(self, descriptors: FloatArray) -> FloatArray:
         """As ``PlaceMap.similarities``, in the order of ``table``."""
-        return np.concatenate([each.similarities(descriptor) for each in self._maps.values()])
+        every = [each.similarities(descriptors) for each in self._maps.values()]
+        return np.concatenate(every, axis=-1)
 
     def record(self, key: KeyframeKey) -> KeyframeRecord:
         """As ``PlaceMap.record``."""
@@ -159,6 +160,10 @@ class MapSet:
 
     def calibration(self) -> CalibrationRecord | None:
         """As ``PlaceMap.calibration``; what each map keeps of itself does not hold for all."""
+        return None
+
+    def note(self, key: str) -> str | None:
+        """As ``PlaceMap.note``; what each map keeps of itself does not hold for all."""
         return None
 
     def append(self, keyframe: Keyframe) -> KeyframeKey:

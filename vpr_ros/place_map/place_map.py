@@ -261,17 +261,18 @@ class PlaceMap:
         check_global(descriptor, self._store.spec)
         return Nearest(*index.search(descriptor, k, hidden))
 
-    def similarities(self, descriptor: FloatArray) -> FloatArray:
+    def similarities(self, descriptors: FloatArray) -> FloatArray:
         """Return the inner products with all K keyframes in the order of ``table``, float32 [K].
 
         Args:
-            descriptor: Global descriptor of the query, float32 [D].
+            descriptors: Global descriptors, float32 [D], or [M, D] for products [M, K].
 
         Raises:
-            MapError: The descriptor does not fit, or the map was opened only to look.
+            MapError: A descriptor does not fit, or the map was opened only to look.
         """
-        check_global(descriptor, self._store.spec)
-        return self._catalog.index.similarities(descriptor)
+        for descriptor in np.atleast_2d(descriptors):
+            check_global(descriptor, self._store.spec)
+        return self._catalog.index.similarities(descriptors)
 
     def features_of(self, keys: Sequence[KeyframeKey]) -> list[Features]:
         """Return the features of these keyframes, in this order; their arrays are read-only.
@@ -322,6 +323,25 @@ class PlaceMap:
         self._refuse_reader()
         with self._undone_on_failure():
             self._store.keep_calibration(record)
+        self.commit()
+
+    def note(self, key: str) -> str | None:
+        """Return what was kept under this name, None where nothing was.
+
+        Raises:
+            MapError: It is damaged.
+        """
+        return self._store.note(key)
+
+    def keep_note(self, key: str, text: str) -> None:
+        """Keep a text under a name, in place of what was kept there, and commit.
+
+        Raises:
+            MapError: The map is open for reading, or the disk refuses.
+        """
+        self._refuse_reader()
+        with self._undone_on_failure():
+            self._store.keep_note(key, text)
         self.commit()
 
     def descriptors(self) -> FloatArray:

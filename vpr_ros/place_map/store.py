@@ -194,6 +194,22 @@ class Store:
         """
         self._forget("calibration")
 
+    def note(self, key: str) -> str | None:
+        """Return what was kept under this name, None where nothing was.
+
+        Raises:
+            MapError: It is damaged.
+        """
+        return self._meta(f"note {key}")
+
+    def keep_note(self, key: str, text: str) -> None:
+        """Write down a text under a name, durable after a commit.
+
+        Raises:
+            MapError: The disk refuses; a rollback is then due.
+        """
+        self._keep(f"note {key}", text)
+
     def append(self, row: KeyframeRow, session: str) -> int:
         """Write a keyframe, visible to others and durable after a commit; return its id.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_ros.calibration import Calibrator
+from vpr_ros.calibration import Calibrator, Stop, never
 from vpr_ros.config import KeyframeConfig
 from vpr_ros.datatypes import Features, Frame, Keyframe, KeyframeKey
 from vpr_ros.errors import ImageError
@@ -15,8 +15,6 @@ from vpr_ros.extractors.base import FeatureExtractor
 from vpr_ros.geometry.poses import angle, distance
 from vpr_ros.images import encode_jpeg, shrink
 from vpr_ros.place_map import PlaceMap
-
-CALIBRATING_S = 10.0  # at the end of a drive
 
 
 @dataclass(frozen=True)
@@ -82,12 +80,12 @@ class MapBuilder:
         """
         self._map.commit()
 
-    def finish(self, seconds: float = CALIBRATING_S) -> None:
+    def finish(self, stop: Stop = never) -> None:
         """Make everything so far durable, then let the map learn what its scores are worth.
 
         Args:
-            seconds: that learning may take; a map that did not get to it is no worse, only slower
-                to open.
+            stop: asked now and then whether that learning should end; a map that did not get
+                through is no worse, only slower to open.
 
         Raises:
             MapError: the map cannot be written; what was committed before is safe.
@@ -95,7 +93,7 @@ class MapBuilder:
         """
         self.save()
         if self._calibrator is not None:
-            self._calibrator.keep(self._map, seconds)
+            self._calibrator.keep(self._map, stop)
 
     def _moved(self, frame: Frame) -> bool | None:
         """Whether the robot moved or turned enough; None where poses cannot tell."""

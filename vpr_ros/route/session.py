@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from vpr_ros.calibration import Stop, never
 from vpr_ros.calibration_curve import CalibrationRecord
 from vpr_ros.config import MAP, LoopConfig
 from vpr_ros.datatypes import (
@@ -166,18 +167,18 @@ class Session:
         if self._builder is not None:
             self._builder.save()
 
-    def finish(self, seconds: float) -> None:
+    def finish(self, stop: Stop = never) -> None:
         """Make everything durable, and let a map that grew learn what its scores are worth.
 
         Args:
-            seconds: that learning may take.
+            stop: asked now and then whether that learning should end.
 
         Raises:
             MapError: the map cannot be written; what was committed before is safe.
             BackendError: the device that compares keyframes failed.
         """
         if self._builder is not None:
-            self._builder.finish(seconds)
+            self._builder.finish(stop)
 
     def close(self) -> None:
         """Close all maps; what was not committed is dropped."""

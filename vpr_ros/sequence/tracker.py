@@ -38,6 +38,8 @@ class SequenceTracker:
         self._decision = decision
         self._sequence = sequence
         self._calibration = calibration
+        self._is_anchored = False
+        self._place: frozenset[KeyframeKey] = frozenset()  # that was believed last
 
     def conclude(
         self, query: Query, candidates: tuple[Candidate, ...], alone: Callable[[], Judgment]
@@ -52,44 +54,39 @@ class SequenceTracker:
         Raises:
             MapError: the map's file became unreadable.
         """
-        belief, judgment = self._update(query, candidates)
-        enough = self._enough_alone(candidates, judgment, belief, alone)
-        if enough is None:
+        belief = self._update(query, candidates)
+        single = alone()
+        is_sure = single.verdict is Verdict.ACCEPTED and _agrees(candidates[0], belief)
+        self._anchor(belief, is_sure)
+        judgment = judge(belief, self._decision, self._sequence, self._is_anchored)
+        if is_sure and judgment.verdict is not Verdict.ACCEPTED:
+            # Enough by itself, before a sequence agrees with it: a sequence counts images of one
+            # view as parts of a look, and so takes its time to be sure.
+            judgment = single
+        else:
             candidates = self._led_by(belief, candidates, query)
-        return Conclusion(enough or judgment, candidates, _likeliest(belief, self._map.table))
+        return Conclusion(judgment, candidates, _likeliest(belief, self._map.table))
 
     def reload(self) -> None:
         """Take over poses of keyframes that were corrected in the map."""
         self._filter.reload()
 
-    def _update(self, query: Query, candidates: Sequence[Candidate]) -> tuple[Belief, Judgment]:
+    def _anchor(self, belief: Belief, is_sure: bool) -> None:
+        """Remember whether an image of this run was sure by itself.
+
+        A run ends where no place is believed any more, or one that does not go on from the last.
+        """
+        goes_on = belief.mass > 0.5 and not self._place.isdisjoint(belief.place)
+        self._is_anchored = is_sure or (self._is_anchored and goes_on)
+        self._place = belief.place
+
+    def _update(self, query: Query, candidates: Sequence[Candidate]) -> Belief:
         descriptor, similarities = query.features.global_descriptor, None
         if self._filter.needs_similarities:
             similarities = self._map.similarities(descriptor)
         look = Look(candidates, descriptor, similarities, query.source)
         step = self._odometer.step(query.odometry)
-        belief = self._filter.update(query.stamp_ns, step, look)
-        return belief, judge(belief, self._decision, self._sequence)
-
-    def _enough_alone(
-        self,
-        candidates: Sequence[Candidate],
-        judgment: Judgment,
-        belief: Belief,
-        alone: Callable[[], Judgment],
-    ) -> Judgment | None:
-        """What an image says by itself, if that is enough: before a sequence agrees with it.
-
-        A sequence counts images of one view as parts of a look, and so takes its time to be sure.
-        It may take back what an image says only if it holds another place for likelier than not.
-        """
-        if judgment.verdict is Verdict.ACCEPTED:
-            return None
-        single = alone()
-        if single.verdict is not Verdict.ACCEPTED:
-            return None
-        agrees = belief.mass <= 0.5 or candidates[0].keyframe.key in belief.place
-        return single if agrees else None
+        return self._filter.update(query.stamp_ns, step, look)
 
     def _led_by(
         self, belief: Belief, candidates: tuple[Candidate, ...], query: Query
@@ -126,3 +123,8 @@ def _likeliest(belief: Belief, table: KeyframeTable) -> tuple[tuple[KeyframeKey,
     rows = np.flatnonzero(belief.keyframes >= _MATTERS)
     rows = rows[np.argsort(-belief.keyframes[rows], kind="stable")][:_BELIEVED]
     return tuple((table.key(row), float(belief.keyframes[row])) for row in rows.tolist())
+
+
+def _agrees(candidate: Candidate, belief: Belief) -> bool:
+    """Whether a sequence lets an image say so: it holds no other place for likelier than not."""
+    return belief.mass <= 0.5 or candidate.keyframe.key in belief.place

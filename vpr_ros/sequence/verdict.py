@@ -8,8 +8,18 @@ from vpr_ros.datatypes import Cause, Judgment, KeyframeRecord, Verdict
 from vpr_ros.sequence.base import Belief
 
 
-def judge(belief: Belief, decision: DecisionConfig, sequence: SequenceConfig) -> Judgment:
+def judge(
+    belief: Belief, decision: DecisionConfig, sequence: SequenceConfig, is_anchored: bool = True
+) -> Judgment:
     """The verdict on a belief.
+
+    Args:
+        belief: where the robot may be.
+        decision: what is asked of an answer.
+        sequence: what is asked of a sequence.
+        is_anchored: whether one of the images that led here was sure by itself. The floors of a
+            tower look alike in the same order: many weak agreements of a twin add up to certainty,
+            as if each were another proof. They prove no more than the best of them does.
 
     Returns:
         The verdict, its reason in words, and the probability of the likeliest place; and what kept
@@ -24,6 +34,9 @@ def judge(belief: Belief, decision: DecisionConfig, sequence: SequenceConfig) ->
         this = f"this image by itself agrees with {_named(belief.contrary)}"
         reason = f"{name} follows from the images before ({mass:.2f}), but {this}"
         return Judgment(Verdict.AMBIGUOUS, reason, mass, Cause.CONTRARY)
+    if mass >= needed and not is_anchored:
+        reason = f"{name} follows from the images before ({mass:.2f}), but none was sure by itself"
+        return Judgment(Verdict.UNKNOWN, reason, mass, Cause.UNANCHORED)
     if mass >= needed and belief.unsupported < sequence.patience:
         return Judgment(Verdict.ACCEPTED, _accepted(name, belief), mass)
     if mass >= needed:
