@@ -5,16 +5,17 @@ import csv
 import json
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from vpr_ros.evaluation.features.feature_files import RECORD_BYTES
 from vpr_ros.evaluation.protocols.bag_set import BagOptions, read_bag_set
 
 ROOT = Path(__file__).parents[2]
@@ -177,15 +178,23 @@ def test_a_kill_is_continued(cache, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     done = _described(tmp_path / "cache")
-    inode = next((tmp_path / "cache").glob("*/*/locals.bin")).stat().st_ino
+    inode = next((tmp_path / "cache").glob("*/*.sqlite")).stat().st_ino
     assert 20 <= done < 180
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "30 queries in 150 images" in finished.stdout
     assert _described(tmp_path / "cache") == 180
-    files = (tmp_path / "cache").glob("*/*/locals.bin")
+    files = (tmp_path / "cache").glob("*/*.sqlite")
     assert inode in [each.stat().st_ino for each in files]  # continued, not begun anew
     assert "made again" not in finished.stderr
 
 
 def _described(cache):
-    return sum(each.stat().st_size // RECORD_BYTES for each in cache.glob("*/*/index.bin"))
+    return sum(_count(path) for path in cache.glob("*/*.sqlite"))
+
+
+def _count(path):
+    with closing(sqlite3.connect(path)) as database:
+        try:
+            return database.execute("SELECT count(*) FROM images").fetchone()[0]
+        except sqlite3.OperationalError:  # there is no table yet
+            return 0

@@ -60,7 +60,7 @@ def test_nothing_is_described_twice(tmp_path):
     run_all(Task(data, tmp_path), [BASE, more(8)])
     # Some are looked at to tell whether these are the same images.
     assert data.queries.read_count - before[0] <= 30
-    assert len(list(tmp_path.glob("*/*"))) == 2
+    assert len(list(tmp_path.glob("*/*.sqlite"))) == 2
 
 
 def test_settings_that_a_map_may_mix_are_kept_apart(tmp_path):
@@ -73,7 +73,7 @@ def test_settings_that_a_map_may_mix_are_kept_apart(tmp_path):
 def test_a_drive_in_itself_is_described_once(tmp_path):
     data = drawn_set(itself=True)
     run_all(Task(data, tmp_path), [BASE])
-    assert len(list(tmp_path.glob("*/*"))) == 1
+    assert len(list(tmp_path.glob("*/*.sqlite"))) == 1
 
 
 def test_broken_images_are_left_out(tmp_path):

@@ -16,7 +16,7 @@ from vpr_ros.datatypes import ModelSpec
 from vpr_ros.drives.flaws import OnError, log_error
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.features.feature_list import FeatureList, MapFeatures, block_count
-from vpr_ros.evaluation.features.feature_store import FeatureStore, folder_of
+from vpr_ros.evaluation.features.feature_store import FeatureStore, path_of
 from vpr_ros.evaluation.ranking import (
     Compared,
     Ranking,
@@ -194,7 +194,7 @@ def _same_images(task: Task, pipeline: Pipeline) -> bool:
     if list(data.database.names) != list(data.queries.names):
         return False
     one, other = (
-        folder_of(task.cache, each, pipeline.extractor, config.codec)
+        path_of(task.cache, each, pipeline.extractor, config.codec)
         for each in (data.database, data.queries)
     )
     return one == other

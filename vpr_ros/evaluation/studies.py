@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from vpr_ros.evaluation.features.filtered import FilteredFeatures, Keep, strongest
+from vpr_ros.evaluation.features.feature_list import FilteredFeatures
 from vpr_ros.evaluation.ranking import Retrieved
 from vpr_ros.evaluation.runner import (
     Described,
@@ -82,7 +82,7 @@ def _efficiency(task: Task, base: Variant, counts: Sequence[int]) -> Study:
     with described(task, base.config) as opened:
         retrieved = search(task, opened, max(wanted))
         for part in (1.0,) if fixed else EFFICIENT_PARTS:
-            shown = opened if part == 1.0 else _filtered(opened, strongest(part), base)
+            shown = opened if part == 1.0 else _filtered(opened, part, base.config.codec)
             series = f"{100 * part:g} % of the local features"
             found = _over_candidates(task, base, counts, shown, retrieved, wanted)
             points += [replace(each, series=series, x=1e3 * each.seconds) for each in found]
@@ -111,13 +111,11 @@ def _over_candidates(
         yield _point(score(task.data, run, counts), words, count)
 
 
-def _filtered(opened: Described, keep: Keep, base: Variant) -> Described:
-    """The same images with fewer local features, compared as the configuration says."""
-    codec = base.config.codec
-    database = FilteredFeatures(opened.database, keep, codec)
-    queries = database
+def _filtered(opened: Described, part: float, codec: str) -> Described:
+    """The same images with a part of their local features."""
+    database = queries = FilteredFeatures(opened.database, part, codec)
     if opened.queries is not opened.database:
-        queries = FilteredFeatures(opened.queries, keep, codec)
+        queries = FilteredFeatures(opened.queries, part, codec)
     return replace(opened, database=database, queries=queries)
 
 

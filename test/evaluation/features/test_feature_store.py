@@ -3,18 +3,19 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
-from retrieval_samples import DIM, NumberedImages, NumberExtractor
+from retrieval_samples import NumberedImages, NumberExtractor
 
-from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.features.feature_files import RECORD_BYTES
-from vpr_ros.evaluation.features.feature_store import FeatureStore, default_cache, folder_of
+from vpr_ros.errors import DatasetError, ImageError
+from vpr_ros.evaluation.features.feature_store import FeatureStore, default_cache, path_of
 
 COUNT = 30
 
@@ -62,15 +63,15 @@ def test_anything_else_is_described_anew(tmp_path):
         (source, NumberExtractor("2"), "float16"),
         (source, extractor, "float32"),
     ]
-    folders = {folder_of(tmp_path, *each) for each in [(source, extractor, "float16"), *others]}
-    assert len(folders) == 1 + len(others)
+    paths = {path_of(tmp_path, *each) for each in [(source, extractor, "float16"), *others]}
+    assert len(paths) == 1 + len(others)
 
 
 def test_images_that_are_no_files_are_told_apart_by_what_they_show(tmp_path):
     one, other = NumberedImages(COUNT), NumberedImages(COUNT, seed=1)
     other.names = one.names
-    folders = [folder_of(tmp_path, each, NumberExtractor(), "float16") for each in (one, other)]
-    assert folders[0] != folders[1]
+    paths = [path_of(tmp_path, each, NumberExtractor(), "float16") for each in (one, other)]
+    assert paths[0] != paths[1]
 
 
 def test_changed_files_are_described_anew(tmp_path):
@@ -81,9 +82,9 @@ def test_changed_files_are_described_anew(tmp_path):
     source = Files(3)
     for index in range(3):
         source.path(index).write_bytes(b"x")
-    before = folder_of(tmp_path, source, NumberExtractor(), "float16")
+    before = path_of(tmp_path, source, NumberExtractor(), "float16")
     os.utime(source.path(1), ns=(1, 1))
-    assert folder_of(tmp_path, source, NumberExtractor(), "float16") != before
+    assert path_of(tmp_path, source, NumberExtractor(), "float16") != before
 
 
 def test_broken_images_are_told_of_and_remembered(tmp_path):
@@ -96,7 +97,7 @@ def test_broken_images_are_told_of_and_remembered(tmp_path):
     assert count == 0
     with FeatureStore(tmp_path, source, NumberExtractor()) as store:
         assert np.flatnonzero(~store.usable).tolist() == [3, 7]
-        assert not store.descriptors[3].any()
+        assert not store.rows(3, 4).any()
 
 
 def test_an_empty_list_is_refused(tmp_path):
@@ -110,55 +111,47 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
         FeatureStore(tmp_path / "file", NumberedImages(2), NumberExtractor())
 
 
-@pytest.mark.parametrize("name", ["globals.f32", "index.bin"])
+def path_to(cache, source):
+    return path_of(cache, source, NumberExtractor(), "float16")
+
+
+@pytest.mark.parametrize("column", ["descriptor", "local"])
 @pytest.mark.parametrize("damage", ["cut", "flip"])
-def test_what_is_damaged_is_made_again(tmp_path, caplog, name, damage):
+def test_what_is_damaged_is_made_again(tmp_path, caplog, column, damage):
     source = NumberedImages(COUNT)
     filled(tmp_path, source)
-    path = folder_of(tmp_path, source, NumberExtractor(), "float16") / name
-    raw = bytearray(path.read_bytes())
-    row = {"globals.f32": 4 * DIM, "index.bin": RECORD_BYTES}[name]
-    if damage == "cut":
-        path.write_bytes(raw[: 20 * row + 5])
-    else:
-        raw[20 * row + 5] ^= 0xFF
-        path.write_bytes(raw)
-    assert filled(tmp_path, source) == ([], 10)
-    if (name, damage) != ("index.bin", "cut"):  # what is cut off there was never promised
-        assert "10 damaged features are made again" in caplog.text
+    with closing(sqlite3.connect(path_to(tmp_path, source))) as database:
+        ((blob,),) = database.execute(f"SELECT {column} FROM images WHERE number = 20")
+        blob = blob[:-1] if damage == "cut" else blob[:-1] + bytes([blob[-1] ^ 0xFF])
+        database.execute(f"UPDATE images SET {column} = ? WHERE number = 20", (blob,))
+        database.commit()
     assert_right(tmp_path, source)
-
-
-def test_damaged_local_features_are_made_again(tmp_path, caplog):
-    source = NumberedImages(COUNT)
-    filled(tmp_path, source)
-    path = folder_of(tmp_path, source, NumberExtractor(), "float16") / "locals.bin"
-    raw = bytearray(path.read_bytes())
-    raw[len(raw) // 2] ^= 0xFF
-    path.write_bytes(raw)
-    assert_right(tmp_path, source)
-    assert caplog.text.count("made again") == 1
+    assert caplog.text.count("0/00020.png") == caplog.text.count("made again") == 1
     caplog.clear()
     assert_right(tmp_path, source)
     assert "made again" not in caplog.text
 
 
-def test_cut_local_features_are_made_again(tmp_path):
+def test_what_is_damaged_and_cannot_be_made_again_is_told_of(tmp_path):
     source = NumberedImages(COUNT)
     filled(tmp_path, source)
-    path = folder_of(tmp_path, source, NumberExtractor(), "float16") / "locals.bin"
-    os.truncate(path, path.stat().st_size // 2)
-    assert 0 < filled(tmp_path, source)[1] < COUNT
-    assert_right(tmp_path, source)
+    with closing(sqlite3.connect(path_to(tmp_path, source))) as database:
+        database.execute("UPDATE images SET local = ? WHERE number = 21", (b"",))
+        database.commit()
+    source.broken.add(21)
+    with (
+        FeatureStore(tmp_path, source, NumberExtractor()) as store,
+        pytest.raises(ImageError, match=r"0/00021\.png"),
+    ):
+        store.features(21)
 
 
-def test_a_damaged_description_starts_anew(tmp_path, caplog):
+def test_a_damaged_file_is_named(tmp_path):
     source = NumberedImages(COUNT)
     filled(tmp_path, source)
-    (folder_of(tmp_path, source, NumberExtractor(), "float16") / "about.json").write_text("{")
-    assert filled(tmp_path, source) == ([], COUNT)
-    assert "all features are made again" in caplog.text
-    assert_right(tmp_path, source)
+    path_to(tmp_path, source).write_bytes(b"no database " * 100)
+    with pytest.raises(DatasetError, match=r"not a database: .* delete the file"):
+        FeatureStore(tmp_path, source, NumberExtractor())
 
 
 PROGRAM = """
@@ -173,18 +166,26 @@ with FeatureStore(Path({cache!r}), NumberedImages(2000), NumberExtractor()) as s
 """
 
 
+def count_of(path):
+    """How many images are done; 0 as long as there is no table."""
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+            return database.execute("SELECT count(*) FROM images").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+
+
 def test_a_kill_costs_at_most_the_image_at_hand(tmp_path):
     """Three kills at different moments; nothing that was done is ever done again."""
     source = NumberedImages(2000)
     program = PROGRAM.format(here=str(Path(__file__).parents[1]), cache=str(tmp_path))
-    index = folder_of(tmp_path, source, NumberExtractor(), "float16") / "index.bin"
     done = 0
     for _ in range(3):
         process = subprocess.Popen([sys.executable, "-c", program])
         deadline = time.monotonic() + 30
-        while not index.exists() or index.stat().st_size < (done + 40) * RECORD_BYTES:
+        while count_of(path_to(tmp_path, source)) < done + 40:
             assert time.monotonic() < deadline
-            time.sleep(0.002)
+            time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait()
         with FeatureStore(tmp_path, source, NumberExtractor()) as store:
@@ -206,7 +207,6 @@ def test_a_full_store_may_be_opened_twice(tmp_path):
     with FeatureStore(tmp_path, source, NumberExtractor()) as one:
         one.fill(nothing)
         assert_right(tmp_path, source)
-        np.testing.assert_array_equal(one.rows(0, 3), one.descriptors[:3])
 
 
 def test_another_process_is_waited_for(tmp_path):

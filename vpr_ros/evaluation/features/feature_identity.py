@@ -15,36 +15,24 @@ from vpr_ros.errors import ImageError
 from vpr_ros.evaluation.retrieval_set import ImageSource
 from vpr_ros.extractors.base import FeatureExtractor
 
-FORMAT = 1  # counts up whenever the files of a feature store mean something else
+FORMAT = 2  # counts up whenever the files of a feature store mean something else
 _SAMPLES = 8  # images that are looked at where no file tells whether they changed
 
 
-def about(
-    source: ImageSource,
-    extractor: FeatureExtractor,
-    codec: str,
-) -> dict[str, object]:
-    """What the features depend on, and the time that they took."""
-    return {
+def identity_of(source: ImageSource, extractor: FeatureExtractor, codec: str) -> str:
+    """A short name that changes with all that features, and the time they took, depend on."""
+    about = {
         "format": FORMAT,
-        "method": extractor.spec.method,
-        "model": json.loads(json.dumps(asdict(extractor.spec))),  # as a file gives it back
+        "model": asdict(extractor.spec),
         "runs_on": extractor.description,
         "codec": codec,
-        "images": len(source.names),
-        "content": _identity(source),
+        "images": list(_versions(source)),
     }
-
-
-def _identity(source: ImageSource) -> str:
-    """Changes with the name, size or time of change of any image."""
-    digest = hashlib.sha256()
-    for line in _versions(source):
-        digest.update(line.encode(errors="surrogateescape") + b"\0")
-    return digest.hexdigest()
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _versions(source: ImageSource) -> Iterator[str]:
+    """What changes with the name, size or time of change of any image."""
     path = getattr(source, "path", None)
     if isinstance(path, Path):  # one file that holds all of them
         yield from (_state(path), *source.names)
@@ -70,8 +58,3 @@ def _state(path: Path) -> str:
     except OSError:  # a missing image is reported when it is its turn
         return "missing"
     return f"{state.st_size} {state.st_mtime_ns}"
-
-
-def digest(known: dict[str, object]) -> str:
-    """A short name for that."""
-    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]

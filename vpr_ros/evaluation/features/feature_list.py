@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vpr_ros.datatypes import Features, FloatArray
+from vpr_ros.datatypes import Features, FloatArray, LocalFeatures
 from vpr_ros.place_map import PlaceMap
+from vpr_ros.place_map.codec import encode_local
 
 _BLOCK_BYTES = 64 * 2**20  # of global descriptors that are in memory at a time
+_SAMPLE = 200  # images that the size of a place is taken from
 
 
 class FeatureList(Protocol):
@@ -75,8 +78,7 @@ class MapFeatures:
         table = place_map.table
         self._keys = table.keys(range(len(table)))
         self._descriptors = place_map.descriptors()
-        size = place_map.info().size_bytes
-        self.place_bytes = size / max(1, len(self._keys))
+        self.place_bytes = place_map.info().size_bytes / max(1, len(self._keys))
         self.usable = np.ones(len(self._keys), np.bool_)
         self.seconds = np.zeros(len(self._keys))
 
@@ -94,3 +96,42 @@ class MapFeatures:
             MapError: it is damaged.
         """
         return self._map.features_of([self._keys[number]])[0]
+
+
+class FilteredFeatures:
+    """Other features, with a part of the local ones of each image: those of the highest scores."""
+
+    def __init__(self, images: FeatureList, part: float, codec: str = "float16") -> None:
+        """Leave out the weaker ones; ``codec`` is for the size of a place."""
+        self._images, self._part, self._codec = images, part, codec
+        self.usable, self.seconds = images.usable, images.seconds
+        self.place_bytes = self._mean_bytes()
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def rows(self, start: int, stop: int) -> FloatArray:
+        """Global descriptors, which stay what they are."""
+        return self._images.rows(start, stop)
+
+    def features(self, number: int) -> Features:
+        """Features of one image without what is left out."""
+        features = self._images.features(number)
+        if features.local is None:
+            return features
+        return replace(features, local=strongest(features.local, self._part))
+
+    def _mean_bytes(self) -> float:
+        usable = np.flatnonzero(self.usable)
+        spread = np.linspace(0, len(usable) - 1, min(_SAMPLE, len(usable))).astype(int)
+        images = [self.features(number) for number in usable[spread].tolist()]
+        sizes = [len(encode_local(each.local, self._codec)) for each in images]
+        return float(np.mean(sizes)) + images[0].global_descriptor.nbytes if images else 0.0
+
+
+def strongest(local: LocalFeatures, part: float) -> LocalFeatures:
+    """The part of local features whose scores are the highest, in their order."""
+    kept = np.sort(np.argsort(-local.scores, kind="stable")[: round(part * len(local))])
+    return LocalFeatures(
+        local.keypoints[kept], local.scores[kept], local.descriptors[kept], local.image_size
+    )

@@ -1,40 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
 """Features of a list of images, kept on disk: no image is described twice by the same model.
 
-Global descriptors are mapped into memory, local features are read one image at a time: sets may
-be larger than the memory. A process that was killed at any moment is continued by the next one.
+One SQLite file holds what one model says of one list, a row for each image, which is there for good
+once the image is done: a process that was killed at any moment is continued by the next one. Blobs
+carry checksums as in maps, and are read one image at a time: sets may be larger than the memory.
 """
 
 from __future__ import annotations
 
-import json
+import fcntl
 import logging
 import os
+import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from typing import Any, TextIO
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vpr_ros.atomic_file import write_files
-from vpr_ros.datatypes import Features, FloatArray, LocalFeatures
+from vpr_ros.datatypes import Features, FloatArray
 from vpr_ros.drives.flaws import OnError, located, log_error
-from vpr_ros.errors import DatasetError, ImageError, MapError
-from vpr_ros.evaluation.features.feature_files import FeatureFiles
-from vpr_ros.evaluation.features.feature_identity import about, digest
+from vpr_ros.errors import DatasetError, ImageError, MapError, VprError
+from vpr_ros.evaluation.features.feature_identity import identity_of
 from vpr_ros.evaluation.retrieval_set import ImageSource
 from vpr_ros.extractors.base import FeatureExtractor
-from vpr_ros.place_map.codec import decode_local, encode_local
+from vpr_ros.place_map.codec import decode_global, decode_local, encode_global, encode_local
 
-ABOUT = "about.json"
-
-_NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
+_TABLE = """
+CREATE TABLE IF NOT EXISTS images (
+    number INTEGER PRIMARY KEY,
+    seconds REAL,  -- that describing it took
+    error TEXT,  -- why it cannot be described; the columns below are empty then
+    width INTEGER,
+    height INTEGER,
+    descriptor BLOB,
+    local BLOB
+)
+"""
 
 _LOGGER = logging.getLogger(__name__)
-
-Step = Callable[[], None]
 
 
 def default_cache() -> Path:
@@ -43,13 +49,8 @@ def default_cache() -> Path:
     return Path(base).expanduser() / "vpr_ros" / "features"
 
 
-def folder_of(
-    cache: Path,
-    source: ImageSource,
-    extractor: FeatureExtractor,
-    codec: str,
-) -> Path:
-    """Where the features of a list of images are kept: another one if anything about them changes.
+def path_of(cache: Path, source: ImageSource, extractor: FeatureExtractor, codec: str) -> Path:
+    """Where the features of a list of images are kept: elsewhere if anything about them changes.
 
     Args:
         cache: folder of all stores.
@@ -57,25 +58,24 @@ def folder_of(
         extractor: what describes them.
         codec: how local descriptors are kept.
     """
-    known = about(source, extractor, codec)
-    return cache / extractor.spec.space / digest(known)
+    return cache / extractor.spec.space / f"{identity_of(source, extractor, codec)}.sqlite"
 
 
 class FeatureStore:
-    """The features of one list of images by one model, to be closed or used in a ``with`` block.
+    """The features of one list of images by one model, to be used in a ``with`` block.
 
     Attributes:
-        resumed: how many images were described before this store was opened.
+        usable: which images could be described, [N].
+        seconds: what describing each image took when it was done, [N]; 0 for others.
+        resumed: how many images were done before this store was opened.
     """
 
     def __init__(
-        self,
-        cache: Path,
-        source: ImageSource,
-        extractor: FeatureExtractor,
-        codec: str = "float16",
+        self, cache: Path, source: ImageSource, extractor: FeatureExtractor, codec: str = "float16"
     ) -> None:
         """Open what the cache holds of the images, which may be nothing.
+
+        Whoever describes the same images, here or in another process, is waited for.
 
         Args:
             cache: folder of all stores.
@@ -84,44 +84,38 @@ class FeatureStore:
             codec: how local descriptors are kept, a name in ``place_map.codec.CODECS``.
 
         Raises:
-            DatasetError: there are no images, or the cache cannot be written.
+            DatasetError: there are no images, or the cache cannot be written or is damaged.
         """
         if not len(source.names):
             raise DatasetError("there are no images to describe")
         self._source, self._extractor, self._codec = source, extractor, codec
-        known = about(source, extractor, codec)
-        self.folder = cache / extractor.spec.space / digest(known)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            dim = extractor.spec.global_dim
-            self._files = FeatureFiles(self.folder, len(source.names), dim)
-            self._claim(known)
-        except OSError as error:
-            raise DatasetError(
-                f"{self.folder}: features cannot be kept here: {error.strerror}: name another "
-                "folder with --cache"
-            ) from error
-        self.resumed = self._files.done
+        self.usable = np.zeros(len(self), np.bool_)
+        self.seconds = np.zeros(len(self))
+        self._path = path_of(cache, source, extractor, codec)
+        with ExitStack() as opened, self._told():
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = opened.enter_context(_locked(self._path.with_suffix(".lock")))
+            self._database = opened.enter_context(closing(sqlite3.connect(self._path)))
+            self._database.isolation_level = None  # each row is committed on its own
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = NORMAL")
+            self._database.execute(_TABLE)
+            rows = self._rows("SELECT number, seconds, error IS NULL FROM images")
+            for number, seconds, is_usable in rows:
+                self.seconds[number], self.usable[number] = seconds, is_usable
+            self._files = opened.pop_all()
+        self.resumed = len(rows)
 
     def __enter__(self) -> FeatureStore:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __len__(self) -> int:
-        return self._files.count
-
-    def close(self) -> None:
-        """Close the files; safe to call twice."""
+    def __exit__(self, *_: object) -> None:
         self._files.close()
 
-    def fill(self, step: Step, on_error: OnError = log_error) -> None:
+    def __len__(self) -> int:
+        return len(self._source.names)
+
+    def fill(self, step: Callable[[], None], on_error: OnError = log_error) -> None:
         """Describe the images that are not described yet, in order.
 
         Args:
@@ -130,40 +124,35 @@ class FeatureStore:
 
         Raises:
             BackendError: the device failed.
-            OSError: the disk is full.
+            DatasetError: the disk is full.
         """
-        for number in range(self._files.done):
-            if self._files.records[number].broken:
-                on_error(ImageError(self._files.blob(number).decode(errors="replace")))
-        for number in range(self._files.done, len(self)):
-            self._describe(number, on_error)
-            step()
-        self._files.unlock()
-
-    @property
-    def descriptors(self) -> FloatArray:
-        """Global descriptors, float32 [N, D], mapped from the disk; of broken images all 0."""
-        return self._files.descriptors
-
-    @property
-    def usable(self) -> NDArray[np.bool_]:
-        """Which images could be described, [N]."""
-        return np.array([not each.broken for each in self._files.records], np.bool_)
-
-    @property
-    def seconds(self) -> NDArray[np.float64]:
-        """What describing each image took when it was done, [N]; 0 for broken ones."""
-        return np.array([each.seconds for each in self._files.records])
+        done = dict(self._rows("SELECT number, error FROM images ORDER BY number"))
+        for error in filter(None, done.values()):
+            on_error(ImageError(error))
+        for number in range(len(self)):
+            if number not in done:
+                self._describe(number, on_error)
+                step()
+        self._lock.close()  # nothing more to wait for
 
     @property
     def place_bytes(self) -> float:
         """Mean size of an image's features in a map: both kinds."""
-        sizes = [each.length for each in self._files.records if not each.broken]
-        return float(np.mean(sizes)) + 4 * self.descriptors.shape[1] if sizes else 0.0
+        ((mean,),) = self._rows("SELECT avg(length(local)) FROM images WHERE error IS NULL")
+        return float(mean) + 4 * self._extractor.spec.global_dim if mean else 0.0
 
     def rows(self, start: int, stop: int) -> FloatArray:
-        """Global descriptors of some images, float32 [stop - start, D], as a copy."""
-        return self._files.rows(start, stop)
+        """Global descriptors of some images, float32 [stop - start, D]; 0 for broken ones."""
+        found = np.zeros((stop - start, self._extractor.spec.global_dim), np.float32)
+        wanted = "number >= ? AND number < ? AND error IS NULL"
+        for number, blob in self._rows(
+            f"SELECT number, descriptor FROM images WHERE {wanted}", start, stop
+        ):
+            try:
+                found[number - start] = decode_global(blob)
+            except MapError:
+                found[number - start] = self.features(number).global_descriptor
+        return found
 
     def features(self, number: int) -> Features:
         """Everything that is kept of an image; local features as the codec rounds them.
@@ -173,20 +162,22 @@ class FeatureStore:
         Raises:
             ImageError: they have to be, and the image cannot be read.
         """
-        return Features(np.asarray(self.descriptors[number]), self._local(number))
-
-    def _local(self, number: int) -> LocalFeatures | None:
-        record = self._files.records[number]
-        size = (record.width, record.height)
         try:
-            return decode_local(self._files.blob(number), self._codec, size)
+            return self._read(number)
         except MapError as error:
             name = self._source.names[number]
-            _LOGGER.warning("%s: features of %s: %s: made again", self.folder, name, error)
-            features = self._extractor.extract(self._source.read(number))
-            blob = encode_local(features.local, self._codec)
-            self._files.replace_blob(number, blob)
-            return decode_local(blob, self._codec, size)
+            _LOGGER.warning("%s: features of %s: %s: made again", self._path, name, error)
+            self._describe(number, _raised)
+            return self._read(number)
+
+    def _read(self, number: int) -> Features:
+        columns = "descriptor, local, width, height"
+        ((descriptor, local, *size),) = self._rows(
+            f"SELECT {columns} FROM images WHERE number = ?", number
+        )
+        width, height = size
+        local_features = decode_local(local, self._codec, (width, height))
+        return Features(decode_global(descriptor), local_features)
 
     def _describe(self, number: int, on_error: OnError) -> None:
         name = self._source.names[number]
@@ -197,28 +188,46 @@ class FeatureStore:
             seconds = time.monotonic() - started
         except ImageError as error:
             told = error if name in str(error) else located(error, name)
-            self._files.append_broken(str(told))
+            self._write(number, 0.0, str(told), None, None, None, None)
             on_error(told)
             return
-        blob = encode_local(features.local, self._codec)
-        descriptor = np.asarray(features.global_descriptor)
-        self._files.append(descriptor, blob, features.image_size, seconds)
+        blobs = encode_global(features.global_descriptor), encode_local(features.local, self._codec)
+        self._write(number, seconds, None, *features.image_size, *blobs)
+        self.usable[number], self.seconds[number] = True, seconds
 
-    def _claim(self, known: dict[str, object]) -> None:
-        """Make sure that the files are what they should be, and start anew where they are not."""
-        path = self.folder / ABOUT
-        lost = self._files.claimed - self._files.done
-        if lost:
-            _LOGGER.warning("%s: %d damaged features are made again", self.folder, lost)
-        if self._files.claimed and _read(path) != known:
-            _LOGGER.warning("%s: damaged: all features are made again", path)
-            self._files.clear()
-        if not self._files.done:
-            write_files({path: json.dumps(known, indent=1).encode()})
+    def _write(self, *row: Any) -> None:
+        with self._told():
+            self._database.execute(
+                "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?)", row
+            )
+
+    def _rows(self, query: str, *values: int) -> list[tuple[Any, ...]]:
+        with self._told():
+            return self._database.execute(query, values).fetchall()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what the disk and SQLite say into a DatasetError that names the remedy."""
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise DatasetError(
+                f"{self._path}: features cannot be kept here: {reason}: make room, delete the file "
+                "if it is damaged, or name another folder with --cache"
+            ) from error
 
 
-def _read(path: Path) -> object:
+def _locked(path: Path) -> TextIO:
+    """Wait until nobody else describes; the kernel lets go of the file for processes that die."""
+    file = path.open("w")
     try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _LOGGER.info("%s: waiting for another program that uses these features", path)
+        fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def _raised(error: VprError) -> None:
+    raise error

@@ -6,8 +6,8 @@ import pytest
 from retrieval_samples import NumberedImages, NumberExtractor
 
 from vpr_ros.datatypes import LocalFeatures
+from vpr_ros.evaluation.features.feature_list import FilteredFeatures, strongest
 from vpr_ros.evaluation.features.feature_store import FeatureStore
-from vpr_ros.evaluation.features.filtered import FilteredFeatures, strongest
 
 
 def local(*scores):
@@ -17,16 +17,16 @@ def local(*scores):
 
 
 def test_what_stays():
-    assert strongest(0.5)(local(1, 4, 3, 2)).tolist() == [False, True, True, False]
-    assert strongest(0.5)(local()).tolist() == []
+    assert strongest(local(1, 4, 3, 2), 0.5).scores.tolist() == [4, 3]
+    assert len(strongest(local(), 0.5)) == 0
 
 
 def test_features_and_their_size(tmp_path):
     with FeatureStore(tmp_path, NumberedImages(20, broken=(2,)), NumberExtractor()) as store:
         store.fill(lambda: None, lambda error: None)
-        everything = FilteredFeatures(store, strongest(1.0))
+        everything = FilteredFeatures(store, 1.0)
         assert everything.place_bytes == pytest.approx(store.place_bytes)
-        few = FilteredFeatures(store, strongest(0.5))
+        few = FilteredFeatures(store, 0.5)
         assert few.place_bytes < everything.place_bytes
         assert len(few) == 20
         np.testing.assert_array_equal(few.rows(3, 5), store.rows(3, 5))
