@@ -8,9 +8,17 @@ import numpy as np
 
 from vpr_ros.datatypes import Features, LocalFeatures, ModelSpec, Pose
 from vpr_ros.errors import ImageError
+from vpr_ros.evaluation.metrics.rankings import counted_queries, first_hits, hits_within
 from vpr_ros.evaluation.retrieval_set import Relevance, RetrievalSet
 
 DIM, LOCAL_DIM = 24, 8
+
+
+def recall_at(rankings, relevance, counts, panorama_of=None):
+    """Part of the queries that count with a right answer among their first N, for each N."""
+    hits = first_hits(rankings, relevance, panorama_of)
+    counted = counted_queries(relevance)
+    return {count: hits_within(hits, count)[counted].mean() for count in counts}
 
 
 class NumberedImages:

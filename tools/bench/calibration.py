@@ -15,7 +15,7 @@ from recorded import Table, cached_drive_options, percent
 from sequence_drives import Drive, drives
 
 from vpr_ros.datatypes import Recognition, Verdict
-from vpr_ros.evaluation.metrics import expected_calibration_error, risk_coverage
+from vpr_ros.evaluation.metrics.curves import expected_calibration_error, risk_coverage
 
 PRECISIONS = (0.9, 0.99, 0.999)
 WALK_SECONDS = 4.5  # a walk's places are as long as its truth is lenient

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from vpr_ros.evaluation.published import published_recalls
+from vpr_ros.evaluation.published.recalls import published_recalls
 from vpr_ros.evaluation.report.findings import Findings
 from vpr_ros.evaluation.report.page import in_words
 from vpr_ros.evaluation.scores import EVERYTHING, RERANKED, Result, Score

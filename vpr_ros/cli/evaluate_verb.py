@@ -25,7 +25,7 @@ from vpr_ros.cli.variants import HELP, variants_of
 from vpr_ros.errors import ConfigError
 from vpr_ros.evaluation.drive import judge_drive
 from vpr_ros.evaluation.features.feature_store import default_cache
-from vpr_ros.evaluation.protocols import write_poses, write_predictions
+from vpr_ros.evaluation.protocols.submissions import write_poses, write_predictions
 from vpr_ros.evaluation.report.as_json import as_json
 from vpr_ros.evaluation.report.cases import cases, similarity_matrix
 from vpr_ros.evaluation.report.findings import Findings

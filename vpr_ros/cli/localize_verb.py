@@ -16,7 +16,7 @@ from vpr_ros.datatypes import Frame, Recognition, Verdict
 from vpr_ros.drives.flaws import located
 from vpr_ros.drives.source import Source, open_source
 from vpr_ros.errors import ConfigError, ImageError
-from vpr_ros.evaluation.metrics import latencies
+from vpr_ros.evaluation.metrics.cost import latencies
 from vpr_ros.pipeline import build
 from vpr_ros.records.as_json import PathOf
 from vpr_ros.route.session import Session

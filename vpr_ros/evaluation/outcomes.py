@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vpr_ros.evaluation.metrics import (
+from vpr_ros.evaluation.metrics.curves import (
     PrecisionRecall,
     RiskCoverage,
     expected_calibration_error,
@@ -25,7 +25,6 @@ Reals = NDArray[np.float64]
 
 RIGHT, WRONG, MISSED, REFUSED = "right", "wrong", "missed", "refused"
 PRECISION = 0.99  # that a threshold is chosen for, where nothing else decides what is accepted
-BINS = 10  # of the probabilities that are held against what they promise
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class Outcomes:
     @property
     def reliability(self) -> list[tuple[float, float, int]]:
         """(Probability promised, part that is right, answers) of each bin that holds any."""
-        return reliability(*self._promises(), BINS)
+        return reliability(*self._promises())
 
     def _promises(self) -> tuple[Sequence[float], Sequence[bool]]:
         return self.probability[self.judged].tolist(), self.right[self.judged].tolist()

@@ -10,16 +10,10 @@ import numpy as np
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.metrics import (
-    Errors,
-    Interval,
-    average_precisions,
-    counted_queries,
-    first_hits,
-    hit_intervals,
-    latency_percentiles,
-    localization_errors,
-)
+from vpr_ros.evaluation.metrics.bootstrap import Interval, hit_intervals
+from vpr_ros.evaluation.metrics.cost import latency_percentiles
+from vpr_ros.evaluation.metrics.localization import Errors, localization_errors
+from vpr_ros.evaluation.metrics.rankings import average_precisions, counted_queries, first_hits
 from vpr_ros.evaluation.outcomes import Flags, Outcomes
 from vpr_ros.evaluation.ranking import Ranking
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
@@ -190,7 +184,7 @@ def _errors(data: RetrievalSet, run: Run, counted: Flags) -> Errors | None:
     asked = np.flatnonzero(counted).tolist()
     found = [run.after[query].images for query in asked]
     answers: list[Pose | None] = [data.database_poses[each[0]] for each in found]
-    return localization_errors([data.query_poses[query] for query in asked], answers)[0]
+    return localization_errors([data.query_poses[query] for query in asked], answers)
 
 
 def _timings(run: Run) -> list[dict[str, float]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from vpr_ros.datatypes import Recognition, Verdict
 from vpr_ros.evaluation.judge import Limits, Truth
-from vpr_ros.evaluation.metrics import Latency, latencies
+from vpr_ros.evaluation.metrics.cost import Latency, latencies
 from vpr_ros.evaluation.outcomes import Outcomes
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from vpr_ros.drives.bag_file import BagFile
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.ground_truth import TruthReader
+from vpr_ros.evaluation.ground_truth.source import TruthReader
 
 START_NS = 1_700_000_000 * 10**9
 SECOND = 10**9

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.ground_truth import poses_at, read_kitti, read_kitti_times, read_tum
+from vpr_ros.evaluation.ground_truth.source import poses_at
+from vpr_ros.evaluation.ground_truth.trajectory_files import (
+    read_kitti,
+    read_kitti_times,
+    read_tum,
+)
 
 
 @pytest.fixture

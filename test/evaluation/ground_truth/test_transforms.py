@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.ground_truth.matrices import transform_of
+from vpr_ros.evaluation.ground_truth.trajectory_files import transform_of
 from vpr_ros.evaluation.ground_truth.transforms import TransformTree
 from vpr_ros.geometry.poses import PoseError
 from vpr_ros.geometry.transforms import RigidTransform

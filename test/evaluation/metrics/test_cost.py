@@ -4,7 +4,7 @@
 import pytest
 
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.metrics import latencies, latency_percentiles
+from vpr_ros.evaluation.metrics.cost import latencies, latency_percentiles
 
 
 def test_percentiles_of_stages_and_of_their_sum():

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.protocols import PROTOCOLS, Option, Protocol, read_set
+from vpr_ros.evaluation.protocols import PROTOCOLS, read_set
+from vpr_ros.evaluation.protocols.base import Option, Protocol
 
 
 def reader(folder, count, share, flag, word):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.protocols import read_set, write_predictions
+from vpr_ros.evaluation.protocols import read_set
+from vpr_ros.evaluation.protocols.submissions import write_predictions
 
 INFO = ("", "key", "sequence_key", "frame_number")
 PLACES = ("", "key", "easting", "northing", "unique_cluster", "night", "control_panel",

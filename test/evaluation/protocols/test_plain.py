@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.metrics import first_hits
+from vpr_ros.evaluation.metrics.rankings import first_hits
 from vpr_ros.evaluation.protocols import read_set
 
 

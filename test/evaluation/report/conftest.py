@@ -9,7 +9,7 @@ from retrieval_samples import drawn_set
 
 from vpr_ros.config import PipelineConfig, with_settings
 from vpr_ros.evaluation.judge import Limits
-from vpr_ros.evaluation.metrics import Latency
+from vpr_ros.evaluation.metrics.cost import Latency
 from vpr_ros.evaluation.report.cases import cases, similarity_matrix
 from vpr_ros.evaluation.report.findings import Findings
 from vpr_ros.evaluation.report.page import page

@@ -84,6 +84,32 @@ def positives_within(
     return tuple(found)
 
 
+def positives_of_poses(
+    where: object,
+    queries: Sequence[Pose | None],
+    database: Sequence[Pose | None],
+    max_distance: float,
+    max_angle: float | None = None,
+) -> tuple[Indices, ...]:
+    """The same for poses in one frame; ``where`` they come from is for the message.
+
+    Raises:
+        DatasetError: as ``positives_within``, or there are none at all.
+    """
+    ours, theirs = Places.of_poses(queries), Places.of_poses(database)
+    positives = positives_within(ours, theirs, max_distance, max_angle)
+    if not any(map(len, positives)):
+        rule = rule_name(max_distance, max_angle)
+        raise DatasetError(f"{where}: no query has a database image within {rule}")
+    return positives
+
+
+def rule_name(max_distance: float, max_angle: float | None = None) -> str:
+    """What a rule is called: its meters, and degrees if it has some."""
+    angle = f", {math.degrees(max_angle):g} deg" if max_angle else ""
+    return f"{max_distance:g} m{angle}"
+
+
 def _blocks(x: Reals, others: int) -> list[Indices]:
     """Queries whose place is known, in blocks of neighbors in x."""
     order = np.argsort(x, kind="stable")

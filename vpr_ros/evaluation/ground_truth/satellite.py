@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ground truth of sensor_msgs/NavSatFix: positions in a plane, headings of the movement."""
+"""Ground truth of sensor_msgs/NavSatFix: positions in a plane, headings of the movement.
+
+WGS 84 as NIMA TR8350.2 (third edition, 2000) defines it in table 3.1; the conversion to Cartesian
+coordinates is its equation 4-14, and the turn into the local frame stands in Hofmann-Wellenhof,
+Lichtenegger and Wasle, GNSS, 2008, section 8.2.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +19,25 @@ from numpy.typing import NDArray
 from vpr_ros.datatypes import Pose
 from vpr_ros.drives.tracks import Track
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.ground_truth.geodesy import Geodetic, east_north_up
 from vpr_ros.geometry.poses import checked_pose
 
 NAVSATFIX_TYPE = "sensor_msgs/msg/NavSatFix"
 FRAME = "east_north"
 
+SEMI_MAJOR = 6378137.0  # meters
+FLATTENING = 1.0 / 298.257223563
+_E2 = FLATTENING * (2.0 - FLATTENING)  # squared eccentricity
+
 _NO_FIX = -1  # sensor_msgs/NavSatStatus
 _HEADING_BASE = 2.0  # meters of movement that tell a heading from the noise of the receiver
+
+
+class Geodetic(NamedTuple):
+    """A position on or above the ellipsoid."""
+
+    latitude: float  # radians, north is positive
+    longitude: float  # radians, east is positive
+    height: float = 0.0  # meters above the ellipsoid
 
 
 @dataclass(frozen=True)
@@ -67,6 +83,39 @@ def track_of_fixes(fixes: Sequence[Fix], origin: Geodetic) -> Track:
         (fix.stamp_ns, _pose(offset, heading))
         for fix, offset, heading in zip(fixes, offsets, headings, strict=True)
     ]
+
+
+def earth_centered(position: Geodetic) -> NDArray[np.float64]:
+    """Earth-centered, earth-fixed coordinates [3], meters."""
+    sin, cos = math.sin(position.latitude), math.cos(position.latitude)
+    radius = SEMI_MAJOR / math.sqrt(1.0 - _E2 * sin * sin)  # of the prime vertical
+    across = (radius + position.height) * cos
+    return np.array(
+        [
+            across * math.cos(position.longitude),
+            across * math.sin(position.longitude),
+            (radius * (1.0 - _E2) + position.height) * sin,
+        ]
+    )
+
+
+def east_north_up(position: Geodetic, origin: Geodetic) -> NDArray[np.float64]:
+    """East, north and up [3] from an origin, meters, in the plane that touches the earth there.
+
+    At a distance of d the plane's horizontal lengths fall short by about d^3 / (6 R^2): 4 mm at
+    10 km, 4 m at 100 km.
+    """
+    sin_lat, cos_lat = math.sin(origin.latitude), math.cos(origin.latitude)
+    sin_lon, cos_lon = math.sin(origin.longitude), math.cos(origin.longitude)
+    turn = np.array(
+        [
+            [-sin_lon, cos_lon, 0.0],
+            [-sin_lat * cos_lon, -sin_lat * sin_lon, cos_lat],
+            [cos_lat * cos_lon, cos_lat * sin_lon, sin_lat],
+        ]
+    )
+    offset: NDArray[np.float64] = turn @ (earth_centered(position) - earth_centered(origin))
+    return offset
 
 
 def _pose(offset: NDArray[np.float64], heading: float) -> Pose:

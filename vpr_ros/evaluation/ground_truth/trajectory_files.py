@@ -8,16 +8,18 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.drives.tracks import Track
 from vpr_ros.errors import DatasetError, VprError
-from vpr_ros.evaluation.ground_truth.matrices import transform_of
 from vpr_ros.evaluation.protocols.tables import read_lines
-from vpr_ros.geometry.poses import checked_pose
+from vpr_ros.geometry.poses import PoseError, checked_pose
 from vpr_ros.geometry.transforms import RigidTransform
 
 FRAME = "map"
+
+_LARGEST_FLAW = 1e-3  # of a rotation in a text file of few digits
 
 # KITTI's left camera looks along z, with x to the right and y down. Here poses are of a robot that
 # looks along x, with z up (REP 103).
@@ -69,6 +71,21 @@ def read_kitti(path: Path, stamps_ns: Sequence[int]) -> Track:
             "belongs to it, or the whole sequence"
         )
     return _ordered(path, list(zip(stamps_ns, poses, strict=True)))
+
+
+def transform_of(matrix: NDArray[np.float64]) -> RigidTransform:
+    """The transform of a matrix [3, 4] or [4, 4].
+
+    Raises:
+        PoseError: a number is not finite, or the left part is no rotation.
+    """
+    rotation, translation = matrix[:3, :3], matrix[:3, 3]
+    if not np.isfinite(matrix).all():
+        raise PoseError("a transform that is not finite")
+    flaw = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
+    if flaw > _LARGEST_FLAW or np.linalg.det(rotation) < 0.0:
+        raise PoseError("no rotation and translation")
+    return RigidTransform(rotation, translation)
 
 
 def _numbered_lines(path: Path) -> list[tuple[int, str]]:

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.metrics.rankings import (
-    hits_within,
-)
+from vpr_ros.evaluation.metrics.rankings import hits_within
 from vpr_ros.evaluation.retrieval_set import Indices
 
+CONFIDENCE = 0.95  # how likely an interval should hold the true mean
+_RESAMPLES = 2000  # how often sequences are drawn
 _BLOCK_DRAWS = 4_000_000  # numbers drawn at once, to bound the memory
 
 
@@ -34,20 +34,14 @@ class Interval(NamedTuple):
 def bootstrap_mean(
     values: Sequence[float] | NDArray[np.float64] | NDArray[np.bool_],
     sequence_of: Indices | None = None,
-    confidence: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
 ) -> Interval:
-    """Mean and percentile interval by the cluster bootstrap.
+    """Mean and percentile interval by the cluster bootstrap, the same for the same values.
 
     Davison and Hinkley, Bootstrap Methods and their Application, 1997, sections 3.8 and 5.3.1.
 
     Args:
         values: of each query, [Q]: 1 and 0 for right and wrong, or the difference of two methods.
         sequence_of: [Q] the sequence each query belongs to; None takes every query for its own.
-        confidence: how likely the interval should hold the true mean.
-        resamples: how often sequences are drawn.
-        seed: of the drawing: the same seed gives the same interval.
 
     Returns:
         The mean and its interval, which is NaN where there is one sequence alone: nothing tells
@@ -65,8 +59,8 @@ def bootstrap_mean(
         return Interval(float(numbers.mean()), math.nan, math.nan)
     counts = np.bincount(sequences).astype(float)
     sums = np.bincount(sequences, weights=numbers).astype(float)
-    means = _resampled(sums, counts, resamples, seed)
-    tail = 50.0 * (1.0 - confidence)
+    means = _resampled(sums, counts)
+    tail = 50.0 * (1.0 - CONFIDENCE)
     low, high = np.percentile(means, [tail, 100.0 - tail])
     return Interval(float(numbers.mean()), float(low), float(high))
 
@@ -89,14 +83,12 @@ def hit_intervals(
     return {count: bootstrap_mean(hits_within(hits, count)[queries], sequences) for count in counts}
 
 
-def _resampled(
-    sums: NDArray[np.float64], counts: NDArray[np.float64], resamples: int, seed: int
-) -> NDArray[np.float64]:
-    """Means over sequences drawn with replacement, [resamples]."""
-    random = np.random.default_rng(seed)
-    means = np.empty(resamples)
+def _resampled(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means over sequences drawn with replacement."""
+    random = np.random.default_rng(0)
+    means = np.empty(_RESAMPLES)
     block = max(1, _BLOCK_DRAWS // len(sums))
-    for start in range(0, resamples, block):
-        drawn = random.integers(len(sums), size=(min(block, resamples - start), len(sums)))
+    for start in range(0, _RESAMPLES, block):
+        drawn = random.integers(len(sums), size=(min(block, _RESAMPLES - start), len(sums)))
         means[start : start + block] = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     return means

@@ -33,48 +33,26 @@ class Errors:
     angles: Reals  # [Q] radians
 
 
-def localization_errors(
-    truths: Sequence[Pose | None], answers: Sequence[Pose | None]
-) -> tuple[Errors, NDArray[np.bool_]]:
-    """Errors of answered poses, and which queries have a truth to be judged by, [Q].
+def localization_errors(truths: Sequence[Pose | None], answers: Sequence[Pose | None]) -> Errors:
+    """Errors of answered poses, for the queries that have a truth to be judged by.
 
     Args:
         truths: where each query was taken; None where that is unknown: such a query is left out.
         answers: the pose of what it was matched with; None where nothing was.
-
-    Returns:
-        The errors of the J queries that can be judged, [J], and which of all those are, [Q].
 
     Raises:
         DatasetError: there are not as many of one as of the other.
     """
     if len(truths) != len(answers):
         raise DatasetError(f"{len(answers)} answers for {len(truths)} queries: cannot judge")
-    judged = [(truth, answer) for truth, answer in zip(truths, answers, strict=True) if truth]
-    errors = np.array([_error(truth, answer) for truth, answer in judged], float).reshape(-1, 2)
-    return Errors(errors[:, 0], errors[:, 1]), np.array([truth is not None for truth in truths])
+    pairs = [(truth, answer) for truth, answer in zip(truths, answers, strict=True) if truth]
+    far = (math.inf, math.inf)
+    rows = [(distance(t, a), angle(t, a)) if a else far for t, a in pairs]
+    return Errors(*np.array(rows, float).reshape(-1, 2).T)
 
 
-def bucket_shares(
-    errors: Errors, buckets: Sequence[tuple[float, float]] = BUCKETS
-) -> tuple[float, ...]:
-    """Part of the answers within each (meters, radians), borders included; NaN without answers.
-
-    An answer must keep both limits at once.
-    """
-    # Degrees that became radians and a quaternion come back a little off: hence the 1e-9.
-    return tuple(
-        float(np.mean((errors.distances <= meters + 1e-9) & (errors.angles <= radians + 1e-9)))
-        if len(errors.distances)
-        else math.nan
-        for meters, radians in buckets
-    )
-
-
-def error_percentiles(
-    errors: Errors, percents: Sequence[float] = (50.0, 90.0, 95.0)
-) -> dict[float, tuple[float, float]]:
-    """Percent -> (meters, radians) that this part of the answers does not exceed.
+def error_percentiles(errors: Errors, percents: Sequence[float]) -> tuple[Reals, Reals]:
+    """(Meters, radians) that these parts of the answers do not exceed.
 
     The two are percentiles of their own, and infinite where so many queries have no answer.
 
@@ -84,15 +62,7 @@ def error_percentiles(
     if not len(errors.distances):
         raise DatasetError("no answer has a truth to be judged by: no errors")
     # Errors that occurred rather than means of two, of which one may be infinite.
-    pairs = (errors.distances, errors.angles)
-    meters, radians = (np.percentile(each, percents, method="higher") for each in pairs)
-    return {
-        percent: (float(m), float(r))
-        for percent, m, r in zip(percents, meters, radians, strict=True)
-    }
-
-
-def _error(truth: Pose, answer: Pose | None) -> tuple[float, float]:
-    if answer is None:
-        return math.inf, math.inf
-    return distance(truth, answer), angle(truth, answer)
+    meters, radians = (
+        np.percentile(each, percents, method="higher") for each in (errors.distances, errors.angles)
+    )
+    return meters, radians

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recall@N: for how many queries a right answer is among the first N."""
+"""Recall@N and average precision: how early right answers come in rankings."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance
 
-RECALL_AT = (1, 5, 10, 20)  # the N of most papers
 MISSED = -1
 
 Rankings = Sequence[Indices]  # [Q] of [K] database indices, best first; or one array [Q, K]
@@ -73,25 +73,38 @@ def hits_within(hits: Indices, count: int) -> NDArray[np.bool_]:
     return np.asarray((hits != MISSED) & (hits < count), bool)
 
 
-def recall_at(
-    rankings: Rankings,
-    relevance: Relevance,
-    counts: Sequence[int] = RECALL_AT,
-    panorama_of: Indices | None = None,
-) -> dict[int, float]:
-    """Part of the queries with a right answer among their first N, for each N.
+def average_precisions(rankings: Rankings, relevance: Relevance) -> NDArray[np.float64]:
+    """Area under each query's precision-recall curve, [Q] from 0 to 1; NaN without positives.
 
-    As in Arandjelovic et al., NetVLAD, CVPR 2016, and all of the papers since. Queries without
-    positives count as the rule says (``Relevance.counts_unmatched``).
+    Radenovic et al., Revisiting Oxford and Paris, CVPR 2018, with the trapezoids of the code that
+    the authors evaluate with: ignored images are taken out before places are counted.
+
+    Args:
+        rankings: of the whole database, best first: positives that are left out count as never
+            found.
+        relevance: what is right, and what is ignored.
 
     Raises:
-        DatasetError: there are not as many rankings as queries, or no query counts.
+        DatasetError: there are not as many rankings as queries.
     """
-    hits = first_hits(rankings, relevance, panorama_of)
-    counted = counted_queries(relevance)
-    if not counted.any():
-        raise DatasetError("no query has a positive: the positives' distance may be too small")
-    return {count: float(hits_within(hits, count)[counted].mean()) for count in counts}
+    _check_lengths(rankings, relevance)
+    found = []
+    for query, ranking in enumerate(rankings):
+        ignored = relevance.ignored[query] if relevance.ignored else None
+        found.append(_average_precision(ranking, relevance.positives[query], ignored))
+    return np.array(found, float)
+
+
+def _average_precision(ranking: Indices, positives: Indices, ignored: Indices | None) -> float:
+    if not len(positives):
+        return math.nan
+    counted = counted_ranking(ranking, ignored)
+    places = np.flatnonzero(np.isin(counted, positives)).astype(float)
+    before = np.arange(len(places), dtype=float)  # right ones above each right one
+    # Precision just above a right answer, 1 at the top of the ranking, and with that answer.
+    above = np.divide(before, places, out=np.ones_like(places), where=places > 0.0)
+    including = (before + 1.0) / (places + 1.0)
+    return float(np.sum(above + including) / 2.0 / len(positives))
 
 
 def _check_lengths(rankings: Rankings, relevance: Relevance) -> None:

@@ -8,37 +8,24 @@ from pathlib import Path
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.protocols import (
     msls,
+    netvlad_sets,
     nordland,
-    pittsburgh,
     plain_csv,
     plain_json,
     plain_poses,
     revisited,
     robotcar,
     san_francisco,
-    tokyo247,
     utm_folder,
 )
-from vpr_ros.evaluation.protocols.base import Option, Protocol, Value
-from vpr_ros.evaluation.protocols.msls_challenge import write_predictions
-from vpr_ros.evaluation.protocols.robotcar import write_poses
+from vpr_ros.evaluation.protocols.base import Protocol, Value
 from vpr_ros.evaluation.retrieval_set import RetrievalSet
-
-__all__ = [
-    "PROTOCOLS",
-    "Option",
-    "Protocol",
-    "Value",
-    "read_set",
-    "write_poses",
-    "write_predictions",
-]
 
 PROTOCOLS: dict[str, Protocol] = {
     "msls": msls.PROTOCOL,
-    "pitts30k": pittsburgh.PITTS30K,
-    "pitts250k": pittsburgh.PITTS250K,
-    "tokyo247": tokyo247.PROTOCOL,
+    "pitts30k": netvlad_sets.PITTS30K,
+    "pitts250k": netvlad_sets.PITTS250K,
+    "tokyo247": netvlad_sets.TOKYO247,
     "nordland": nordland.NORDLAND_27592,
     "nordland-2760": nordland.NORDLAND_2760,
     "nordland-3450": nordland.NORDLAND_3450,

@@ -19,15 +19,20 @@ from vpr_ros.drives.bag_topics import Topic, find_image_topic
 from vpr_ros.drives.flaws import located
 from vpr_ros.drives.tracks import stretches
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.ground_truth import TruthReader, poses_at
 from vpr_ros.evaluation.ground_truth.positives import (
     MAX_ANGLE,
     MAX_DISTANCE,
     Places,
     positives_within,
+    rule_name,
 )
+from vpr_ros.evaluation.ground_truth.source import TruthReader, poses_at
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
 from vpr_ros.geometry.poses import distance
+
+# Seconds between two true poses that are still interpolated: receivers give one a second, and are
+# late now and then.
+_MAX_GAP = 2.0
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -42,8 +47,6 @@ class BagOptions:
         query_truth: the same for the query's recording; empty: as ``truth``.
         max_distance: meters within which a database image is right.
         max_angle: radians that both may look apart; None: any.
-        max_gap: seconds between two true poses that are still interpolated; receivers give one a
-            second, and are late now and then.
         min_interval: seconds between two images that are taken; 0 takes all.
         recent_s: in one recording against itself, seconds before a query that do not count.
         recent_distance: the same in meters that were driven.
@@ -54,7 +57,6 @@ class BagOptions:
     query_truth: str = ""
     max_distance: float = MAX_DISTANCE
     max_angle: float | None = MAX_ANGLE
-    max_gap: float = 2.0
     min_interval: float = 0.0
     recent_s: float = 20.0
     recent_distance: float = 20.0
@@ -87,7 +89,7 @@ def read_bag_set(
     """
     settings = options or BagOptions()
     _check(settings)
-    truths = TruthReader(max_gap=settings.max_gap)
+    truths = TruthReader(max_gap=_MAX_GAP)
     database = _drive(map_bag, settings.truth, settings, truths)
     if query_bag is None:
         queries, ignored = database, _recent(database, settings)
@@ -100,7 +102,7 @@ def read_bag_set(
         map_bag.stem if query_bag is None else f"{query_bag.stem} in {map_bag.stem}",
         database.images,
         queries.images,
-        {_rule(settings): Relevance(positives, ignored)},
+        {rule_name(settings.max_distance, settings.max_angle): Relevance(positives, ignored)},
         sequence_of=stretches(queries.images.stamps_ns),
         database_poses=database.poses,
         query_poses=queries.poses,
@@ -113,7 +115,7 @@ def _drive(path: Path, truth: str, settings: BagOptions, truths: TruthReader) ->
             topic, entries = _entries(bag, settings.image_topic)
             stamps_ns = [entry.stamp_ns for entry in entries]
             # Before images are left out: a KITTI file has one pose for each.
-            poses = poses_at(truths.read(bag, truth, stamps_ns), stamps_ns, settings.max_gap)
+            poses = poses_at(truths.read(bag, truth, stamps_ns), stamps_ns, _MAX_GAP)
         except DatasetError as error:
             raise (error if str(path) in str(error) else located(error, str(path))) from None
     kept = _spaced(entries, settings.min_interval)
@@ -166,20 +168,16 @@ def _positives(
     if ignored:
         found = tuple(each[each < others[0]] for each, others in zip(found, ignored, strict=True))
     if not any(map(len, found)):
+        rule = rule_name(settings.max_distance, settings.max_angle)
         raise DatasetError(
-            f"no query has a database image within {_rule(settings)}: are both trajectories of one "
-            "frame, and does the drive come back?"
+            f"no query has a database image within {rule}: are both trajectories of one frame, and "
+            "does the drive come back?"
         )
     return found
 
 
-def _rule(settings: BagOptions) -> str:
-    angle = settings.max_angle
-    return f"{settings.max_distance:g} m" + (f", {math.degrees(angle):g} deg" if angle else "")
-
-
 def _check(settings: BagOptions) -> None:
-    for name in ("max_gap", "min_interval", "recent_s", "recent_distance"):
+    for name in ("min_interval", "recent_s", "recent_distance"):
         value = getattr(settings, name)
         if not (value >= 0.0 and math.isfinite(value)):
             raise DatasetError(f"{name} = {value}: must be 0 or more")

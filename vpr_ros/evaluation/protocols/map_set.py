@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from vpr_ros.datatypes import ImageArray, Pose
 from vpr_ros.drives.bag_file import BagFile
 from vpr_ros.errors import DatasetError, ImageError
-from vpr_ros.evaluation.ground_truth import TruthReader, poses_at
-from vpr_ros.evaluation.ground_truth.positives import Places, positives_within
+from vpr_ros.evaluation.ground_truth.positives import positives_of_poses
+from vpr_ros.evaluation.ground_truth.source import TruthReader, poses_at
 from vpr_ros.evaluation.protocols.bag_set import BagOptions, read_bag_set
 from vpr_ros.evaluation.retrieval_set import Relevance, RetrievalSet
 from vpr_ros.images import decode_compressed
@@ -66,19 +68,12 @@ def read_map_set(
     """
     keyframes = Keyframes(map_path)
     # The recording against itself: all that is asked of it are its images and their truth.
-    queries = read_bag_set(query_bag, query_bag, _for_queries(options))
+    own = replace(options, truth=options.query_truth or options.truth, query_truth="")
+    queries = read_bag_set(query_bag, query_bag, own)
     poses = keyframes.poses if map_bag is None else _true_poses(keyframes, map_bag, options)
     _check(map_path, poses, queries.query_poses)
-    positives = positives_within(
-        Places.of_poses(queries.query_poses),
-        Places.of_poses(poses),
-        options.max_distance,
-        options.max_angle,
-    )
-    if not any(map(len, positives)):
-        raise DatasetError(
-            f"no query has a keyframe of {map_path} within {options.max_distance:g} m"
-        )
+    limits = options.max_distance, options.max_angle
+    positives = positives_of_poses(map_path, queries.query_poses, poses, *limits)
     (rule,) = queries.relevance
     return RetrievalSet(
         f"{query_bag.stem} in {map_path.name}",
@@ -91,25 +86,11 @@ def read_map_set(
     )
 
 
-def _for_queries(options: BagOptions) -> BagOptions:
-    truth = options.query_truth or options.truth
-    return BagOptions(
-        image_topic=options.image_topic,
-        truth=truth,
-        max_distance=options.max_distance,
-        max_angle=options.max_angle,
-        min_interval=options.min_interval,
-    )
-
-
 def _true_poses(
     keyframes: Keyframes, map_bag: Path, options: BagOptions
 ) -> tuple[Pose | None, ...]:
-    bag = BagFile(map_bag)
-    try:
+    with closing(BagFile(map_bag)) as bag:
         track = TruthReader().read(bag, options.truth, keyframes.stamps_ns)
-    finally:
-        bag.close()
     return poses_at(track, keyframes.stamps_ns)
 
 

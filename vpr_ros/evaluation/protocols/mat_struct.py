@@ -6,7 +6,6 @@ Its fields are explained in datasets/dbBase.m of github.com/Relja/netvlad.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.ground_truth.positives import Places, positives_within
-from vpr_ros.evaluation.retrieval_set import Relevance
 
 Reals = NDArray[np.float64]
 
@@ -34,6 +31,7 @@ _FIELDS = {
 class MatStruct:
     """What such a file says."""
 
+    path: Path  # of the file
     database: tuple[str, ...]  # paths below the folder of the database's images
     database_utm: Reals  # [D, 2] east and north, meters
     queries: tuple[str, ...]
@@ -41,64 +39,29 @@ class MatStruct:
     max_distance: float  # meters within which a database image is right
 
 
-def read_mat(path: Path) -> MatStruct:
-    """Read one of those files.
+def read_mat(folder: Path, name: str) -> MatStruct:
+    """Read one of those files, which lies in the folder or in ``datasets`` below it.
 
     Raises:
         DatasetError: it is missing or damaged, a field is missing or not what it should be, or
             scipy is not installed.
     """
+    path = next((p for p in (folder / "datasets" / name, folder / name) if p.is_file()), None)
+    if path is None:
+        raise DatasetError(
+            f"{folder}: no {name}, nor datasets/{name}: it comes with NetVLAD's data"
+        )
     struct = _struct(path)
     fields = {name: _field(struct, name, path) for name in _FIELDS}
     database, queries = (_texts(fields[name], name, path) for name in ("dbImageFns", "qImageFns"))
     return MatStruct(
+        path,
         database,
         _positions(fields["utmDb"], "utmDb", len(database), path),
         queries,
         _positions(fields["utmQ"], "utmQ", len(queries), path),
         _distance(fields["posDistThr"], path),
     )
-
-
-def relevance_of(struct: MatStruct, path: Path) -> dict[str, Relevance]:
-    """The rule of such a file: a distance in the plane; every query counts.
-
-    A query without a database image so near is missed, as in the authors' recallAtN.m.
-
-    Raises:
-        DatasetError: that is every query.
-    """
-    positives = positives_within(
-        Places(struct.query_utm), Places(struct.database_utm), struct.max_distance
-    )
-    if not any(map(len, positives)):
-        raise DatasetError(f"{path}: no query has a database image near it")
-    return {f"{struct.max_distance:g} m": Relevance(positives, counts_unmatched=True)}
-
-
-def find_mat(folder: Path, name: str) -> Path:
-    """The file of this name, in the folder or in ``datasets`` below it.
-
-    Raises:
-        DatasetError: it is in neither.
-    """
-    for path in (folder / "datasets" / name, folder / name):
-        if path.is_file():
-            return path
-    raise DatasetError(f"{folder}: no {name}, nor datasets/{name}: it comes with NetVLAD's data")
-
-
-def root_of(folder: Path, choices: Sequence[str], name: str) -> str:
-    """Below which folder an image lies: the first of these that has it.
-
-    Raises:
-        DatasetError: none has.
-    """
-    for choice in choices:
-        if (folder / choice / name).is_file():
-            return choice
-    tried = ", ".join(str(folder / choice) for choice in choices)
-    raise DatasetError(f"{name}: missing below {tried}: unpack the images there")
 
 
 def _struct(path: Path) -> Any:

@@ -30,7 +30,13 @@ import numpy as np
 from vpr_ros.datatypes import Pose
 from vpr_ros.drives.image_files import ImageFiles
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.ground_truth.positives import MAX_DISTANCE, Places, positives_within
+from vpr_ros.evaluation.ground_truth.positives import (
+    MAX_DISTANCE,
+    Places,
+    positives_of_poses,
+    positives_within,
+    rule_name,
+)
 from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.protocols.planar import grouped, numbered, plane_pose
 from vpr_ros.evaluation.protocols.tables import Row, number, read_table
@@ -106,12 +112,10 @@ PROTOCOL = Protocol(
 def _near(queries: list[Row], database: list[Row], rule: _Rule) -> tuple[str, tuple[Indices, ...]]:
     if rule.angle and not all(row.get("heading") or row.get("qw") for row in (*queries, *database)):
         raise DatasetError(f"{rule.path}: no column heading, or empty: leave the angle out")
-    ours, theirs = (
-        Places.of_poses([_pose(row, rule.path) for row in side]) for side in (queries, database)
-    )
     angle = math.radians(rule.angle) if rule.angle else None
-    name = f"{rule.distance:g} m" + (f", {rule.angle:g} deg" if rule.angle else "")
-    return name, positives_within(ours, theirs, rule.distance, angle)
+    ours, theirs = ([_pose(row, rule.path) for row in side] for side in (queries, database))
+    near = positives_of_poses(rule.path, ours, theirs, rule.distance, angle)
+    return rule_name(rule.distance, angle), near
 
 
 def _in_order(

@@ -26,14 +26,6 @@ FILE = "positives.json"
 SEQUENCE_IMAGES = 10  # neighbors of one walk are right or wrong together
 
 
-class _Subset:
-    """Some of the images of a folder."""
-
-    def __init__(self, images: ImageFiles, chosen: list[int]) -> None:
-        self.names = [images.names[index] for index in chosen]
-        self.read = ImageFiles(images.root, self.names).read
-
-
 def read(folder: Path, truth: str = FILE, recent: int = 10) -> RetrievalSet:
     """One walk or two, with the file of positives."""
     entries = _entries(folder / truth)
@@ -83,7 +75,7 @@ def _one_walk(folder: Path, entries: dict[int, Indices], path: Path, recent: int
     return RetrievalSet(
         folder.name,
         images,
-        _Subset(images, chosen),
+        ImageFiles(images.root, [images.names[query] for query in chosen]),
         {FILE: Relevance(tuple(entries[query] for query in chosen), tuple(ignored))},
         sequence_of=np.array(chosen) // SEQUENCE_IMAGES,
     )

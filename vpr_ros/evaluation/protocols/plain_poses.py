@@ -20,8 +20,8 @@ from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.ground_truth.positives import (
     MAX_ANGLE,
     MAX_DISTANCE,
-    Places,
-    positives_within,
+    positives_of_poses,
+    rule_name,
 )
 from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.retrieval_set import Relevance, RetrievalSet
@@ -36,17 +36,13 @@ class _Side(NamedTuple):
 def read(folder: Path, distance: float = 25.0, angle: float = 40.0) -> RetrievalSet:
     """Two folders of images with poses in one frame."""
     database, queries = (_side(folder / name) for name in ("database", "queries"))
-    ours, theirs = Places.of_poses(queries.poses), Places.of_poses(database.poses)
     max_angle = math.radians(angle) if angle else None
-    positives = positives_within(ours, theirs, distance, max_angle)
-    rule = f"{distance:g} m" + (f", {angle:g} deg" if angle else "")
-    if not any(map(len, positives)):
-        raise DatasetError(f"{folder}: no query has a database image within {rule}")
+    positives = positives_of_poses(folder, queries.poses, database.poses, distance, max_angle)
     return RetrievalSet(
         folder.name,
         database.images,
         queries.images,
-        {rule: Relevance(positives)},
+        {rule_name(distance, max_angle): Relevance(positives)},
         sequence_of=stretches(queries.stamps_ns),
         database_poses=database.poses,
         query_poses=queries.poses,

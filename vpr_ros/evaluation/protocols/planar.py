@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from vpr_ros.datatypes import Pose
 from vpr_ros.evaluation.retrieval_set import Indices
 
-Reals = NDArray[np.float64]
-
 PLANE_FRAME = "utm"
 
 
@@ -28,12 +26,6 @@ def plane_pose(east: float, north: float, heading: float | None = None) -> Pose:
     return Pose((east, north, 0.0), (0.0, 0.0, math.sin(half), math.cos(half)), PLANE_FRAME)
 
 
-def same_place_groups(positions: Reals) -> Indices:
-    """[N] the group of each image: those with exactly one position were taken together."""
-    _, groups = np.unique(positions, axis=0, return_inverse=True)
-    return np.asarray(groups, np.int64).reshape(-1)
-
-
 def grouped(labels: Collection[str]) -> dict[str, Indices]:
     """Label -> indices of those that carry it; an empty label is none."""
     found: dict[str, list[int]] = {}
@@ -43,7 +35,7 @@ def grouped(labels: Collection[str]) -> dict[str, Indices]:
     return {label: np.array(found[label], np.int64) for label in sorted(found)}
 
 
-def numbered(labels: Collection[str]) -> Indices:
-    """[N] a number for each label, the same for the same."""
-    _, numbers = np.unique(np.array(list(labels)), return_inverse=True)
+def numbered(labels: Collection[str] | NDArray[np.float64]) -> Indices:
+    """[N] a number for each label or position, the same for the same."""
+    _, numbers = np.unique(np.array(labels), axis=0, return_inverse=True)
     return np.asarray(numbers, np.int64).reshape(-1)

@@ -13,6 +13,8 @@ Queries are cropped to the box that their ground truth gives.
 
 from __future__ import annotations
 
+import codecs
+import pickle
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,7 +26,6 @@ from vpr_ros.datatypes import ImageArray
 from vpr_ros.drives.image_files import ImageFiles
 from vpr_ros.errors import DatasetError, ImageError
 from vpr_ros.evaluation.protocols.base import Protocol
-from vpr_ros.evaluation.protocols.plain_pickle import read_pickle
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
 
 LEVELS = ("easy", "medium", "hard")  # "medium" is the one that papers quote alone
@@ -63,7 +64,7 @@ class CroppedImages:
 def read(folder: Path, name: str) -> RetrievalSet:
     """The images in ``jpg`` and the ground truth ``gnd_NAME.pkl``."""
     path = folder / f"gnd_{name}.pkl"
-    content = read_pickle(path)
+    content = _read_pickle(path)
     if not isinstance(content, Mapping) or not {"gnd", "imlist", "qimlist"} <= set(content):
         raise DatasetError(f"{path}: not a ground truth with gnd, imlist and qimlist")
     database, queries = _names(content["imlist"]), _names(content["qimlist"])
@@ -82,6 +83,50 @@ def read(folder: Path, name: str) -> RetrievalSet:
 
 ROXFORD5K = Protocol("Revisited Oxford: mAP, easy, medium, hard", partial(read, name="roxford5k"))
 RPARIS6K = Protocol("Revisited Paris: mAP, easy, medium, hard", partial(read, name="rparis6k"))
+
+
+def _read_pickle(path: Path) -> Any:
+    """What a pickle holds, if that is built of Python's containers, numbers, texts and arrays."""
+    try:
+        with path.open("rb") as file:
+            return _PlainUnpickler(file, encoding="latin1").load()
+    except OSError as error:
+        raise DatasetError(f"{path}: {error.strerror}") from error
+    except Exception as error:  # damaged bytes make the unpickler trip over anything
+        raise DatasetError(f"{path}: not a pickle of plain data: {error}") from error
+
+
+# A pickle can name any function to be called while it is read: here it gets data alone.
+# numpy before and since version 2 puts the same functions in two places.
+_MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
+
+
+def _rebuild(*arguments: Any) -> Any:
+    return np.ndarray((0,), "b").__reduce__()[0](*arguments)  # type: ignore[operator]
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    if encoding != "latin1":  # others unpack archives
+        raise pickle.UnpicklingError(f"it wants to encode to {encoding}")
+    return codecs.encode(text, encoding)
+
+
+_ALLOWED: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+    # Protocol 2, which Python 2 reads, too, keeps bytes in these ways.
+    ("_codecs", "encode"): _encode,
+    ("__builtin__", "bytes"): bytes,
+    **{(module, "_reconstruct"): _rebuild for module in _MULTIARRAY},
+    **{(module, "scalar"): np.float64(0.0).__reduce__()[0] for module in _MULTIARRAY},
+}
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ALLOWED:
+            raise pickle.UnpicklingError(f"it wants {module}.{name}, which is no data")
+        return _ALLOWED[module, name]
 
 
 def _names(listed: Any) -> list[str]:

@@ -14,35 +14,36 @@ The default is the rear camera, since no other looks the same way within 10 degr
 
 from __future__ import annotations
 
-import math
+from itertools import islice
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.drives.image_files import ImageFiles
 from vpr_ros.errors import DatasetError, VprError
-from vpr_ros.evaluation.ground_truth.matrices import transform_of
-from vpr_ros.evaluation.ground_truth.positives import Places, positives_within
+from vpr_ros.evaluation.ground_truth.positives import Places, positives_within, rule_name
+from vpr_ros.evaluation.ground_truth.trajectory_files import transform_of
 from vpr_ros.evaluation.metrics.localization import BUCKETS
-from vpr_ros.evaluation.metrics.rankings import Rankings
 from vpr_ros.evaluation.protocols.base import Option, Protocol
-from vpr_ros.evaluation.protocols.nvm import read_nvm
 from vpr_ros.evaluation.protocols.planar import grouped, numbered
 from vpr_ros.evaluation.protocols.tables import read_lines
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
-from vpr_ros.geometry.transforms import RigidTransform
+from vpr_ros.geometry.poses import checked_pose
 
 REFERENCE = "overcast-reference"
 NIGHT = ("night", "night-rain")
 FRAME = "robotcar"
+
+_MODEL_HEADER = "NVM_V3"
 
 
 def read(folder: Path, split: str = "train", cameras: str = "rear") -> RetrievalSet:
     """The images in images/CONDITION/CAMERA, the model of the reference, the list of a split."""
     if split not in ("train", "test"):
         raise DatasetError(f"split = {split!r}: RobotCar Seasons v2 has train, test")
-    model = read_nvm(folder / "3D-models" / "all-merged" / "all.nvm", FRAME)
+    model = _read_model(folder / "3D-models" / "all-merged" / "all.nvm")
     wanted = cameras.split(",")
     database = {_jpg(name): pose for name, pose in model.items() if _camera(name) in wanted}
     if not database:
@@ -75,41 +76,12 @@ PROTOCOL = Protocol(
 )
 
 
-def write_poses(path: Path, data: RetrievalSet, rankings: Rankings) -> None:
-    """Write the best match's pose for each query as www.visuallocalization.net takes it.
-
-    Lines of ``camera/image.jpg qw qx qy qz tx ty tz``, the transform from the world to the camera.
-
-    Raises:
-        DatasetError: there are not as many rankings as queries, or the file cannot be written.
-    """
-    if len(rankings) != len(data.queries.names):
-        raise DatasetError(f"{len(rankings)} rankings for {len(data.queries.names)} queries")
-    lines = []
-    for name, ranking in zip(data.queries.names, rankings, strict=True):
-        pose = data.database_poses[ranking[0]] if len(ranking) else None
-        if pose is not None:  # the server takes an image that is not listed for not found
-            lines.append(_line(name, pose))
-    try:
-        path.write_text("".join(lines), encoding="utf-8")
-    except OSError as error:
-        raise DatasetError(f"{path}: {error.strerror}") from error
-
-
-def _line(name: str, pose: Pose) -> str:
-    camera_T_world = RigidTransform.of_pose(pose).inverse().as_pose(FRAME)
-    x, y, z, w = camera_T_world.orientation
-    values = (w, x, y, z, *camera_T_world.position)
-    short = name.partition("/")[2]  # without the condition: stamps are unique
-    return " ".join([short, *(f"{value:.12g}" for value in values)]) + "\n"
-
-
 def _relevance(
     queries: tuple[Pose | None, ...], database: tuple[Pose | None, ...]
 ) -> dict[str, Relevance]:
     ours, theirs = Places.of_poses(queries), Places.of_poses(database)
     return {
-        f"{meters:g} m, {math.degrees(radians):g} deg": Relevance(
+        rule_name(meters, radians): Relevance(
             positives_within(ours, theirs, meters, radians), counts_unmatched=True
         )
         for meters, radians in BUCKETS
@@ -120,6 +92,42 @@ def _conditions(labels: list[str]) -> dict[str, Indices]:
     """Each condition, and day and night as the benchmark sums them up."""
     sums = ["night (all)" if label in NIGHT else "day (all)" for label in labels]
     return {**grouped(labels), **grouped(sums)}
+
+
+def _read_model(path: Path) -> dict[str, Pose]:
+    """Image name -> world_T_camera of a VisualSFM model, in the order of the file.
+
+    Its format: http://ccwu.me/vsfm/doc.html#nvm. The points are not read.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            return _images(file, path)
+    except OSError as error:
+        raise DatasetError(f"{path}: {error.strerror}") from error
+    except UnicodeError as error:
+        raise DatasetError(f"{path}: not a text file: {error}") from error
+
+
+def _images(file: TextIO, path: Path) -> dict[str, Pose]:
+    lines = (line.split() for line in file if line.strip())
+    header, count = next(lines, [""]), next(lines, [""])
+    if not header[0].startswith(_MODEL_HEADER) or not count[0].isdecimal():
+        raise DatasetError(f"{path}: not a model of VisualSFM ({_MODEL_HEADER}, number of images)")
+    images = {}
+    for fields in islice(lines, int(count[0])):
+        try:
+            images[fields[0].removeprefix("./")] = _model_pose(fields)
+        except (ValueError, VprError) as error:
+            raise DatasetError(f"{path}: {fields[0]}: not an image's line: {error}") from error
+    if len(images) != int(count[0]):
+        raise DatasetError(f"{path}: {len(images)} of {count[0]} images: the file is cut off")
+    return images
+
+
+def _model_pose(fields: list[str]) -> Pose:
+    """Of ``name focal qw qx qy qz cx cy cz distortion 0``: camera_R_world and its place."""
+    w, x, y, z, *center = (float(text) for text in fields[2:9])
+    return checked_pose(tuple(center), (-x, -y, -z, w), FRAME)
 
 
 def _train(path: Path) -> dict[str, Pose | None]:

@@ -20,9 +20,9 @@ import numpy as np
 from vpr_ros.datatypes import Pose
 from vpr_ros.drives.image_files import ImageFiles, images_below
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.ground_truth.positives import MAX_DISTANCE, Places, positives_within
+from vpr_ros.evaluation.ground_truth.positives import MAX_DISTANCE, positives_of_poses, rule_name
 from vpr_ros.evaluation.protocols.base import Option, Protocol
-from vpr_ros.evaluation.protocols.planar import compass_heading, plane_pose, same_place_groups
+from vpr_ros.evaluation.protocols.planar import compass_heading, numbered, plane_pose
 from vpr_ros.evaluation.retrieval_set import Relevance, RetrievalSet
 
 _EAST, _NORTH, _HEADING = 1, 2, 9
@@ -42,19 +42,15 @@ def read(
     database, queries = (_side(base / name) for name in ("database", "queries"))
     if angle and not (database.has_headings and queries.has_headings):
         raise DatasetError(f"{base}: names without headings: leave the angle out")
-    ours, theirs = (Places.of_poses(side.poses) for side in (queries, database))
     max_angle = math.radians(angle) if angle else None
-    positives = positives_within(ours, theirs, distance, max_angle)
-    if not any(map(len, positives)):
-        raise DatasetError(f"{base}: no query has a database image within {distance:g} m")
-    rule = f"{distance:g} m" + (f", {angle:g} deg" if angle else "")
+    positives = positives_of_poses(base, queries.poses, database.poses, distance, max_angle)
     return RetrievalSet(
         folder.name,
         database.images,
         queries.images,
-        {rule: Relevance(positives, counts_unmatched=True)},
+        {rule_name(distance, max_angle): Relevance(positives, counts_unmatched=True)},
         # Views cut from one panorama stand at one place, and are right or wrong together.
-        sequence_of=same_place_groups(np.array([pose.position for pose in queries.poses])),
+        sequence_of=numbered(np.array([pose.position for pose in queries.poses])),
         database_poses=database.poses,
         query_poses=queries.poses,
     )

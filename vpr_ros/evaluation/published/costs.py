@@ -7,9 +7,27 @@ of 131 numbers in 32 bits, without the global ones; MSLS val is database and que
 
 from __future__ import annotations
 
-from vpr_ros.evaluation.published.figures import R2FORMER_POSTER, Cost
+from dataclasses import dataclass
+
+from vpr_ros.evaluation.published.recalls import R2FORMER_POSTER
 
 _TABLE = f"{R2FORMER_POSTER}, computational efficiency"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a method takes for one query and for the database."""
+
+    method: str
+    global_size: int  # numbers of the global descriptor
+    local_size: tuple[int, int]  # local descriptors, numbers of each; (0, 0): none
+    extraction_ms: float
+    retrieval_ms: float
+    reranking_ms: float | None  # of 100 candidates; None: no reranking
+    msls_val_gib: float  # descriptors of MSLS val
+    million_gib: float  # descriptors of a million images
+    source: str
+
 
 COSTS = (
     Cost("ResNet101 + NetVLAD", 65536, (0, 0), 9.60, 2.33, None, 4.79, 244.14, _TABLE),

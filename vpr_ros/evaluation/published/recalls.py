@@ -3,20 +3,65 @@
 
 from __future__ import annotations
 
-from vpr_ros.evaluation.published.figures import (
-    APPSVR,
-    R2FORMER,
-    R2FORMER_POSTER,
-    SUPVPR,
-    TRANSVPR,
-    recalls_of,
-)
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+TRANSVPR = "Wang et al., TransVPR, CVPR 2022, supplement"
+R2FORMER = "Zhu et al., R2Former, CVPR 2023, supplement"
+R2FORMER_POSTER = "Zhu et al., R2Former, CVPR 2023, poster"
+APPSVR = "Peng et al., APPSVR, ICCV 2021, supplement"
+SUPVPR = "SUP-VPR"
 
 # The poster names no rows; these are the methods of the paper's table 1, in its order.
 _MAJOR = f"{R2FORMER_POSTER}, performance on major datasets"
 
+
+@dataclass(frozen=True)
+class Recall:
+    """Recall@N of one method on one data set."""
+
+    method: str
+    data_set: str  # name of the protocol, as in ``protocols.PROTOCOLS``; with its split
+    recall: Mapping[int, float]  # N -> from 0 to 1
+    source: str  # paper and table
+    note: str = ""  # what has to be known to compare with it
+
+
+def published_recalls(data_set: str) -> tuple[Recall, ...]:
+    """What papers say of a data set, best recall@1 first.
+
+    Args:
+        data_set: name of the protocol, with its split where it has some: ``msls val``,
+            ``pitts30k test``, ``nordland``, or the name of a ``RetrievalSet`` (``msls-val``).
+    """
+    meant = _key(data_set)
+    found = [each for each in RECALLS if _key(each.data_set) == meant]
+    return tuple(sorted(found, key=lambda each: -each.recall[1]))
+
+
+def _key(name: str) -> str:
+    """``pitts30k_test``, ``msls-val`` and ``nordland-27592`` as figures name them."""
+    return name.replace("_", " ").replace("-", " ").removesuffix(" 27592")
+
+
+def _printed(
+    table: str, data_set: str, source: str, note: str = "", counts: tuple[int, ...] = (1, 5, 10)
+) -> tuple[Recall, ...]:
+    """Lines of a method and its percentages, as papers print them."""
+    found = []
+    for line in table.strip().splitlines():
+        fields = line.split()
+        method, numbers = " ".join(fields[: -len(counts)]), fields[-len(counts) :]
+        recall = {
+            count: round(float(text) / 100.0, 4)
+            for count, text in zip(counts, numbers, strict=True)
+        }
+        found.append(Recall(method, data_set, recall, source, note))
+    return tuple(found)
+
+
 _COMPARED = (
-    *recalls_of(
+    *_printed(
         """
         NetVLAD        60.8 74.3 79.5
         SFRS           69.2 80.3 83.1
@@ -28,7 +73,7 @@ _COMPARED = (
         "msls val",
         _MAJOR,
     ),
-    *recalls_of(
+    *_printed(
         """
         NetVLAD        35.1 47.4 51.7
         SFRS           41.5 52.0 56.3
@@ -41,7 +86,7 @@ _COMPARED = (
         _MAJOR,
         "the challenge's server judges",
     ),
-    *recalls_of(
+    *_printed(
         """
         NetVLAD        81.9 91.2 93.7
         SFRS           89.4 94.7 95.9
@@ -53,7 +98,7 @@ _COMPARED = (
         "pitts30k test",
         _MAJOR,
     ),
-    *recalls_of(
+    *_printed(
         """
         NetVLAD        64.8 78.4 81.6
         SFRS           85.4 91.1 93.3
@@ -65,8 +110,8 @@ _COMPARED = (
         "tokyo247",
         _MAJOR,
     ),
-    *recalls_of("MixVPR 64.0 75.9 80.6", "msls test", f"{R2FORMER}, table 6"),
-    *recalls_of(
+    *_printed("MixVPR 64.0 75.9 80.6", "msls test", f"{R2FORMER}, table 6"),
+    *_printed(
         """
         Patch-NetVLAD  44.9 50.2 52.2
         R2Former       60.6 66.8 68.7
@@ -75,13 +120,13 @@ _COMPARED = (
         f"{R2FORMER}, table 4",
         "the images of Patch-NetVLAD's list",
     ),
-    *recalls_of(
+    *_printed(
         "R2Former, fine-tuned on Pitts30k  88.4 94.5 95.4", "msls val", f"{R2FORMER}, table 5"
     ),
 )
 
 _PITTS30K_TRAINING = (
-    *recalls_of(
+    *_printed(
         """
         ResNet101 + GeM       83.2 92.5 94.8
         R2Former, no reranking  77.7 90.5 93.5
@@ -91,7 +136,7 @@ _PITTS30K_TRAINING = (
         f"{R2FORMER}, table 1",
         "trained on Pitts30k",
     ),
-    *recalls_of(
+    *_printed(
         """
         ResNet101 + GeM       77.0 89.2 92.5
         R2Former, no reranking  73.1 88.7 92.5
@@ -104,7 +149,7 @@ _PITTS30K_TRAINING = (
 )
 
 _ABLATIONS = (
-    *recalls_of(
+    *_printed(
         """
         R2Former + RANSAC, 20 candidates   85.1 93.2 94.7
         R2Former + RANSAC, 50 candidates   85.0 92.8 94.2
@@ -118,7 +163,7 @@ _ABLATIONS = (
         "msls val",
         f"{R2FORMER}, table 2",
     ),
-    *recalls_of(
+    *_printed(
         """
         R2Former, no reranking            79.3 90.8 92.6
         R2Former + RRT                    81.2 91.9 93.1
@@ -127,7 +172,7 @@ _ABLATIONS = (
         "msls val",
         f"{R2FORMER_POSTER}, comparison with other reranking methods",
     ),
-    *recalls_of(
+    *_printed(
         """
         R2Former, ResNet50, no reranking  79.6 90.9 92.6
         R2Former, ViT-B, no reranking     84.9 92.7 94.5
@@ -139,7 +184,7 @@ _ABLATIONS = (
         "msls val",
         f"{R2FORMER_POSTER}, transformer token vs CNN local feature",
     ),
-    *recalls_of(
+    *_printed(
         """
         TransVPR, no mask      86.5 94.4 95.8
         TransVPR, mask L       87.9 94.2 96.0
@@ -154,7 +199,7 @@ _ABLATIONS = (
 )
 
 _APPSVR = (
-    *recalls_of(
+    *_printed(
         """
         NetVLAD, as published       86.0 93.2 95.1
         NetVLAD, implemented again  86.5 93.8 95.5
@@ -164,7 +209,7 @@ _APPSVR = (
         "pitts250k test",
         f"{APPSVR}, table 2",
     ),
-    *recalls_of(
+    *_printed(
         """
         NetVLAD    68.7 75.6 78.6
         GhostVLAD  67.6 76.7 79.2
@@ -176,7 +221,7 @@ _APPSVR = (
         f"{APPSVR}, table 3",
         "descriptors of full size",
     ),
-    *recalls_of(
+    *_printed(
         """
         NetVLAD    79.2 85.1 86.8
         GhostVLAD  80.3 86.6 87.5
@@ -192,7 +237,7 @@ _APPSVR = (
 
 # Its split is its own (70 percent of the images to train, 30 to test), and its tables disagree with
 # each other: not comparable with anything, and here for completeness.
-_SUPVPR = recalls_of(
+_SUPVPR = _printed(
     "SUP-VPR 65.2 88.7", "msls val", f"{SUPVPR}, table 5", "a split of its own", (1, 5)
 )
 

@@ -9,14 +9,17 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from vpr_ros.config import settings_of
-from vpr_ros.evaluation.metrics import error_percentiles
+from vpr_ros.evaluation.metrics.localization import error_percentiles
 from vpr_ros.evaluation.report.findings import Findings
 from vpr_ros.evaluation.scores import BestMatches, Result, Score
 from vpr_ros.evaluation.studies import Study
 from vpr_ros.evaluation.verdicts import Verdicts
 
 FORMAT = 1
+_PERCENTS = (50.0, 90.0, 95.0)  # of errors
 _RANKED = 20  # images of each query's ranking that are written
 
 
@@ -67,11 +70,9 @@ def _errors(result: Result) -> dict[str, Any] | None:
     """Percent -> how far the best match was taken from the query, and how it is turned."""
     if result.errors is None or not len(result.errors.distances):
         return None
-    found = error_percentiles(result.errors)
-    return {
-        f"{percent:g}": {"meters": meters, "degrees": math.degrees(radians)}
-        for percent, (meters, radians) in found.items()
-    }
+    meters, radians = error_percentiles(result.errors, _PERCENTS)
+    rows = zip(_PERCENTS, meters.tolist(), np.degrees(radians).tolist(), strict=True)
+    return {f"{percent:g}": {"meters": far, "degrees": turn} for percent, far, turn in rows}
 
 
 def _score(score: Score) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vpr_ros.evaluation.metrics import hits_within
+from vpr_ros.evaluation.metrics.rankings import hits_within
 from vpr_ros.evaluation.outcomes import Outcomes
 from vpr_ros.evaluation.report.cases import Matrix
 from vpr_ros.evaluation.report.figures import (

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_ros.evaluation.metrics import Errors, Interval
-from vpr_ros.evaluation.published import COSTS, published_recalls
+from vpr_ros.evaluation.metrics.bootstrap import Interval
+from vpr_ros.evaluation.metrics.localization import Errors, error_percentiles
+from vpr_ros.evaluation.published.costs import COSTS
+from vpr_ros.evaluation.published.recalls import published_recalls
 from vpr_ros.evaluation.report.charts import STAGES, medians
 from vpr_ros.evaluation.scores import EVERYTHING, RERANKED, Result, Score
 from vpr_ros.evaluation.studies import Study
@@ -71,11 +73,10 @@ def latency_table(results: Sequence[Result]) -> Table:
 def errors_table(errors: Errors) -> Table:
     """How far the best match was taken from the query, and how it is turned."""
     percents = (50.0, 75.0, 90.0, 95.0)
-    meters = np.percentile(errors.distances, percents, method="higher")
-    degrees = np.degrees(np.percentile(errors.angles, percents, method="higher"))
+    meters, radians = error_percentiles(errors, percents)
     rows = [
         ["meters", *(f"{each:.2f}" for each in meters)],
-        ["degrees", *(f"{each:.1f}" for each in degrees)],
+        ["degrees", *(f"{each:.1f}" for each in np.degrees(radians))],
     ]
     return Table(["", *(f"{percent:g} %" for percent in percents)], rows)
 
