@@ -25,8 +25,9 @@ from vpr_ros.demo.options import Options
 from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.evaluation.protocols.map_set import Keyframes
 from vpr_ros.evaluation.report.overhead import positions
-from vpr_ros.pictures.canvas import BLUE, GRAY, GREEN, INK, ORANGE, SOFT
 
+INK, SOFT, GRAY = (32, 36, 44), (110, 116, 126), (158, 163, 172)
+BLUE, GREEN, ORANGE = (70, 105, 175), (28, 150, 82), (226, 140, 20)
 IMAGE = (240, 160)  # pixels
 MAP = (220, 230)
 GAP, STRIP = 8, 70

@@ -14,7 +14,7 @@ from vpr_ros.demo.pictures import Gallery
 from vpr_ros.demo.results import Results
 from vpr_ros.errors import ConfigError, ImageError
 from vpr_ros.evaluation.judge import Truth
-from vpr_ros.pictures.canvas import shortened, text_width
+from vpr_ros.pictures.match_picture import shortened, text_width
 
 SECOND_NS = 10**9
 DAY_NS = 86400 * SECOND_NS

@@ -30,12 +30,7 @@ def overlaid(image: ImageArray, local: LocalFeatures | None) -> ImageArray:
 
 
 def heat(local: LocalFeatures, size: tuple[int, int]) -> FloatArray:
-    """Scores from 0 to 1, relative to the largest, float32 [H, W].
-
-    Args:
-        local: features of an image.
-        size: (width, height) of the heat map, pixels.
-    """
+    """Scores from 0 to 1, relative to the largest, float32 [H, W]; ``size`` is (width, height)."""
     grid = _cells(local)
     # Networks may give NaN where a mask is divided by its range: no attention to speak of.
     scores = np.nan_to_num(local.scores, nan=0.0, posinf=0.0, neginf=0.0)

@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 
-from vpr_ros.datatypes import Candidate, FloatArray, ImageArray, Recognition, Verdict
+from vpr_ros.datatypes import FloatArray, ImageArray, Recognition, Verdict
 from vpr_ros.images import shrink
-from vpr_ros.pictures.canvas import Canvas, Color, Point, shortened, text_width
 from vpr_ros.rerankers.matches import Matches
+
+Color: TypeAlias = tuple[int, int, int]  # RGB
+Point: TypeAlias = tuple[float, float]  # (x, y) pixels of the finished picture
 
 # A dark frame, and colors that stand out from photographs: this is seen on a robot's screen.
 GROUND: Color = (24, 27, 33)
@@ -32,6 +35,9 @@ _MARGIN = 10
 _MOST_LINES = 30  # more hide the images
 _WIDEST = 6.0  # widths of a picture over its height from which it is squeezed
 
+_SCALE = 2  # pixels drawn for each pixel of the finished picture, along both axes
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
 
 @dataclass(frozen=True)
 class Sight:
@@ -44,12 +50,7 @@ class Sight:
 
 
 def draw(sight: Sight, max_side: int) -> ImageArray:
-    """The picture, RGB uint8.
-
-    Args:
-        sight: what to draw.
-        max_side: longer side in pixels of the query in it; smaller images stay as they are.
-    """
+    """The picture, RGB uint8; the query's longer side has at most ``max_side`` pixels in it."""
     query = shrink(sight.query, max_side)
     empty = np.full_like(query, EMPTY)
     match = empty if sight.match is None else sight.match
@@ -68,12 +69,8 @@ def paired(
 ) -> ImageArray:
     """Two images with their matched points joined, RGB uint8.
 
-    Args:
-        query: stays as large as it is.
-        match: is made as high as the query, or as wide where it stands below.
-        points: as parts of width and height.
-        color: of points and lines.
-        stacked: whether the match stands below the query instead of beside it.
+    The match is made as high as the query, or as wide where it stands below (``stacked``); points
+    are parts of width and height.
     """
     match = _fitted(match, query, stacked)
     (height, width), other = query.shape[:2], (match.shape[1], match.shape[0])
@@ -117,7 +114,7 @@ def _spread(count: int) -> list[int]:
 def _strip(recognition: Recognition, middle: int, width: int) -> ImageArray:
     """What was made of it, in words: under the query the verdict, under the keyframe its name."""
     color = COLORS[recognition.verdict]
-    canvas = Canvas(width, STRIP, GROUND)
+    canvas = _Canvas(width, STRIP, GROUND)
     canvas.box((0, 0), (width, _BAR), color)
     verdict = shortened(recognition.verdict.name, 15, middle - 2 * _MARGIN)
     canvas.text((_MARGIN, 24), verdict, 15, color, bold=True)
@@ -128,7 +125,9 @@ def _strip(recognition: Recognition, middle: int, width: int) -> ImageArray:
     return canvas.finished()
 
 
-def _write(canvas: Canvas, corner: Point, text: str, size: float, color: Color, end: float) -> None:
+def _write(
+    canvas: _Canvas, corner: Point, text: str, size: float, color: Color, end: float
+) -> None:
     """A line of text that ends before the pixel ``end``."""
     canvas.text(corner, shortened(text, size, max(0.0, end - corner[0])), size, color)
 
@@ -136,12 +135,8 @@ def _write(canvas: Canvas, corner: Point, text: str, size: float, color: Color, 
 def _of_match(recognition: Recognition) -> str:
     if not recognition.candidates:
         return "no keyframe"
-    return _in_words(recognition.candidates[0])
-
-
-def _in_words(candidate: Candidate) -> str:
-    keyframe, comparison = candidate.keyframe, candidate.comparison
-    text = f"{keyframe.name}, similarity {candidate.similarity:.2f}"
+    best = recognition.candidates[0]
+    comparison, text = best.comparison, f"{best.keyframe.name}, similarity {best.similarity:.2f}"
     if comparison is None or math.isnan(comparison.score):
         return text
     if comparison.inliers >= 0:
@@ -152,3 +147,49 @@ def _in_words(candidate: Candidate) -> str:
 def _fixed(point: Point | FloatArray) -> tuple[int, int]:
     """Coordinates in sixteenths of a pixel, as OpenCV takes them."""
     return round(float(point[0]) * 16), round(float(point[1]) * 16)
+
+
+class _Canvas:
+    """Drawn twice as large as wanted, then averaged down; sizes are those of the finished one."""
+
+    def __init__(self, width: int, height: int, color: Color) -> None:
+        self._pixels = np.full((height * _SCALE, width * _SCALE, 3), color, np.uint8)
+
+    def box(self, corner: tuple[int, int], size: tuple[int, int], color: Color) -> None:
+        """A filled rectangle from its upper left corner."""
+        end = (corner[0] + size[0]) * _SCALE, (corner[1] + size[1]) * _SCALE
+        start = corner[0] * _SCALE, corner[1] * _SCALE
+        cv2.rectangle(self._pixels, start, end, color, -1, cv2.LINE_AA)
+
+    def text(self, corner: Point, text: str, size: float, color: Color, bold: bool = False) -> None:
+        """One line of text; ``corner`` is the left end of its base line, ``size`` its height."""
+        where = (round(corner[0] * _SCALE), round(corner[1] * _SCALE))
+        thick = max(1, round(size * _SCALE * (0.11 if bold else 0.07)))
+        scale = _font_scale(size)
+        cv2.putText(self._pixels, text, where, _FONT, scale, color, thick, cv2.LINE_AA)
+
+    def finished(self) -> ImageArray:
+        """The picture, RGB uint8 [H, W, 3]."""
+        height, width = (side // _SCALE for side in self._pixels.shape[:2])
+        small = cv2.resize(self._pixels, (width, height), interpolation=cv2.INTER_AREA)
+        return np.asarray(small, np.uint8)
+
+
+def text_width(text: str, size: float) -> float:
+    """Pixels that a line of text takes."""
+    (width, _), _ = cv2.getTextSize(text, _FONT, _font_scale(size), 1)
+    return float(width) / _SCALE
+
+
+def shortened(text: str, size: float, width: float) -> str:
+    """The text, with an ellipsis if it is wider than ``width`` pixels."""
+    if text_width(text, size) <= width:
+        return text
+    while text and text_width(text + "...", size) > width:
+        text = text[:-1]
+    return text.rstrip() + "..."
+
+
+def _font_scale(size: float) -> float:
+    """Hershey letters are 21 pixels high at scale 1."""
+    return size * _SCALE / 30.0

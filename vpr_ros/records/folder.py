@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,6 @@ class _Kept:
     size: int  # bytes
     written_ns: int
 
-    def remove(self) -> None:
-        """Delete its files."""
-        for file in self.files:
-            file.unlink(missing_ok=True)
-
 
 class RecordFolder:
     """Never holds more records, nor more bytes, than it may; the oldest make room.
@@ -50,24 +45,11 @@ class RecordFolder:
     """
 
     def __init__(self, path: Path, max_count: int, max_bytes: int) -> None:
-        """Nothing is touched before the first record.
-
-        Args:
-            path: the folder, made when it is needed.
-            max_count: records, at most.
-            max_bytes: size of their files together, at most.
-        """
-        self.path = path
-        self._max_count = max_count
-        self._max_bytes = max_bytes
+        """Keep at most so many records and bytes; the folder is made with the first record."""
+        self.path, self._max_count, self._max_bytes = path, max_count, max_bytes
 
     def save(self, stamp_ns: int, image: EncodedImage, answer: Mapping[str, Any]) -> Path:
         """Write a record, or none at all; one of the same stamp is replaced.
-
-        Args:
-            stamp_ns: the image's stamp.
-            image: the image.
-            answer: what was made of it, for ``json.dumps``.
 
         Returns:
             The path of the image.
@@ -85,8 +67,7 @@ class RecordFolder:
         self._make_room(sum(map(len, contents.values())), found)
         # The note comes last: where it is, the image is.
         write_files(contents)
-        for file in set(same.files if same else ()) - set(contents):
-            file.unlink(missing_ok=True)
+        _remove(set(same.files if same else ()) - set(contents))
         return path
 
     def _make_room(self, needed: int, others: Mapping[str, _Kept]) -> None:
@@ -94,17 +75,16 @@ class RecordFolder:
         if needed > self._max_bytes:
             limit = f"{self._max_bytes / 1e6:.1f} MB may be kept"
             raise OSError(f"a record of {needed / 1e6:.1f} MB is too large: {limit}")
-        newest_first = sorted(others.values(), key=lambda each: -each.written_ns)
         count, size = 1, needed
-        for record in newest_first:
+        for record in sorted(others.values(), key=lambda each: -each.written_ns):
             count, size = count + 1, size + record.size
             if count > self._max_count or size > self._max_bytes:
-                record.remove()
+                _remove(record.files)
 
     def _records(self) -> dict[str, _Kept]:
         """The records in the folder, by their stamps."""
         files: dict[str, list[Path]] = {}
-        for file in sorted(self._files()):
+        for file in sorted(path for path in self.path.iterdir() if _NAME.fullmatch(path.name)):
             files.setdefault(file.name[:19], []).append(file)
         found = {}
         for stem, paths in files.items():
@@ -113,5 +93,7 @@ class RecordFolder:
             found[stem] = _Kept(tuple(paths), size, written_ns)
         return found
 
-    def _files(self) -> Iterator[Path]:
-        return (path for path in self.path.iterdir() if _NAME.fullmatch(path.name))
+
+def _remove(files: Iterable[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
