@@ -17,7 +17,7 @@ AHEAD = (0.0, 0.0, 0.0, 1.0)
 def read(path, source="", stamps=(START_NS, START_NS + SECOND), reader=None):
     bag = BagFile(path)
     try:
-        return (reader or TruthReader(on_error=lambda error: None)).read(bag, source, stamps)
+        return (reader or TruthReader()).read(bag, source, stamps)
     finally:
         bag.close()
 

@@ -65,17 +65,11 @@ def fix_of(message: Any, stamp_ns: int) -> Fix | None:
 
 
 def track_of_fixes(fixes: Sequence[Fix], origin: Geodetic) -> Track:
-    """Positions east and north of an origin; two drives are compared with one origin for both.
+    """Positions of fixes, in the order of time, east and north of an origin; z is 0.
 
-    A receiver does not know where the robot looks: the heading is that of the movement over a few
-    meters, and that before or after while it stands. It is wrong where the robot drives backward.
-
-    Args:
-        fixes: in the order of time.
-        origin: of the plane.
-
-    Returns:
-        Poses whose z is 0.
+    Two drives are compared with one origin for both. A receiver does not know where the robot
+    looks: the heading is that of the movement over a few meters, and that before or after while it
+    stands. It is wrong where the robot drives backward.
     """
     offsets = np.array([east_north_up(fix.position, origin) for fix in fixes]).reshape(-1, 3)
     headings = _headings(offsets[:, :2])

@@ -16,19 +16,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.drives.bag_file import BagFile
 from vpr_ros.drives.bag_messages import pose_of, stamp_of
 from vpr_ros.drives.bag_topics import POSE_TYPES, Topic, listed, named_topic
-from vpr_ros.drives.flaws import OnError, located, log_error
+from vpr_ros.drives.flaws import located, log_error
 from vpr_ros.drives.tracks import MAX_GAP_S, Track, pose_buffer
 from vpr_ros.errors import DatasetError, VprError
 from vpr_ros.evaluation.ground_truth.satellite import (
     NAVSATFIX_TYPE,
-    Fix,
     Geodetic,
     fix_of,
     track_of_fixes,
@@ -40,28 +40,19 @@ from vpr_ros.geometry.poses import PoseError
 GROUND_TRUTH = "ground_truth"
 _TYPES = (*POSE_TYPES, NAVSATFIX_TYPE)
 
+_Parsed = TypeVar("_Parsed")
+
 
 class TruthReader:
     """Reads the truth of one or more bags into one frame: the first fix is the origin for all."""
 
-    def __init__(self, on_error: OnError = log_error, max_gap: float = MAX_GAP_S) -> None:
-        """Start without an origin.
-
-        Args:
-            on_error: told of messages that are skipped.
-            max_gap: seconds between two transforms that are still interpolated.
-        """
-        self._on_error = on_error
+    def __init__(self, max_gap: float = MAX_GAP_S) -> None:
+        """Start without an origin; ``max_gap`` seconds between transforms are interpolated."""
         self._max_gap = max_gap
         self._origin: Geodetic | None = None
 
     def read(self, bag: BagFile, source: str, image_stamps_ns: Sequence[int]) -> Track:
-        """The true trajectory of a bag.
-
-        Args:
-            bag: open.
-            source: as the text at the head of this file says.
-            image_stamps_ns: stamps of its images in their order.
+        """The true trajectory of an open bag, from the source that the head of this file explains.
 
         Raises:
             DatasetError: it cannot be found, is of another kind, or holds no poses.
@@ -83,25 +74,10 @@ class TruthReader:
         topic = named_topic(bag.topics, name, _TYPES) if name else _likely(bag)
         if topic.type == NAVSATFIX_TYPE:
             return self._fixes(bag, topic)
-        track = []
-        for log_ns, message in bag.messages(topic, self._on_error):
-            stamp_ns = stamp_of(message, log_ns)
-            try:
-                track.append((stamp_ns, pose_of(message)))
-            except VprError as error:
-                self._on_error(located(error, f"{topic.name} at {stamp_ns} ns"))
-        return track
+        return list(_parsed(bag, topic, lambda message, stamp_ns: (stamp_ns, pose_of(message))))
 
     def _fixes(self, bag: BagFile, topic: Topic) -> Track:
-        fixes: list[Fix] = []
-        for log_ns, message in bag.messages(topic, self._on_error):
-            stamp_ns = stamp_of(message, log_ns)
-            try:
-                fix = fix_of(message, stamp_ns)
-            except VprError as error:
-                self._on_error(located(error, f"{topic.name} at {stamp_ns} ns"))
-                continue
-            fixes += [fix] if fix else []
+        fixes = [fix for fix in _parsed(bag, topic, fix_of) if fix is not None]
         if not fixes:
             raise DatasetError(f"{topic.name}: the receiver never had a fix")
         self._origin = self._origin or fixes[0].position
@@ -117,11 +93,11 @@ class TruthReader:
             )
         tree = TransformTree(self._max_gap)
         for topic in topics:
-            for log_ns, message in bag.messages(topic, self._on_error):
+            for log_ns, message in bag.messages(topic, log_error):
                 try:
                     tree.add(message, topic.name.endswith(STATIC_TOPIC))
                 except PoseError as error:
-                    self._on_error(located(error, f"{topic.name} at {log_ns} ns"))
+                    log_error(located(error, f"{topic.name} at {log_ns} ns"))
         return tree.track(target, source)
 
     def _tum(self, _bag: BagFile, path: str, _stamps: Sequence[int]) -> Track:
@@ -133,6 +109,16 @@ class TruthReader:
             return read_kitti(Path(poses), image_stamps_ns)
         start_ns = image_stamps_ns[0] if image_stamps_ns else 0
         return read_kitti(Path(poses), read_kitti_times(Path(times), start_ns))
+
+
+def _parsed(bag: BagFile, topic: Topic, parse: Callable[[Any, int], _Parsed]) -> Iterator[_Parsed]:
+    """What the messages of a topic and their stamps are made into, without those it refuses."""
+    for log_ns, message in bag.messages(topic, log_error):
+        stamp_ns = stamp_of(message, log_ns)
+        try:
+            yield parse(message, stamp_ns)
+        except VprError as error:
+            log_error(located(error, f"{topic.name} at {stamp_ns} ns"))
 
 
 def _likely(bag: BagFile) -> Topic:
@@ -154,12 +140,9 @@ def _likely(bag: BagFile) -> Topic:
 def poses_at(
     track: Track, stamps_ns: Sequence[int], max_gap: float = MAX_GAP_S
 ) -> tuple[Pose | None, ...]:
-    """The pose of a trajectory at each stamp, None where it does not enclose the stamp.
+    """The pose of a trajectory at the stamps of images, None where it does not enclose the stamp.
 
-    Args:
-        track: in any order, of one frame.
-        stamps_ns: of the images.
-        max_gap: seconds between two poses that are still interpolated.
+    Poses at most ``max_gap`` seconds apart are interpolated.
 
     Raises:
         DatasetError: the trajectory changes its frame, or covers not a single image.

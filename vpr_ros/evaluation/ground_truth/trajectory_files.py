@@ -56,9 +56,7 @@ def read_kitti(path: Path, stamps_ns: Sequence[int]) -> Track:
     Geiger, Lenz and Urtasun, Are We Ready for Autonomous Driving?, CVPR 2012. Poses come out as
     those of a robot that looks along x, with z up.
 
-    Args:
-        path: the file.
-        stamps_ns: of each pose: those of the times file, or of the images, in their order.
+    Their stamps are those of the times file, or of the images, in their order.
 
     Raises:
         DatasetError: it is missing, empty, a line is not like that, or there are not as many poses

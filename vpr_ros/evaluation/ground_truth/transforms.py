@@ -21,11 +21,7 @@ class TransformTree:
     """The transforms of a recording; each frame has one parent, as tf2 demands."""
 
     def __init__(self, max_gap: float = MAX_GAP_S) -> None:
-        """Start empty.
-
-        Args:
-            max_gap: seconds between two transforms that are still interpolated.
-        """
+        """Start empty; between transforms at most ``max_gap`` seconds apart is interpolated."""
         self._max_gap = max_gap
         self._parents: dict[str, str] = {}
         self._static: dict[str, RigidTransform] = {}  # parent_T_child, by child

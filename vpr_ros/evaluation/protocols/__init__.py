@@ -10,13 +10,12 @@ from vpr_ros.evaluation.protocols import (
     msls,
     netvlad_sets,
     nordland,
+    placed_folders,
     plain_csv,
     plain_json,
-    plain_poses,
     revisited,
     robotcar,
     san_francisco,
-    utm_folder,
 )
 from vpr_ros.evaluation.protocols.base import Protocol, Value
 from vpr_ros.evaluation.retrieval_set import RetrievalSet
@@ -33,10 +32,10 @@ PROTOCOLS: dict[str, Protocol] = {
     "san-francisco": san_francisco.PROTOCOL,
     "roxford5k": revisited.ROXFORD5K,
     "rparis6k": revisited.RPARIS6K,
-    "utm": utm_folder.PROTOCOL,
+    "utm": placed_folders.UTM,
     "csv": plain_csv.PROTOCOL,
     "json": plain_json.PROTOCOL,
-    "poses": plain_poses.PROTOCOL,
+    "poses": placed_folders.POSES,
 }
 
 

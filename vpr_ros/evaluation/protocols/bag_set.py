@@ -15,7 +15,7 @@ import numpy as np
 from vpr_ros.datatypes import Pose
 from vpr_ros.drives.bag_file import BagFile
 from vpr_ros.drives.bag_images import BagImages, ImageEntry, image_entries
-from vpr_ros.drives.bag_topics import Topic, find_image_topic
+from vpr_ros.drives.bag_topics import find_image_topic
 from vpr_ros.drives.flaws import located
 from vpr_ros.drives.tracks import stretches
 from vpr_ros.errors import DatasetError
@@ -39,27 +39,17 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BagOptions:
-    """How recordings are read and judged.
+    """How recordings are read and judged."""
 
-    Attributes:
-        image_topic: an Image or CompressedImage; empty: the only one.
-        truth: where the true poses come from, as ``ground_truth.source`` explains.
-        query_truth: the same for the query's recording; empty: as ``truth``.
-        max_distance: meters within which a database image is right.
-        max_angle: radians that both may look apart; None: any.
-        min_interval: seconds between two images that are taken; 0 takes all.
-        recent_s: in one recording against itself, seconds before a query that do not count.
-        recent_distance: the same in meters that were driven.
-    """
-
-    image_topic: str = ""
-    truth: str = ""
-    query_truth: str = ""
-    max_distance: float = MAX_DISTANCE
-    max_angle: float | None = MAX_ANGLE
-    min_interval: float = 0.0
-    recent_s: float = 20.0
-    recent_distance: float = 20.0
+    image_topic: str = ""  # an Image or CompressedImage; empty: the only one
+    truth: str = ""  # where the true poses come from, as ``ground_truth.source`` explains
+    query_truth: str = ""  # the same for the query's recording; empty: as ``truth``
+    max_distance: float = MAX_DISTANCE  # meters within which a database image is right
+    max_angle: float | None = MAX_ANGLE  # radians that both may look apart; None: any
+    min_interval: float = 0.0  # seconds between two images that are taken; 0 takes all
+    # In one recording against itself, what before a query does not count:
+    recent_s: float = 20.0  # seconds
+    recent_distance: float = 20.0  # meters that were driven
 
 
 @dataclass(frozen=True)
@@ -112,7 +102,10 @@ def read_bag_set(
 def _drive(path: Path, truth: str, settings: BagOptions, truths: TruthReader) -> _Drive:
     with closing(BagFile(path)) as bag:
         try:
-            topic, entries = _entries(bag, settings.image_topic)
+            topic = find_image_topic(bag.topics, settings.image_topic)
+            entries = sorted(image_entries(bag, topic))
+            if not entries:
+                raise DatasetError(f"{topic.name}: no images in it")
             stamps_ns = [entry.stamp_ns for entry in entries]
             # Before images are left out: a KITTI file has one pose for each.
             poses = poses_at(truths.read(bag, truth, stamps_ns), stamps_ns, _MAX_GAP)
@@ -127,15 +120,6 @@ def _drive(path: Path, truth: str, settings: BagOptions, truths: TruthReader) ->
         _LOGGER.warning("%s: %d of %d images are left out: no truth", path, unknown, len(kept))
     images = BagImages(path, topic, [entries[index] for index in known])
     return _Drive(images, tuple(known.values()))
-
-
-def _entries(bag: BagFile, image_topic: str) -> tuple[Topic, list[ImageEntry]]:
-    """The images by their stamps."""
-    topic = find_image_topic(bag.topics, image_topic)
-    entries = sorted(image_entries(bag, topic))
-    if not entries:
-        raise DatasetError(f"{topic.name}: no images in it")
-    return topic, entries
 
 
 def _spaced(entries: Sequence[ImageEntry], min_interval: float) -> list[int]:

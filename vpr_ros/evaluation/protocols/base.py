@@ -12,6 +12,8 @@ from vpr_ros.evaluation.retrieval_set import RetrievalSet
 
 Value = str | int | float | bool
 
+_FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
 
 @dataclass(frozen=True)
 class Option:
@@ -27,7 +29,9 @@ class Option:
             DatasetError: it is not of that type.
         """
         if isinstance(self.default, bool):
-            return _flag(name, value)
+            if str(value).lower() not in _FLAGS:
+                raise DatasetError(f"option {name} = {value!r}: say true or false")
+            return _FLAGS[str(value).lower()]
         try:
             return type(self.default)(value)
         except ValueError:
@@ -37,24 +41,16 @@ class Option:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How one data set is read and judged.
+    """How one data set is read and judged."""
 
-    Attributes:
-        summary: one line: what it is and by which rule an answer is right.
-        reader: called with the folder and all options as keyword arguments.
-        options: what may be chosen.
-    """
-
-    summary: str
-    reader: Callable[..., RetrievalSet]
+    summary: str  # one line: what it is and by which rule an answer is right
+    reader: Callable[..., RetrievalSet]  # called with the folder and all options as keywords
     options: Mapping[str, Option] = field(default_factory=dict)
 
     def read(self, folder: Path, **options: Value) -> RetrievalSet:
         """The data set in a folder; no image is read yet.
 
-        Args:
-            folder: where it is unpacked.
-            options: by name; values may be texts, as a command line gives them.
+        Values of options may be texts, as a command line gives them.
 
         Raises:
             DatasetError: the folder does not hold this data set, or holds it damaged; or there is
@@ -70,11 +66,3 @@ class Protocol:
         given = {name: self.options[name].parsed(name, value) for name, value in options.items()}
         defaults = {name: option.default for name, option in self.options.items()}
         return self.reader(path, **{**defaults, **given})
-
-
-def _flag(name: str, value: Value) -> bool:
-    flags = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    text = str(value).lower()
-    if text not in flags:
-        raise DatasetError(f"option {name} = {value!r}: say true or false")
-    return flags[text]

@@ -54,12 +54,8 @@ def read_map_set(
 ) -> RetrievalSet:
     """Queries of a recording, looked for among the keyframes of a map.
 
-    Args:
-        map_path: the map.
-        query_bag: the recording of the queries.
-        options: what is read and judged.
-        map_bag: the recording that the map was made of, for the truth about its keyframes.
-            Without it, the poses in the map are taken for true.
+    The recording that the map was made of tells the truth about its keyframes. Without it, the
+    poses in the map are taken for true.
 
     Raises:
         MapError: the map cannot be read.

@@ -31,6 +31,7 @@ from vpr_ros.evaluation.ground_truth.positives import (
     Places,
     orientations_of,
     positives_within,
+    rule_name,
 )
 from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.protocols.planar import compass_heading, grouped, numbered, plane_pose
@@ -94,10 +95,11 @@ def _judged(
     if not kept:
         raise DatasetError(f"{folder}: no query has a database image within {distance:g} m")
     queries = [queries[index] for index in kept]
-    rule = f"{distance:g} m"
     relevance = {
-        rule: Relevance(tuple(near[index] for index in kept)),
-        f"{rule}, 40 deg": Relevance(_positives(queries, database, distance, MAX_ANGLE)),
+        rule_name(distance): Relevance(tuple(near[index] for index in kept)),
+        rule_name(distance, MAX_ANGLE): Relevance(
+            _positives(queries, database, distance, MAX_ANGLE)
+        ),
     }
     return _set(folder, split, database, queries, relevance)
 
@@ -159,16 +161,12 @@ def _positives(
     found: list[Indices] = [np.empty(0, np.int64)] * len(queries)
     theirs = grouped([each.city for each in database])
     for city, ours in grouped([each.city for each in queries]).items():
-        if city not in theirs:
-            continue
-        near = positives_within(
-            _places([queries[index] for index in ours]),
-            _places([database[index] for index in theirs[city]]),
-            distance,
-            angle,
-        )
-        for index, each in zip(ours, near, strict=True):
-            found[index] = theirs[city][each]
+        if city in theirs:
+            asked = _places([queries[index] for index in ours])
+            known = _places([database[index] for index in theirs[city]])
+            near = positives_within(asked, known, distance, angle)
+            for index, each in zip(ours, near, strict=True):
+                found[index] = theirs[city][each]
     return tuple(found)
 
 

@@ -21,7 +21,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 
@@ -55,27 +54,25 @@ _PARTITIONS = {
 def read(
     folder: Path,
     partition: str,
-    queries: str = "",
-    database: str = "",
-    images: str = "",
-    tolerance: int = -1,
-    check: bool = True,
+    queries: str,
+    database: str,
+    images: str,
+    tolerance: int,
+    check: bool,
 ) -> RetrievalSet:
     """Two folders of images in the order of their names, or a list of the names that count."""
     rule = _PARTITIONS[partition]
-    sides = (database or rule.database, queries or rule.queries)
-    names = [_names(folder, side, images) for side in sides]
+    theirs, ours = (_names(folder, side, images) for side in (database, queries))
     if check:
-        _check_count(folder / sides[0], len(names[0]), rule.database_count)
-        _check_count(folder / sides[1], len(names[1]), rule.query_count)
-    frames = tolerance if tolerance >= 0 else rule.tolerance
-    positives = _aligned(len(names[1]), len(names[0]), rule.step, frames)
+        _check_count(folder / database, len(theirs), rule.database_count)
+        _check_count(folder / queries, len(ours), rule.query_count)
+    positives = _aligned(len(ours), len(theirs), rule.step, tolerance)
     return RetrievalSet(
         f"nordland-{partition}",
-        ImageFiles(folder / sides[0], names[0]),
-        ImageFiles(folder / sides[1], names[1]),
-        {f"{frames} frames": Relevance(positives, counts_unmatched=True)},
-        sequence_of=np.arange(len(names[1])) // SEQUENCE_FRAMES,
+        ImageFiles(folder / database, theirs),
+        ImageFiles(folder / queries, ours),
+        {f"{tolerance} frames": Relevance(positives, counts_unmatched=True)},
+        sequence_of=np.arange(len(ours)) // SEQUENCE_FRAMES,
     )
 
 
@@ -104,12 +101,9 @@ def _names(folder: Path, side: str, images: str) -> list[str]:
     path = folder / side
     if not path.is_dir():
         raise DatasetError(f"{path}: there is no such folder: which season is it?")
-    below = (each.relative_to(path) for each in path.rglob("*") if is_image(each))
-    return [each.as_posix() for each in sorted(below, key=_natural)]
-
-
-def _natural(path: Path) -> list[Any]:
-    return [natural_order(Path(part)) for part in path.parts]
+    below = [each.relative_to(path) for each in path.rglob("*") if is_image(each)]
+    below.sort(key=lambda each: [natural_order(Path(part)) for part in each.parts])
+    return [each.as_posix() for each in below]
 
 
 def _check_count(path: Path, there: int, published: int) -> None:

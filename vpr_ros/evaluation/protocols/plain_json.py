@@ -11,8 +11,8 @@ it, and the last ``recent`` before it, which show its place without being a loop
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -46,39 +46,39 @@ PROTOCOL = Protocol(
 
 def _two_walks(folder: Path, entries: dict[int, Indices], path: Path) -> RetrievalSet:
     database, queries = (_images(folder / name) for name in ("database", "queries"))
-    _check_range(entries, len(queries.names), len(database.names), path)
-    none = np.empty(0, np.int64)
-    positives = tuple(entries.get(index, none) for index in range(len(queries.names)))
-    return RetrievalSet(
-        folder.name,
-        database,
-        queries,
-        {FILE: Relevance(positives)},
-        sequence_of=np.arange(len(queries.names)) // SEQUENCE_IMAGES,
-    )
+    count = len(queries.names)
+    _check_range(entries, count, len(database.names), path)
+    positives = tuple(entries.get(query, np.empty(0, np.int64)) for query in range(count))
+    return _set(folder, database, queries, Relevance(positives), range(count))
 
 
 def _one_walk(folder: Path, entries: dict[int, Indices], path: Path, recent: int) -> RetrievalSet:
     images = _images(folder / "images" if (folder / "images").is_dir() else folder)
     count = len(images.names)
     _check_range(entries, count, count, path)
-    chosen = sorted(entries)
-    every = np.arange(count)
-    # Views of one array: ignoring half of all pairs takes no memory.
-    ignored = [every[max(0, query - recent) :] for query in chosen]
     for query, positives in entries.items():
         if len(positives) and positives[-1] >= max(0, query - recent):
             raise DatasetError(
                 f"{path}: image {query} has positive {positives[-1]}, which is not more than "
                 f"{recent} images before it: say a smaller recent"
             )
-    return RetrievalSet(
-        folder.name,
-        images,
-        ImageFiles(images.root, [images.names[query] for query in chosen]),
-        {FILE: Relevance(tuple(entries[query] for query in chosen), tuple(ignored))},
-        sequence_of=np.array(chosen) // SEQUENCE_IMAGES,
-    )
+    chosen, every = sorted(entries), np.arange(count)
+    # Views of one array: ignoring half of all pairs takes no memory.
+    ignored = tuple(every[max(0, query - recent) :] for query in chosen)
+    queries = ImageFiles(images.root, [images.names[query] for query in chosen])
+    relevance = Relevance(tuple(entries[query] for query in chosen), ignored)
+    return _set(folder, images, queries, relevance, chosen)
+
+
+def _set(
+    folder: Path,
+    database: ImageFiles,
+    queries: ImageFiles,
+    relevance: Relevance,
+    numbers: Sequence[int],
+) -> RetrievalSet:
+    sequence_of = np.array(numbers) // SEQUENCE_IMAGES
+    return RetrievalSet(folder.name, database, queries, {FILE: relevance}, sequence_of=sequence_of)
 
 
 def _images(folder: Path) -> ImageFiles:
@@ -94,23 +94,16 @@ def _entries(path: Path) -> dict[int, Indices]:
         raise DatasetError(f"{path}: not JSON: {error}") from error
     if not isinstance(content, dict):
         raise DatasetError(f"{path}: must be an object: query -> list of positives")
-    entries = {_query(key, path): _positives(key, value, path) for key, value in content.items()}
+    entries = {}
+    for query, right in content.items():
+        if not query.isdecimal():
+            raise DatasetError(f"{path}: query {query!r}: must be a number of an image, from 0")
+        if not isinstance(right, list) or not all(type(each) is int for each in right):
+            raise DatasetError(f"{path}: query {query}: must be a list of numbers of images")
+        entries[int(query)] = np.unique(np.array(right, np.int64))
     if not any(map(len, entries.values())):
         raise DatasetError(f"{path}: no query has positives")
     return entries
-
-
-def _query(key: str, path: Path) -> int:
-    if not key.isdecimal():
-        raise DatasetError(f"{path}: query {key!r}: must be a number of an image, from 0")
-    return int(key)
-
-
-def _positives(key: str, value: Any, path: Path) -> Indices:
-    is_list = isinstance(value, list) and all(type(each) is int for each in value)
-    if not is_list:
-        raise DatasetError(f"{path}: query {key}: must be a list of numbers of images")
-    return np.unique(np.array(value, np.int64))
 
 
 def _check_range(entries: dict[int, Indices], queries: int, database: int, path: Path) -> None:

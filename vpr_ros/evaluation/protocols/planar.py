@@ -28,11 +28,8 @@ def plane_pose(east: float, north: float, heading: float | None = None) -> Pose:
 
 def grouped(labels: Collection[str]) -> dict[str, Indices]:
     """Label -> indices of those that carry it; an empty label is none."""
-    found: dict[str, list[int]] = {}
-    for index, label in enumerate(labels):
-        if label:
-            found.setdefault(label, []).append(index)
-    return {label: np.array(found[label], np.int64) for label in sorted(found)}
+    values = np.array(labels)
+    return {label: np.flatnonzero(values == label) for label in sorted({*labels} - {""})}
 
 
 def numbered(labels: Collection[str] | NDArray[np.float64]) -> Indices:

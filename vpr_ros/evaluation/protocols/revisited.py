@@ -40,13 +40,8 @@ class CroppedImages:
 
     def __init__(self, images: ImageFiles, boxes: Sequence[Box]) -> None:
         """Take the images and one box for each."""
-        self._images = images
-        self._boxes = boxes
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Paths below the folder."""
-        return self._images.names
+        self._images, self._boxes = images, boxes
+        self.names = images.names
 
     def read(self, index: int) -> ImageArray:
         """The box of one image, RGB, uint8 [H, W, 3].
@@ -155,10 +150,9 @@ def _box(truth: Any, path: Path) -> Box:
 
 
 def _relevance(labels: list[dict[str, Indices]], right: tuple[str, ...]) -> Relevance:
-    def union(each: dict[str, Indices], names: Sequence[str]) -> Indices:
-        return np.unique(np.concatenate([each[name] for name in names]))
-
-    rest = [label for label in _LABELS if label not in right]
-    return Relevance(
-        tuple(union(each, right) for each in labels), tuple(union(each, rest) for each in labels)
+    rest = tuple(label for label in _LABELS if label not in right)
+    positives, ignored = (
+        tuple(np.unique(np.concatenate([each[name] for name in names])) for each in labels)
+        for names in (right, rest)
     )
+    return Relevance(positives, ignored)

@@ -15,7 +15,7 @@ The default is the rear camera, since no other looks the same way within 10 degr
 from __future__ import annotations
 
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TextIO
 
 import numpy as np
@@ -32,7 +32,6 @@ from vpr_ros.evaluation.protocols.tables import read_lines
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
 from vpr_ros.geometry.poses import checked_pose
 
-REFERENCE = "overcast-reference"
 NIGHT = ("night", "night-rain")
 FRAME = "robotcar"
 
@@ -45,7 +44,11 @@ def read(folder: Path, split: str = "train", cameras: str = "rear") -> Retrieval
         raise DatasetError(f"split = {split!r}: RobotCar Seasons v2 has train, test")
     model = _read_model(folder / "3D-models" / "all-merged" / "all.nvm")
     wanted = cameras.split(",")
-    database = {_jpg(name): pose for name, pose in model.items() if _camera(name) in wanted}
+    database = {
+        _jpg(name): pose
+        for name, pose in model.items()
+        if PurePosixPath(name).parent.name in wanted
+    }
     if not database:
         raise DatasetError(f"{folder}: all.nvm has no images of camera {cameras}")
     path = folder / f"robotcar_v2_{split}.txt"
@@ -143,10 +146,6 @@ def _train(path: Path) -> dict[str, Pose | None]:
                 f"{path}: entry {count}: not a name and a 4 x 4 pose: {error}"
             ) from error
     return poses
-
-
-def _camera(name: str) -> str:
-    return name.split("/")[-2] if name.count("/") else ""
 
 
 def _jpg(name: str) -> str:

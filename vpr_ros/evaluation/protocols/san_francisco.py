@@ -33,7 +33,8 @@ def read(
 ) -> RetrievalSet:
     """The database's images anywhere below a folder, the queries' folder, the ground truth."""
     buildings = _truth(_truth_path(folder, truth))
-    names = [name for name in images_below(folder / database) if _is_database(name)]
+    every = images_below(folder / database)
+    names = [name for name in every if PurePosixPath(name).name.startswith("PCI_")]
     if not names:
         raise DatasetError(f"{folder / database}: no images named PCI_...: unpack the database")
     shown = _shown(folder / database, names)
@@ -78,10 +79,6 @@ def _truth(path: Path) -> dict[str, tuple[str, ...]]:
     if not found:
         raise DatasetError(f"{path}: no queries")
     return found
-
-
-def _is_database(name: str) -> bool:
-    return PurePosixPath(name).name.startswith("PCI_")
 
 
 def _shown(folder: Path, names: list[str]) -> dict[str, Indices]:

@@ -21,12 +21,8 @@ def write_predictions(path: Path, data: RetrievalSet, rankings: Rankings) -> Non
     """Write the file of the MSLS challenge, which the authors' evaluation script reads, too.
 
     The format is that of github.com/mapillary/mapillary_sls: one line for each query, keys with
-    spaces between them, every line of the same length. The server wants one CSV file in a zip.
-
-    Args:
-        path: of the new file: ``.zip`` or anything else.
-        data: what ``msls`` read.
-        rankings: [Q] of at least ``MSLS_COUNT`` database indices, best first.
+    spaces between them, every line of the same length: ``MSLS_COUNT`` answers. The server wants
+    one CSV file in a zip, which a path that ends in ``.zip`` gets.
 
     Raises:
         DatasetError: a ranking is too short, or there are not as many as queries; or the file

@@ -47,7 +47,11 @@ def read_table(path: Path, columns: Collection[str]) -> list[Row]:
     if missing:
         has = ", ".join(filter(None, there)) or "none"
         raise DatasetError(f"{path}: no column {', '.join(missing)}; its columns are: {has}")
-    _check_rows(path, rows)
+    if not rows:
+        raise DatasetError(f"{path}: no rows below the header")
+    for line, row in enumerate(rows, start=2):
+        if None in row.values():
+            raise DatasetError(f"{path}:{line}: a row that is too short: was the file cut off?")
     return rows
 
 
@@ -76,11 +80,3 @@ def truth_value(row: Row, column: str, path: Path) -> bool:
     if text not in ("True", "False"):
         raise DatasetError(f"{path}: {column} = {text!r}: not True or False")
     return text == "True"
-
-
-def _check_rows(path: Path, rows: list[Row]) -> None:
-    if not rows:
-        raise DatasetError(f"{path}: no rows below the header")
-    for line, row in enumerate(rows, start=2):
-        if None in row.values():
-            raise DatasetError(f"{path}:{line}: a row that is too short: was the file cut off?")
