@@ -7,9 +7,8 @@ import math
 import pytest
 
 from vpr_ros.datatypes import Candidate, KeyframeKey, KeyframeRecord, Pose, Recognition, Verdict
-from vpr_ros.evaluation.judge import Limits, Truth
+from vpr_ros.evaluation.judge import Limits, Tally, Truth, Verdicts
 from vpr_ros.evaluation.outcomes import MISSED, REFUSED, RIGHT, WRONG
-from vpr_ros.evaluation.verdicts import Tally, Verdicts
 
 SECOND_NS = 10**9
 KEY = KeyframeKey("map", 1)

@@ -20,11 +20,10 @@ from vpr_ros.demo.lifecycle_process import NodeProcessError
 from vpr_ros.demo.session import recognition_from_message
 from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.evaluation.drive import Drive, answer_drive
-from vpr_ros.evaluation.judge import Truth
+from vpr_ros.evaluation.judge import Tally, Truth
 from vpr_ros.evaluation.protocols.bag_set import BagOptions
 from vpr_ros.evaluation.protocols.map_set import read_map_set
 from vpr_ros.evaluation.runner import Task, described
-from vpr_ros.evaluation.verdicts import Tally
 from vpr_ros.images import decode_compressed
 from vpr_ros.nodes.conversions import stamp_to_ns
 from vpr_ros.nodes.interfaces import FrameTimings, GetMapInfo, LoadMap, QueryPlace, SaveMap

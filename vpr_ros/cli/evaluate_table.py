@@ -6,12 +6,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from vpr_ros.evaluation.judge import Verdicts
 from vpr_ros.evaluation.published.recalls import published_recalls
-from vpr_ros.evaluation.report.findings import Findings
-from vpr_ros.evaluation.report.page import in_words
+from vpr_ros.evaluation.report.page import Findings, in_words
 from vpr_ros.evaluation.scores import EVERYTHING, RERANKED, Result, Score
 from vpr_ros.evaluation.studies import Study
-from vpr_ros.evaluation.verdicts import Verdicts
 
 
 def lines_of(findings: Findings) -> Iterator[str]:

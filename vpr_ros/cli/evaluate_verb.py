@@ -28,8 +28,7 @@ from vpr_ros.evaluation.features.feature_store import default_cache
 from vpr_ros.evaluation.protocols.submissions import write_poses, write_predictions
 from vpr_ros.evaluation.report.as_json import as_json
 from vpr_ros.evaluation.report.cases import cases, similarity_matrix
-from vpr_ros.evaluation.report.findings import Findings
-from vpr_ros.evaluation.report.page import page
+from vpr_ros.evaluation.report.page import Findings, page
 from vpr_ros.evaluation.retrieval_set import RetrievalSet
 from vpr_ros.evaluation.runner import Run, Task, Variant, described, run_all
 from vpr_ros.evaluation.scores import RERANKED, Result, score

@@ -22,9 +22,8 @@ from vpr_ros.evaluation.judge import Truth
 from vpr_ros.evaluation.outcomes import MISSED, REFUSED, RIGHT, WRONG
 from vpr_ros.evaluation.protocols.map_set import Keyframes
 from vpr_ros.evaluation.report.cases import answered_cases
-from vpr_ros.evaluation.report.findings import Findings
 from vpr_ros.evaluation.report.overhead import Situation
-from vpr_ros.evaluation.report.page import page
+from vpr_ros.evaluation.report.page import Findings, page
 from vpr_ros.evaluation.report.poster import Poster, Shot, write_poster
 from vpr_ros.evaluation.retrieval_set import RetrievalSet
 from vpr_ros.records.as_json import as_json

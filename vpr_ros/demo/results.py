@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vpr_ros.datatypes import Recognition
-from vpr_ros.evaluation.judge import Truth
-from vpr_ros.evaluation.verdicts import Verdicts
+from vpr_ros.evaluation.judge import Truth, Verdicts
 
 LEAST_PRECISION = 0.95
 LEAST_RECALL = 0.5

@@ -17,10 +17,10 @@ from vpr_ros.config import MAP
 from vpr_ros.datatypes import Frame, Pose, Recognition
 from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.judge import Limits, Truth
+from vpr_ros.evaluation.features.feature_list import FeatureList
+from vpr_ros.evaluation.judge import Limits, Truth, Verdicts
 from vpr_ros.evaluation.retrieval_set import ImageSource
 from vpr_ros.evaluation.runner import Described, Task
-from vpr_ros.evaluation.verdicts import Verdicts
 from vpr_ros.route.session import Outcome, Session
 
 
@@ -42,12 +42,8 @@ def judge_drive(
 ) -> Verdicts:
     """Map one drive, localize the other in it, and judge the answers.
 
-    Args:
-        task: the data set; its images must be those of the drives, its poses the truth.
-        opened: features of both.
-        map_drive: what the map is made of; None where the task names a map.
-        query_drive: what is localized.
-        limits: what is right.
+    The images of the task's set must be those of the drives, its poses the truth. Nothing is mapped
+    where the task names a map.
 
     Raises:
         DatasetError: the truth is not known.
@@ -60,30 +56,23 @@ def judge_drive(
         _map_file(task, opened, map_drive) as path,
         closing(opened.pipeline.open_session(path)) as session,
     ):
-        answers = answer_drive(task, opened, session, query_drive)
+        answers = _answers(task, opened, session, query_drive)
         keyframe_stamps = session.maps.searched.table.stamps_ns.tolist()
     return Verdicts.of(answers, Truth(*tracks, limits), keyframe_stamps, database_stamps)
 
 
-def answer_drive(
+def _answers(
     task: Task, opened: Described, session: Session, drive: Drive
 ) -> list[Recognition | None]:
     """The answers to Q images of a drive, [Q]; None for what cannot be described."""
     answers: list[Recognition | None] = [None] * len(opened.queries)
-    with task.progress(len(answers), "localizing", 0) as step:
-        for number, frame in _frames(drive, task.data.queries):
-            if opened.queries.usable[number]:
-                outcome = session.step(frame, opened.queries.features(number))
-                answers[number] = _timed(outcome, float(opened.queries.seconds[number]))
-            step()
+    images = task.data.queries, opened.queries
+    for number, outcome in _driven(task, "localizing", drive, *images, session):
+        assert outcome.recognition is not None  # sessions that localize answer every frame
+        # Describing its image took its time when that was done.
+        timings_s = {"extract": float(opened.queries.seconds[number]), **outcome.timings_s}
+        answers[number] = replace(outcome.recognition, timings_s=timings_s)
     return answers
-
-
-def _timed(outcome: Outcome, extract: float) -> Recognition:
-    """An answer with the seconds that describing its image took when that was done."""
-    assert outcome.recognition is not None  # sessions that localize answer every frame
-    timings_s = {"extract": extract, **outcome.timings_s}
-    return replace(outcome.recognition, timings_s=timings_s)
 
 
 @contextmanager
@@ -97,28 +86,32 @@ def _map_file(task: Task, opened: Described, drive: Drive | None) -> Iterator[Pa
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "drive.vprmap"
         with closing(opened.pipeline.open_session(path, MAP)) as session:
-            _learn(task, opened, drive, session)
+            images = task.data.database, opened.database
+            for _ in _driven(task, "mapping", drive, *images, session):
+                pass  # the map is what is wanted
+            session.finish()
         yield path
 
 
-def _learn(task: Task, opened: Described, drive: Drive, session: Session) -> None:
-    """Make a drive into a map."""
-    with task.progress(len(opened.database), "mapping", 0) as step:
-        for number, frame in _frames(drive, task.data.database):
-            if opened.database.usable[number]:
-                session.step(frame, opened.database.features(number))
-            step()
-    session.finish()
-
-
-def _frames(drive: Drive, source: ImageSource) -> Iterator[tuple[int, Frame]]:
-    """(Number in the data set, frame without image) of a drive, for frames that are part of it."""
+def _driven(
+    task: Task,
+    label: str,
+    drive: Drive,
+    source: ImageSource,
+    features: FeatureList,
+    session: Session,
+) -> Iterator[tuple[int, Outcome]]:
+    """(Number in the data set, outcome) of the frames of a drive that are part of the set."""
     numbers = {stamp: number for number, stamp in enumerate(stamps_of(source))}
-    with BagReader(drive.bag) as bag:
+    with task.progress(len(features), label, 0) as step, BagReader(drive.bag) as bag:
         for stamp_ns, pose in bag.stamps_and_poses(drive.image_topic, drive.odometry_topic):
             number = numbers.pop(stamp_ns, None)
-            if number is not None:
-                yield number, Frame(stamp_ns, None, pose)
+            if number is None:
+                continue
+            if features.usable[number]:
+                frame = Frame(stamp_ns, None, pose)
+                yield number, session.step(frame, features.features(number))
+            step()
 
 
 def stamps_of(source: ImageSource) -> Sequence[int]:

@@ -9,14 +9,18 @@ instead of being guessed at.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from vpr_ros.datatypes import Pose, Recognition, Verdict
-from vpr_ros.drives.tracks import MAX_GAP_S, Track, pose_buffer
+from vpr_ros.drives.tracks import Track, pose_buffer
+from vpr_ros.evaluation.metrics.cost import Latency, latencies
 from vpr_ros.evaluation.outcomes import Outcomes
 from vpr_ros.geometry.poses import angle, distance
 
@@ -31,35 +35,23 @@ class Limits:
 
 
 class Truth:
-    """The true trajectories of the drive that became the map and of the drive that is judged."""
+    """The true trajectories of the drive that became the map and of the drive that is judged.
 
-    def __init__(
-        self,
-        map_track: Track,
-        query_track: Track,
-        limits: Limits | None = None,
-        max_gap: float = MAX_GAP_S,
-    ) -> None:
-        """Take both trajectories, given in one frame.
+    Attributes:
+        map_pose: gives the true pose of the map's drive at a stamp, None where it is unknown.
+        query_pose: the same of the judged drive.
+    """
 
-        Args:
-            map_track: (stamp in nanoseconds, true pose) of the map's drive, in any order.
-            query_track: the same of the judged drive.
-            limits: what is right.
-            max_gap: seconds between two true poses that are still interpolated.
-        """
-        self._map = _PoseLookup(map_track, max_gap)
-        self._query = _PoseLookup(query_track, max_gap)
+    def __init__(self, map_track: Track, query_track: Track, limits: Limits | None = None) -> None:
+        """Take both trajectories, given in one frame, in any order of their stamps (ns)."""
+        # Every stamp is interpolated once: maps are asked for the same ones.
+        self.map_pose = functools.cache(pose_buffer(map_track).at)
+        self.query_pose = functools.cache(pose_buffer(query_track).at)
         self.limits = limits or Limits()
 
     def has_positive(self, query_stamp_ns: int, keyframe_stamps: Iterable[int]) -> bool | None:
-        """Whether a keyframe shows the query's place; None where the query's pose is unknown.
-
-        Args:
-            query_stamp_ns: stamp of the query.
-            keyframe_stamps: stamps of the map's keyframes, nanoseconds.
-        """
-        pose = self._query.at(query_stamp_ns)
+        """Whether a keyframe shows the query's place; None where the query's pose is unknown."""
+        pose = self.query_pose(query_stamp_ns)
         if pose is None:
             return None
         return any(self._is_positive(pose, stamp_ns) for stamp_ns in keyframe_stamps)
@@ -71,16 +63,8 @@ class Truth:
 
     def error_m(self, query_stamp_ns: int, match_stamp_ns: int) -> float | None:
         """Meters between the true places of query and match; None where nobody knows."""
-        pose, match = self._query.at(query_stamp_ns), self._map.at(match_stamp_ns)
+        pose, match = self.query_pose(query_stamp_ns), self.map_pose(match_stamp_ns)
         return None if pose is None or match is None else distance(pose, match)
-
-    def query_pose(self, stamp_ns: int) -> Pose | None:
-        """The true pose of the judged drive, None where it is unknown."""
-        return self._query.at(stamp_ns)
-
-    def map_pose(self, stamp_ns: int) -> Pose | None:
-        """The true pose of the map's drive, None where it is unknown."""
-        return self._map.at(stamp_ns)
 
     def outcomes(
         self,
@@ -96,47 +80,104 @@ class Truth:
             database_stamps: stamps of the images that ``best`` counts; by default the keyframes.
         """
         database = keyframe_stamps if database_stamps is None else database_stamps
-        numbers = {stamp: number for number, stamp in enumerate(database)}
-        rows = [self._row(answer, keyframe_stamps, numbers) for answer in answers]
-        best, right, findable, judged, accepted, sure = np.array(rows, float).reshape(-1, 6).T
+        numbers: dict[int | None, int] = {stamp: number for number, stamp in enumerate(database)}
+        matches = [
+            a.candidates[0].keyframe.stamp_ns if a and a.candidates else None for a in answers
+        ]
+        right = [
+            self.is_right(answer.stamp_ns, match) if answer and match is not None else None
+            for answer, match in zip(answers, matches, strict=True)
+        ]
+        findable = [bool(a and self.has_positive(a.stamp_ns, keyframe_stamps)) for a in answers]
         return Outcomes(
-            best.astype(np.int64),
-            right.astype(np.bool_),
-            findable.astype(np.bool_),
-            judged.astype(np.bool_),
-            accepted.astype(np.bool_),
-            sure,
+            np.array([numbers.get(match, -1) for match in matches], np.int64),
+            np.array([each is True for each in right], np.bool_),
+            np.array(findable, np.bool_),
+            np.array([each is not None for each in right], np.bool_),
+            np.array([bool(a and a.verdict is Verdict.ACCEPTED) for a in answers], np.bool_),
+            np.array([a.probability if a else 0.0 for a in answers], np.float64),
         )
 
-    def _row(
-        self, answer: Recognition | None, keyframe_stamps: Sequence[int], numbers: dict[int, int]
-    ) -> tuple[float, ...]:
-        """One row of the table, in the order of its columns."""
-        if answer is None:
-            return -1, False, False, False, False, 0.0
-        findable = self.has_positive(answer.stamp_ns, keyframe_stamps)
-        match_ns = answer.candidates[0].keyframe.stamp_ns if answer.candidates else None
-        right = None if match_ns is None else self.is_right(answer.stamp_ns, match_ns)
-        best = -1 if match_ns is None else numbers.get(match_ns, -1)
-        accepted = answer.verdict is Verdict.ACCEPTED
-        judged = right is not None
-        return best, right is True, findable is True, judged, accepted, answer.probability
-
     def _is_positive(self, pose: Pose, stamp_ns: int) -> bool:
-        other = self._map.at(stamp_ns)
+        other = self.map_pose(stamp_ns)
         if other is None or distance(pose, other) > self.limits.positive_distance:
             return False
         return angle(pose, other) <= self.limits.positive_angle
 
 
-class _PoseLookup:
-    """A pose buffer that interpolates every stamp once: maps are asked for the same ones."""
+@dataclass(frozen=True)
+class Tally:
+    """The answers to one drive, counted."""
 
-    def __init__(self, track: Track, max_gap: float) -> None:
-        self._buffer = pose_buffer(track, max_gap)
-        self._poses: dict[int, Pose | None] = {}
+    frames: int
+    accepted: int
+    ambiguous: int
+    unknown: int
+    right: int  # of the accepted
+    wrong: int  # of the accepted
+    unjudged: int  # of the accepted: the truth at their stamps is not known
+    positives: int  # frames that the map shows
+    found: int  # of the positives: accepted and right
+    latency_ms: dict[str, Latency]  # stage -> milliseconds, "total" last
 
-    def at(self, stamp_ns: int) -> Pose | None:
-        if stamp_ns not in self._poses:
-            self._poses[stamp_ns] = self._buffer.at(stamp_ns)
-        return self._poses[stamp_ns]
+    @classmethod
+    def of(cls, answers: Sequence[Recognition | None], outcomes: Outcomes) -> Tally:
+        """Count the answers, [Q], and what became of them."""
+        given = [answer for answer in answers if answer is not None]
+        verdicts = [answer.verdict for answer in given]
+        judged = outcomes.accepted & outcomes.judged
+        return cls(
+            frames=len(given),
+            accepted=verdicts.count(Verdict.ACCEPTED),
+            ambiguous=verdicts.count(Verdict.AMBIGUOUS),
+            unknown=verdicts.count(Verdict.UNKNOWN),
+            right=int((judged & outcomes.right).sum()),
+            wrong=int((judged & ~outcomes.right).sum()),
+            unjudged=int((outcomes.accepted & ~outcomes.judged).sum()),
+            positives=int(outcomes.findable.sum()),
+            found=int((judged & outcomes.right & outcomes.findable).sum()),
+            latency_ms=latencies([answer.timings_s for answer in given]),
+        )
+
+    @property
+    def precision(self) -> float:
+        """Right ones among the judged accepted ones, NaN if there are none."""
+        judged = self.right + self.wrong
+        return self.right / judged if judged else math.nan
+
+    @property
+    def recall(self) -> float:
+        """Accepted and right ones among the frames with a positive, NaN if there are none."""
+        return self.found / self.positives if self.positives else math.nan
+
+    def to_json(self) -> dict[str, Any]:
+        """All numbers as ``json.dumps`` takes them; NaN becomes None."""
+        ratios = {"precision": self.precision, "recall": self.recall}
+        nullable = {name: None if math.isnan(value) else value for name, value in ratios.items()}
+        return {**asdict(self), **nullable}
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """The answers to Q images of a drive, judged."""
+
+    tally: Tally
+    outcomes: Outcomes  # [Q]
+    keyframes: int  # in the map
+    causes: Mapping[str, int]  # why answers were not accepted, the most frequent first
+    limits: Limits
+
+    @classmethod
+    def of(
+        cls,
+        answers: Sequence[Recognition | None],
+        truth: Truth,
+        keyframe_stamps: Sequence[int],
+        database_stamps: Sequence[int] | None = None,
+    ) -> Verdicts:
+        """Judge answers; the arguments are those of ``Truth.outcomes``."""
+        outcomes = truth.outcomes(answers, keyframe_stamps, database_stamps)
+        tally = Tally.of(answers, outcomes)
+        refused = (a.cause.value for a in answers if a and a.verdict is not Verdict.ACCEPTED)
+        causes = dict(Counter(refused).most_common())
+        return cls(tally, outcomes, len(keyframe_stamps), causes, truth.limits)

@@ -89,18 +89,12 @@ def compare(
     counts: Sequence[int],
     step: Callable[[], None] = lambda: None,
 ) -> Compared:
-    """The rerank scores of the best candidates of every query.
+    """The rerank scores of the best candidates of every query: as many as the largest count.
 
     What one candidate scores does not depend on the others, so that the scores of many hold for
     fewer, too; the time that each number of them takes is measured on the way.
 
-    Args:
-        reranker: what compares.
-        queries: Q images.
-        database: M images.
-        retrieved: the candidates.
-        counts: numbers of candidates to measure the time of; the largest are compared.
-        step: called for each query that can be described.
+    ``step`` is called for each query that can be described.
 
     Raises:
         BackendError: the device failed.

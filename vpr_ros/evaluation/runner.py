@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_ros.backends.options import NO_HOOKS, Hooks
 from vpr_ros.config import PipelineConfig, with_settings
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.drives.flaws import OnError, log_error
@@ -57,7 +57,6 @@ class Task:
     map_path: Path | None = None  # a map that takes the place of the database's images
     progress: Progress = silent
     on_error: OnError = log_error  # told of images that cannot be described
-    hooks: Hooks = NO_HOOKS
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def described(task: Task, config: PipelineConfig) -> Iterator[Described]:
     Raises:
         VprError: the pipeline cannot be built, or no image can be used.
     """
-    pipeline = build(config, task.hooks)
+    pipeline = build(config)
     with ExitStack() as stack:
         database: FeatureList
         if task.map_path is not None:
@@ -148,15 +147,7 @@ def hidden_by_all(data: RetrievalSet) -> list[Indices]:
     rules = [rule.ignored for rule in data.relevance.values()]
     if not rules or not all(rules):
         return []
-    common = zip(*rules, strict=True)
-    return [_intersection(each) for each in common]
-
-
-def _intersection(parts: Sequence[Indices]) -> Indices:
-    rest = parts[0]
-    for part in parts[1:]:
-        rest = np.intersect1d(rest, part)
-    return np.asarray(rest, np.int64)
+    return [functools.reduce(np.intersect1d, parts) for parts in zip(*rules, strict=True)]
 
 
 def _run_group(task: Task, variants: Sequence[Variant]) -> Iterator[Run]:
@@ -190,22 +181,19 @@ def assembled(
 
 
 def _same_images(task: Task, pipeline: Pipeline) -> bool:
-    data, config = task.data, pipeline.config
-    if list(data.database.names) != list(data.queries.names):
+    sources = task.data.database, task.data.queries
+    if list(sources[0].names) != list(sources[1].names):
         return False
-    one, other = (
-        path_of(task.cache, each, pipeline.extractor, config.codec)
-        for each in (data.database, data.queries)
-    )
-    return one == other
+    codec = pipeline.config.codec
+    return len({path_of(task.cache, each, pipeline.extractor, codec) for each in sources}) == 1
 
 
 def _filled(
     task: Task, pipeline: Pipeline, source: ImageSource, label: str, stack: ExitStack
 ) -> FeatureStore:
     """The features of one list of images, complete."""
-    config, extractor = pipeline.config, pipeline.extractor
-    store = stack.enter_context(FeatureStore(task.cache, source, extractor, config.codec))
+    opened = FeatureStore(task.cache, source, pipeline.extractor, pipeline.config.codec)
+    store = stack.enter_context(opened)
     with task.progress(len(store), f"describing {label}", store.resumed) as step:
         store.fill(step, task.on_error)
     if not store.usable.any():

@@ -8,12 +8,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vpr_ros.datatypes import Pose
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.metrics.bootstrap import Interval, hit_intervals
-from vpr_ros.evaluation.metrics.cost import latency_percentiles
+from vpr_ros.evaluation.metrics.bootstrap import Interval, bootstrap_mean
+from vpr_ros.evaluation.metrics.cost import TOTAL
 from vpr_ros.evaluation.metrics.localization import Errors, localization_errors
-from vpr_ros.evaluation.metrics.rankings import average_precisions, counted_queries, first_hits
+from vpr_ros.evaluation.metrics.rankings import (
+    average_precisions,
+    counted_queries,
+    first_hits,
+    hits_within,
+)
 from vpr_ros.evaluation.outcomes import Flags, Outcomes
 from vpr_ros.evaluation.ranking import Ranking
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
@@ -21,6 +25,7 @@ from vpr_ros.evaluation.runner import Run
 
 RETRIEVAL, RERANKED = "retrieval", "reranked"
 EVERYTHING = "all"  # the condition that every query meets
+PERCENTS = (50.0, 90.0, 95.0, 99.0)  # of the time of a query
 
 
 @dataclass(frozen=True)
@@ -72,12 +77,7 @@ class Result:
 
 
 def score(data: RetrievalSet, run: Run, counts: Sequence[int]) -> Result:
-    """Hold the rankings of a run against the truth.
-
-    Args:
-        data: the set with its truth.
-        run: what a variant made of it.
-        counts: the N of recall@N.
+    """Hold the rankings of a run against the truth; ``counts`` are the N of recall@N.
 
     Raises:
         DatasetError: no query has a right answer.
@@ -99,8 +99,8 @@ def score(data: RetrievalSet, run: Run, counts: Sequence[int]) -> Result:
             outcomes = _outcomes(data, (rankings, known, hits)).at_precision()
             matches.append(BestMatches(rule, stage, hits, counted, outcomes))
     errors = _errors(data, run, matches[-1].counted)
-    latency = latency_percentiles(_timings(run))
-    return Result(run, tuple(scores), tuple(matches), latency, errors, int(missing.sum()))
+    lost = int(missing.sum())
+    return Result(run, tuple(scores), tuple(matches), _latency(run), errors, lost)
 
 
 def _readable(relevance: Relevance, run: Run) -> tuple[Relevance, Flags]:
@@ -134,7 +134,8 @@ def _scores(
         chosen = members[counted[members]]
         if not len(chosen):
             continue
-        recall = hit_intervals(hits, chosen, data.sequence_of, counts)
+        drives = None if data.sequence_of is None else data.sequence_of[chosen]
+        recall = {n: bootstrap_mean(hits_within(hits, n)[chosen], drives) for n in counts}
         mean = None if precisions is None else float(np.nanmean(precisions[chosen]))
         found.append(Score(*name, condition, len(chosen), recall, mean))
     return found
@@ -167,30 +168,28 @@ def _outcomes(
 
 def _first(ranking: Ranking, relevance: Relevance, query: int) -> tuple[int, float]:
     """The best match that a rule does not ignore, with its score; -1 where there is none."""
-    images = ranking.images
-    if relevance.ignored:
-        places = np.flatnonzero(~np.isin(images, relevance.ignored[query]))
-    else:
-        places = np.arange(len(images))
+    ignored = relevance.ignored[query] if relevance.ignored else ()
+    places = np.flatnonzero(~np.isin(ranking.images, ignored))
     if not len(places):
         return -1, 0.0
     score = float(ranking.scores[places[0]])
-    return int(images[places[0]]), score if np.isfinite(score) else 0.0
+    return int(ranking.images[places[0]]), score if np.isfinite(score) else 0.0
 
 
 def _errors(data: RetrievalSet, run: Run, counted: Flags) -> Errors | None:
     if not data.query_poses or not data.database_poses:
         return None
     asked = np.flatnonzero(counted).tolist()
-    found = [run.after[query].images for query in asked]
-    answers: list[Pose | None] = [data.database_poses[each[0]] for each in found]
+    answers = [data.database_poses[run.after[query].images[0]] for query in asked]
     return localization_errors([data.query_poses[query] for query in asked], answers)
 
 
-def _timings(run: Run) -> list[dict[str, float]]:
-    """Stage -> seconds, for each query that was answered."""
-    answered = [query for query, each in enumerate(run.after) if len(each.images)]
-    return [
-        {stage: float(seconds[query]) for stage, seconds in run.seconds.items()}
-        for query in answered
-    ]
+def _latency(run: Run) -> dict[str, dict[float, float]]:
+    """Stage -> percent -> seconds, of the queries that were answered; their sum is the last."""
+    answered = [len(each.images) > 0 for each in run.after]
+    stages = {stage: seconds[answered] for stage, seconds in run.seconds.items()}
+    stages[TOTAL] = np.sum(list(stages.values()), axis=0)
+    return {
+        stage: dict(zip(PERCENTS, np.percentile(seconds, PERCENTS).tolist(), strict=True))
+        for stage, seconds in stages.items()
+    }

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from vpr_ros.evaluation.features.feature_list import FilteredFeatures
-from vpr_ros.evaluation.ranking import Retrieved
 from vpr_ros.evaluation.runner import (
     Described,
     Task,
@@ -47,13 +46,7 @@ class Study:
 
 
 def run_study(name: str, task: Task, base: Variant, counts: Sequence[int]) -> Study:
-    """One study of one pipeline on one data set.
-
-    Args:
-        name: one of ``STUDIES``.
-        task: the data set, which must come with its truth.
-        base: the pipeline whose setting is changed.
-        counts: the N of recall@N.
+    """One of ``STUDIES`` of a pipeline, on a data set with its truth; ``counts`` are the N.
 
     Raises:
         VprError: as ``run_all`` does.
@@ -63,29 +56,19 @@ def run_study(name: str, task: Task, base: Variant, counts: Sequence[int]) -> St
 
 def _candidates(task: Task, base: Variant, counts: Sequence[int]) -> Study:
     """Recall against the number of candidates that are reranked."""
-    size = len(task.data.database.names)
-    wanted = sorted({min(count, size) for count in CANDIDATES})
-    with described(task, base.config) as opened:
-        retrieved = search(task, opened, max(wanted))
-        points = list(_over_candidates(task, base, counts, opened, retrieved, wanted))
+    points = [point for _, point in _over_candidates(task, base, counts, CANDIDATES, (1.0,))]
     title = "Recall against the number of candidates"
     return Study("candidates", title, "candidates", points)
 
 
 def _efficiency(task: Task, base: Variant, counts: Sequence[int]) -> Study:
     """Recall against time, for several numbers of candidates and of local features."""
-    size = len(task.data.database.names)
-    wanted = sorted({min(count, size) for count in EFFICIENT_CANDIDATES})
     # R2Former's exported reranker takes as many local features as it was exported with.
-    fixed = base.config.method.startswith("r2former")
-    points = []
-    with described(task, base.config) as opened:
-        retrieved = search(task, opened, max(wanted))
-        for part in (1.0,) if fixed else EFFICIENT_PARTS:
-            shown = opened if part == 1.0 else _filtered(opened, part, base.config.codec)
-            series = f"{100 * part:g} % of the local features"
-            found = _over_candidates(task, base, counts, shown, retrieved, wanted)
-            points += [replace(each, series=series, x=1e3 * each.seconds) for each in found]
+    parts = (1.0,) if base.config.method.startswith("r2former") else EFFICIENT_PARTS
+    points = [
+        replace(point, series=f"{100 * part:g} % of the local features", x=1e3 * point.seconds)
+        for part, point in _over_candidates(task, base, counts, EFFICIENT_CANDIDATES, parts)
+    ]
     title = "Efficiency: recall against the time of a query"
     return Study("efficiency", title, "milliseconds of a query, median", points)
 
@@ -100,15 +83,20 @@ def _over_candidates(
     task: Task,
     base: Variant,
     counts: Sequence[int],
-    opened: Described,
-    retrieved: Retrieved,
-    wanted: Sequence[int],
-) -> Iterator[StudyPoint]:
-    compared = rerank(task, opened, retrieved, wanted)
-    for count in wanted:
-        run = assembled(opened, base, retrieved, compared, count)
-        words = f"{count} candidate" + "s" * (count > 1)
-        yield _point(score(task.data, run, counts), words, count)
+    candidates: Sequence[int],
+    parts: Sequence[float],
+) -> Iterator[tuple[float, StudyPoint]]:
+    """(Part, point) for each part of the local features and each number of candidates."""
+    wanted = sorted({min(count, len(task.data.database.names)) for count in candidates})
+    with described(task, base.config) as opened:
+        retrieved = search(task, opened, max(wanted))
+        for part in parts:
+            shown = opened if part == 1.0 else _filtered(opened, part, base.config.codec)
+            compared = rerank(task, shown, retrieved, wanted)
+            for count in wanted:
+                run = assembled(shown, base, retrieved, compared, count)
+                words = f"{count} candidate" + "s" * (count > 1)
+                yield part, _point(score(task.data, run, counts), words, count)
 
 
 def _filtered(opened: Described, part: float, codec: str) -> Described:

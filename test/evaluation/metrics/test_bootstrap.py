@@ -6,8 +6,8 @@ import pytest
 from retrieval_samples import recall_at
 
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.metrics.bootstrap import bootstrap_mean, hit_intervals
-from vpr_ros.evaluation.metrics.rankings import counted_queries, first_hits
+from vpr_ros.evaluation.metrics.bootstrap import bootstrap_mean
+from vpr_ros.evaluation.metrics.rankings import counted_queries, first_hits, hits_within
 from vpr_ros.evaluation.retrieval_set import Relevance
 
 
@@ -45,7 +45,10 @@ def test_recall_with_its_interval():
     relevance = Relevance(tuple(np.array(each, int) for each in ([0], [0], [1], [])))
     sequences = np.array([0, 0, 1, 2])
     hits, counted = first_hits(rankings, relevance), counted_queries(relevance)
-    intervals = hit_intervals(hits, np.flatnonzero(counted), sequences, (1, 2))
+    intervals = {
+        count: bootstrap_mean(hits_within(hits, count)[counted], sequences[counted])
+        for count in (1, 2)
+    }
     means = {count: interval.mean for count, interval in intervals.items()}
     assert means == recall_at(rankings, relevance, (1, 2))
     assert intervals[1] == (1 / 3, 0.0, 0.5), "the query without positives has no part in it"

@@ -8,15 +8,13 @@ import pytest
 from retrieval_samples import drawn_set
 
 from vpr_ros.config import PipelineConfig, with_settings
-from vpr_ros.evaluation.judge import Limits
+from vpr_ros.evaluation.judge import Limits, Tally, Verdicts
 from vpr_ros.evaluation.metrics.cost import Latency
 from vpr_ros.evaluation.report.cases import cases, similarity_matrix
-from vpr_ros.evaluation.report.findings import Findings
-from vpr_ros.evaluation.report.page import page
+from vpr_ros.evaluation.report.page import Findings, page
 from vpr_ros.evaluation.runner import Task, Variant, described, run_all
 from vpr_ros.evaluation.scores import RERANKED, score
 from vpr_ros.evaluation.studies import run_study
-from vpr_ros.evaluation.verdicts import Tally, Verdicts
 
 NASTY = """</style><script>alert("'&amp;")</script>"""
 COUNTS = (1, 3, 5)

@@ -50,14 +50,7 @@ def default_cache() -> Path:
 
 
 def path_of(cache: Path, source: ImageSource, extractor: FeatureExtractor, codec: str) -> Path:
-    """Where the features of a list of images are kept: elsewhere if anything about them changes.
-
-    Args:
-        cache: folder of all stores.
-        source: the images.
-        extractor: what describes them.
-        codec: how local descriptors are kept.
-    """
+    """Where the features of a list of images are kept: elsewhere if anything about them changes."""
     return cache / extractor.spec.space / f"{identity_of(source, extractor, codec)}.sqlite"
 
 
@@ -95,8 +88,9 @@ class FeatureStore:
         with ExitStack() as opened, self._told():
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = opened.enter_context(_locked(self._path.with_suffix(".lock")))
-            self._database = opened.enter_context(closing(sqlite3.connect(self._path)))
-            self._database.isolation_level = None  # each row is committed on its own
+            # No transactions: each row is committed on its own.
+            connection = sqlite3.connect(self._path, isolation_level=None)
+            self._database = opened.enter_context(closing(connection))
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
             self._database.execute(_TABLE)

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpr_ros.errors import DatasetError
-from vpr_ros.evaluation.metrics.rankings import hits_within
 from vpr_ros.evaluation.retrieval_set import Indices
 
 CONFIDENCE = 0.95  # how likely an interval should hold the true mean
@@ -63,24 +62,6 @@ def bootstrap_mean(
     tail = 50.0 * (1.0 - CONFIDENCE)
     low, high = np.percentile(means, [tail, 100.0 - tail])
     return Interval(float(numbers.mean()), float(low), float(high))
-
-
-def hit_intervals(
-    hits: Indices, queries: Indices, sequence_of: Indices | None, counts: Sequence[int]
-) -> dict[int, Interval]:
-    """The part of some queries with a hit among the first N, with its interval, for each N.
-
-    Args:
-        hits: [Q] place of the first right answer of every query, as ``first_hits`` gives it.
-        queries: numbers of those that are asked about.
-        sequence_of: [Q] the drive of every query, or None; see ``bootstrap_mean``.
-        counts: the N.
-
-    Raises:
-        DatasetError: there are no queries.
-    """
-    sequences = None if sequence_of is None else sequence_of[queries]
-    return {count: bootstrap_mean(hits_within(hits, count)[queries], sequences) for count in counts}
 
 
 def _resampled(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -19,17 +19,11 @@ _BINS = 10  # of the probabilities that are held against what they promise
 
 @dataclass(frozen=True)
 class PrecisionRecall:
-    """Precision and recall for all T thresholds that differ, from the strictest to the loosest.
+    """Precision and recall for all T thresholds that differ, from the strictest to the loosest."""
 
-    Attributes:
-        precision: right ones among those accepted, [T].
-        recall: right and accepted ones among those that can be found, [T] ascending.
-        thresholds: the score from which on matches are accepted, [T] descending.
-    """
-
-    precision: Reals
-    recall: Reals
-    thresholds: Reals
+    precision: Reals  # [T] right ones among those accepted
+    recall: Reals  # [T] right and accepted ones among those that can be found, ascending
+    thresholds: Reals  # [T] the score from which on matches are accepted, descending
 
     @property
     def area(self) -> float:
@@ -57,15 +51,10 @@ class PrecisionRecall:
 
 @dataclass(frozen=True)
 class RiskCoverage:
-    """What a threshold on the confidence gives, for all T thresholds that differ.
+    """What a threshold on the confidence gives, for all T thresholds that differ."""
 
-    Attributes:
-        coverage: part of the images that are answered, [T] ascending, the last is 1.
-        risk: part of those answers that are wrong, [T].
-    """
-
-    coverage: Reals
-    risk: Reals
+    coverage: Reals  # [T] part of the images that are answered, ascending, the last is 1
+    risk: Reals  # [T] part of those answers that are wrong
 
     @property
     def area(self) -> float:
@@ -136,9 +125,6 @@ def expected_calibration_error(probabilities: Sequence[float], right: Sequence[b
     Args:
         probabilities: that each answer is right, [N] from 0 to 1.
         right: whether it is, [N].
-
-    Returns:
-        From 0 to 1.
 
     Raises:
         DatasetError: there are no answers, or not as many of one as of the other, or what are

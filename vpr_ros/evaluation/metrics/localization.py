@@ -36,9 +36,7 @@ class Errors:
 def localization_errors(truths: Sequence[Pose | None], answers: Sequence[Pose | None]) -> Errors:
     """Errors of answered poses, for the queries that have a truth to be judged by.
 
-    Args:
-        truths: where each query was taken; None where that is unknown: such a query is left out.
-        answers: the pose of what it was matched with; None where nothing was.
+    An answer is the pose of what the query was matched with, None where nothing was.
 
     Raises:
         DatasetError: there are not as many of one as of the other.

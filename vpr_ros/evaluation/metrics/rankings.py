@@ -20,13 +20,10 @@ Rankings = Sequence[Indices]  # [Q] of [K] database indices, best first; or one 
 def counted_ranking(
     ranking: Indices, ignored: Indices | None = None, panorama_of: Indices | None = None
 ) -> Indices:
-    """What of one query's ranking counts, in its order.
+    """What of one query's ranking, [K] best first, counts: what follows ignored images moves up.
 
-    Args:
-        ranking: database indices, best first, [K].
-        ignored: those that are neither right nor wrong: what follows moves up.
-        panorama_of: [D] the panorama that each database image was cut from: of each only the best
-            counts (Torii et al., 24/7 Place Recognition by View Synthesis, CVPR 2015).
+    Of the images cut from one panorama, [D] of the database, only the best counts (Torii et al.,
+    24/7 Place Recognition by View Synthesis, CVPR 2015).
     """
     ranked = np.asarray(ranking, np.int64)
     if ignored is not None and len(ignored):
@@ -42,10 +39,7 @@ def first_hits(
 ) -> Indices:
     """Place of the first right answer in each ranking, [Q] from 0; MISSED where there is none.
 
-    Args:
-        rankings: one for each query; they may end early, and then miss what would have followed.
-        relevance: what is right.
-        panorama_of: as ``counted_ranking`` takes it.
+    Rankings may end early, and then miss what would have followed.
 
     Raises:
         DatasetError: there are not as many rankings as queries.
@@ -77,12 +71,8 @@ def average_precisions(rankings: Rankings, relevance: Relevance) -> NDArray[np.f
     """Area under each query's precision-recall curve, [Q] from 0 to 1; NaN without positives.
 
     Radenovic et al., Revisiting Oxford and Paris, CVPR 2018, with the trapezoids of the code that
-    the authors evaluate with: ignored images are taken out before places are counted.
-
-    Args:
-        rankings: of the whole database, best first: positives that are left out count as never
-            found.
-        relevance: what is right, and what is ignored.
+    the authors evaluate with: ignored images are taken out before places are counted. Rankings are
+    of the whole database: positives that are left out count as never found.
 
     Raises:
         DatasetError: there are not as many rankings as queries.

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from vpr_ros.config import settings_of
+from vpr_ros.evaluation.judge import Verdicts
 from vpr_ros.evaluation.metrics.localization import error_percentiles
-from vpr_ros.evaluation.report.findings import Findings
+from vpr_ros.evaluation.report.page import Findings
 from vpr_ros.evaluation.scores import BestMatches, Result, Score
-from vpr_ros.evaluation.studies import Study
-from vpr_ros.evaluation.verdicts import Verdicts
 
 FORMAT = 1
 _PERCENTS = (50.0, 90.0, 95.0)  # of errors
@@ -35,7 +34,7 @@ def as_json(findings: Findings) -> str:
         "queries": len(data.queries.names),
         "notes": list(findings.notes),
         "variants": [_result(each) for each in findings.results],
-        "study": _study(findings.study) if findings.study else None,
+        "study": asdict(findings.study) if findings.study else None,
         "verdicts": _verdicts(findings.verdicts) if findings.verdicts else None,
     }
     return json.dumps(_finite(known), indent=1, allow_nan=False)
@@ -97,10 +96,6 @@ def _best(matches: BestMatches) -> dict[str, Any]:
         "recall_at_99_precision": curve.recall_at_precision(0.99),
         "extended_precision": curve.extended_precision,
     }
-
-
-def _study(study: Study) -> dict[str, Any]:
-    return asdict(study)
 
 
 def _verdicts(verdicts: Verdicts) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,12 +87,7 @@ def chosen(outcomes: Outcomes, hits: Indices, each: int = EACH) -> dict[str, lis
     """Queries worth looking at, by kind.
 
     BEST: right, and surest of it. WRONG: wrong, and surest of it. MISSED: the database shows the
-    place, and it came last in the ranking or not at all.
-
-    Args:
-        outcomes: of Q queries.
-        hits: [Q] place of the first right answer in the ranking, from 0; -1 for none.
-        each: how many of a kind.
+    place, and it came last in the ranking or not at all. ``hits`` are those of ``BestMatches``.
     """
     scores, right = outcomes.probability, outcomes.right & outcomes.judged
     wrong = ~outcomes.right & outcomes.judged & (outcomes.best >= 0)
@@ -105,53 +101,35 @@ def chosen(outcomes: Outcomes, hits: Indices, each: int = EACH) -> dict[str, lis
     }
 
 
-def cases(
-    data: RetrievalSet, run: Run, matches: BestMatches, opened: Described, each: int = EACH
-) -> list[Case]:
-    """The pictures of those queries.
-
-    Args:
-        data: the set.
-        run: what a variant made of it.
-        matches: its best matches, after reranking.
-        opened: the features of that variant.
-        each: how many of each kind.
-    """
-    painter = _Painter(data, run, matches, opened)
-    choice = chosen(matches.outcomes, matches.hits, each)
-    numbers = [(kind, query) for kind, some in choice.items() for query in some]
-    painted = {}
-    for kind, query in sorted(numbers, key=lambda item: item[1]):  # bags are read in their order
-        try:
-            painted[kind, query] = painter.case(kind, query)
-        except ImageError:  # it was there when it was described
-            continue
-    return [painted[key] for key in numbers if key in painted]
+def cases(data: RetrievalSet, run: Run, matches: BestMatches, opened: Described) -> list[Case]:
+    """The pictures of those queries: of a variant's best matches, after reranking."""
+    choice = chosen(matches.outcomes, matches.hits)
+    return _painted(choice, _Painter(data, run, matches, opened).case)
 
 
 def answered_cases(
-    data: RetrievalSet, outcomes: Outcomes, answers: Sequence[Recognition | None], each: int = EACH
+    data: RetrievalSet, outcomes: Outcomes, answers: Sequence[Recognition | None]
 ) -> list[Case]:
-    """The pictures of a localizer's answers, whose features nobody kept.
+    """The pictures of a localizer's answers, [Q], whose features nobody kept."""
 
-    Args:
-        data: the set.
-        outcomes: what became of Q queries.
-        answers: [Q] of the localizer.
-        each: how many of each kind.
-    """
-    painted = []
-    for kind, some in chosen(outcomes, np.where(outcomes.right, 0, -1), each).items():
-        for query in some:
-            best, answer = int(outcomes.best[query]), answers[query]
-            try:
-                images = data.queries.read(query), data.database.read(best)
-            except ImageError:
-                continue
-            names = data.queries.names[query], data.database.names[best]
-            said = f"{answer.verdict.name}: {answer.reason}" if answer else ""
-            painted.append(Case(kind, *names, side_by_side(*images, None, kind == BEST), said))
-    return painted
+    def case(kind: str, query: int) -> Case:
+        best, answer = int(outcomes.best[query]), answers[query]
+        names = data.queries.names[query], data.database.names[best]
+        images = data.queries.read(query), data.database.read(best)
+        said = f"{answer.verdict.name}: {answer.reason}" if answer else ""
+        return Case(kind, *names, side_by_side(*images, None, kind == BEST), said)
+
+    return _painted(chosen(outcomes, np.where(outcomes.right, 0, -1)), case)
+
+
+def _painted(choice: dict[str, list[int]], paint: Callable[[str, int], Case]) -> list[Case]:
+    """The pictures of queries by kind, without those whose images cannot be read any more."""
+    numbers = [(kind, query) for kind, some in choice.items() for query in some]
+    painted = {}
+    for kind, query in sorted(numbers, key=lambda item: item[1]):  # bags are read in their order
+        with suppress(ImageError):
+            painted[kind, query] = paint(kind, query)
+    return [painted[key] for key in numbers if key in painted]
 
 
 def side_by_side(
@@ -189,40 +167,37 @@ def _spread(members: Indices, scores: NDArray[np.float64], count: int) -> list[i
     return taken
 
 
+@dataclass(frozen=True)
 class _Painter:
     """Makes the pictures of one variant."""
 
-    def __init__(
-        self, data: RetrievalSet, run: Run, matches: BestMatches, opened: Described
-    ) -> None:
-        self._data, self._run, self._matches, self._opened = data, run, matches, opened
-        self._attentive = opened.pipeline.config.method.startswith(_ATTENTIVE)
+    data: RetrievalSet
+    run: Run
+    matches: BestMatches
+    opened: Described
 
     def case(self, kind: str, query: int) -> Case:
-        best, sources = (
-            int(self._matches.outcomes.best[query]),
-            (self._data.queries, self._data.database),
-        )
-        images = sources[0].read(query), sources[1].read(best)
-        described = self._opened.queries.features(query), self._opened.database.features(best)
-        (comparison,) = self._opened.pipeline.reranker.compare(described[0], [described[1]])
-        points = matched_points(*described, comparison)
-        attention = self._attention(images, described) if self._attentive else None
-        truth = self._truth(query)
+        data, best = self.data, int(self.matches.outcomes.best[query])
+        images = data.queries.read(query), data.database.read(best)
+        described = self.opened.queries.features(query), self.opened.database.features(best)
+        (comparison,) = self.opened.pipeline.reranker.compare(described[0], [described[1]])
+        points, truth = matched_points(*described, comparison), self._truth(query)
         return Case(
             kind,
-            self._data.queries.names[query],
-            self._data.database.names[best],
+            data.queries.names[query],
+            data.database.names[best],
             side_by_side(*images, points, kind == BEST),
             self._said(kind, query, len(points.query), truth is not None),
-            attention,
-            None if truth is None else Picture.of(shrink(self._data.database.read(truth), SIDE)),
-            "" if truth is None else self._data.database.names[truth],
+            self._attention(images, described),
+            None if truth is None else Picture.of(shrink(data.database.read(truth), SIDE)),
+            "" if truth is None else data.database.names[truth],
         )
 
     def _attention(
         self, images: tuple[ImageArray, ImageArray], described: tuple[Features, Features]
-    ) -> Picture:
+    ) -> Picture | None:
+        if not self.opened.pipeline.config.method.startswith(_ATTENTIVE):
+            return None
         one, other = (
             overlaid(shrink(image, SIDE), features.local)
             for image, features in zip(images, described, strict=True)
@@ -231,18 +206,15 @@ class _Painter:
 
     def _truth(self, query: int) -> int | None:
         """What would have been right: the best of it in the ranking, or the middle one of all."""
-        positives = self._data.relevance[self._matches.rule].positives[query]
-        if self._matches.outcomes.right[query] or not len(positives):
+        positives = self.data.relevance[self.matches.rule].positives[query]
+        if self.matches.outcomes.right[query] or not len(positives):
             return None
-        images = self._run.after[query].images
+        images = self.run.after[query].images
         ranked = images[np.isin(images, positives)]
         return int(ranked[0]) if len(ranked) else int(positives[len(positives) // 2])
 
     def _said(self, kind: str, query: int, count: int, is_shown: bool) -> str:
-        score, hit = (
-            float(self._matches.outcomes.probability[query]),
-            int(self._matches.hits[query]),
-        )
+        score, hit = float(self.matches.outcomes.probability[query]), int(self.matches.hits[query])
         words = f"{count} matched points"
         if score != count:  # where points are what is counted, once is enough
             words = f"score {score:.4g}, {words}"

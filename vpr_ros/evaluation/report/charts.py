@@ -103,9 +103,9 @@ def study_charts(study: Study, counts: Sequence[int]) -> list[Chart]:
     for key, (_, count, points) in zip(keys, series, strict=True):
         _curve(axes, [p.x for p in points], [p.recall[count] for p in points], key)
     charts = [Chart("Recall", as_svg(figure, study.title), keys)]
-    return (
-        charts if study.name == "efficiency" else [*charts, _study_time(study.points, study.axis)]
-    )
+    if study.name != "efficiency":  # which has the time along x
+        charts.append(_study_time(study.points, study.axis))
+    return charts
 
 
 def _study_time(points: Sequence[StudyPoint], axis: str) -> Chart:
@@ -158,12 +158,10 @@ def matrix_chart(matrix: Matrix, outcomes: Outcomes) -> Chart:
         places = [row for row, query in enumerate(matrix.queries.tolist()) if marked[query]]
         found = np.searchsorted(matrix.database, outcomes.best[matrix.queries[places]])
         axes.scatter(found, places, s=4, color=color, linewidths=0)
-    size = (
-        f"{rows} of {len(outcomes)} queries as rows, from top to bottom; {columns} database images"
-    )
     note = (
-        f"{size} as columns. Bright is similar. The best match of each query after reranking is "
-        "marked: green is right, red is wrong."
+        f"{rows} of {len(outcomes)} queries as rows, from top to bottom; {columns} database images "
+        "as columns. Bright is similar. The best match of each query after reranking is marked: "
+        "green is right, red is wrong."
     )
     title = f"Similarity of {rows} queries with {columns} database images"
     return Chart("Similarity of all images", as_svg(figure, title), note=note)

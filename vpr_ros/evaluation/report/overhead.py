@@ -63,13 +63,10 @@ def overhead_chart(situation: Situation) -> Chart:
 
 
 def draw_overhead(axes: Any, situation: Situation, lifted: bool = False) -> None:
-    """Draw the drives into axes of matplotlib, north up.
+    """Draw the drives into axes of matplotlib, north up, one scale in both directions.
 
-    Args:
-        axes: which take the same scale in both directions.
-        situation: what is drawn.
-        lifted: seen from aside, the queries' drive floating over the database's, with a line from
-            each accepted query to its match.
+    Or ``lifted``: seen from aside, the queries' drive floating over the database's, with a line
+    from each accepted query to its match.
     """
     look, words = colors(), np.array(situation.outcomes.words)
     ours, theirs = positions(situation.queries), positions(situation.database)
@@ -105,9 +102,8 @@ def _from_aside(ours: Points, theirs: Points) -> tuple[Points, Points, Points]:
 
     Turned, so that no street of a town of right angles runs along the matches.
     """
-    extent = np.nanmax(np.concatenate([ours, theirs]), 0) - np.nanmin(
-        np.concatenate([ours, theirs]), 0
-    )
+    both = np.concatenate([ours, theirs])
+    extent = np.nanmax(both, 0) - np.nanmin(both, 0)
     turn = _TURN if extent[0] >= extent[1] else _TURN - math.pi / 2
     cos, sin = math.cos(turn), math.sin(turn)
     view = np.array([[cos, -sin], [_TILT * sin, _TILT * cos]])
@@ -144,13 +140,11 @@ def _name_drives(axes: Any, ours: Points, theirs: Points) -> None:
     look, style = colors(), {"size": 17, "weight": "bold", "ha": "center"}
     if np.isfinite(ours).any() and np.isfinite(theirs).any():
         high, low = ours[np.nanargmax(ours[:, 1])], theirs[np.nanargmin(theirs[:, 1])]
-        said = (
-            ("second drive: localized in it", high, "bottom"),
-            ("first drive: the map", low, "top"),
-        )
-        for (words, place, side), color in zip(said, ("ink", "c0"), strict=True):
-            offset = (0, 14 if side == "bottom" else -14)
-            where = {"xytext": offset, "textcoords": "offset points", "va": side}
+        for words, place, side, lift, color in (
+            ("second drive: localized in it", high, "bottom", 14, "ink"),
+            ("first drive: the map", low, "top", -14, "c0"),
+        ):
+            where = {"xytext": (0, lift), "textcoords": "offset points", "va": side}
             axes.annotate(words, place, color=look[color], **where, **style)
 
 

@@ -1,23 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page: everything in one file, which needs no network and runs no program."""
+"""What an evaluation found, as a page: one file, which needs no network and runs no program."""
 
 from __future__ import annotations
 
 import base64
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vpr_ros.config import PipelineConfig, settings_of
 from vpr_ros.errors import ConfigError
+from vpr_ros.evaluation.judge import Verdicts
 from vpr_ros.evaluation.report import charts, tables
-from vpr_ros.evaluation.report.cases import KINDS
+from vpr_ros.evaluation.report.cases import KINDS, Case, Matrix
 from vpr_ros.evaluation.report.figures import MISSING, STYLE, Chart
-from vpr_ros.evaluation.report.findings import Findings
 from vpr_ros.evaluation.report.overhead import Situation, overhead_chart
-from vpr_ros.evaluation.scores import RERANKED, RETRIEVAL
-from vpr_ros.evaluation.verdicts import Verdicts
+from vpr_ros.evaluation.retrieval_set import RetrievalSet
+from vpr_ros.evaluation.scores import RERANKED, RETRIEVAL, Result
+from vpr_ros.evaluation.studies import Study
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The results of all variants on one data set, with what helps to understand them."""
+
+    data: RetrievalSet
+    results: tuple[Result, ...]  # empty where the truth is kept secret
+    counts: tuple[int, ...]  # the N of recall@N
+    command: str  # that made them
+    made: str  # date and time
+    study: Study | None = None
+    verdicts: Verdicts | None = None  # of the first variant, where there are drives
+    cases: Sequence[Case] = ()  # of the first variant
+    matrix: Matrix | None = None  # of the first variant
+    notes: Sequence[str] = ()  # what a reader should know
 
 
 def page(findings: Findings) -> str:

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from vpr_ros.evaluation.judge import Verdicts
 from vpr_ros.evaluation.metrics.bootstrap import Interval
 from vpr_ros.evaluation.metrics.localization import Errors, error_percentiles
 from vpr_ros.evaluation.published.costs import COSTS
@@ -16,7 +17,6 @@ from vpr_ros.evaluation.published.recalls import published_recalls
 from vpr_ros.evaluation.report.charts import STAGES, medians
 from vpr_ros.evaluation.scores import EVERYTHING, RERANKED, Result, Score
 from vpr_ros.evaluation.studies import Study
-from vpr_ros.evaluation.verdicts import Verdicts
 
 _PAPERS_AT = (1, 5, 10)  # the N of the papers
 
@@ -84,13 +84,7 @@ def errors_table(errors: Errors) -> Table:
 def verdicts_table(verdicts: Verdicts) -> Table:
     """Counts and ratios of the localizer's answers."""
     tally, outcomes = verdicts.tally, verdicts.outcomes
-    counts = {
-        "accepted": tally.accepted,
-        "right": tally.right,
-        "wrong": tally.wrong,
-        "ambiguous": tally.ambiguous,
-        "unknown": tally.unknown,
-    }
+    counts = ("accepted", "right", "wrong", "ambiguous", "unknown")
     ratios = {
         "precision": tally.precision,
         "recall": tally.recall,
@@ -98,7 +92,8 @@ def verdicts_table(verdicts: Verdicts) -> Table:
         "area under risk": outcomes.risk.area if outcomes.risk else math.nan,
     }
     values = ["" if math.isnan(each) else f"{each:.3f}" for each in ratios.values()]
-    return Table([*counts, *ratios], [[*map(str, counts.values()), *values]])
+    numbers = [str(getattr(tally, name)) for name in counts]
+    return Table([*counts, *ratios], [[*numbers, *values]])
 
 
 def study_table(study: Study, counts: Sequence[int]) -> Table:
@@ -116,7 +111,7 @@ def published_table(name: str, results: Sequence[Result]) -> Table | None:
     papers = published_recalls(name)
     rows = [
         [paper.method, *_shares(paper.recall), ". ".join(filter(None, (paper.source, paper.note)))]
-        for paper in sorted(papers, key=lambda paper: -paper.recall.get(1, 0.0))
+        for paper in papers
     ]
     own = []
     for result in results:
@@ -136,15 +131,13 @@ def costs_table(results: Sequence[Result]) -> Table:
     for cost in COSTS:
         stages = (cost.extraction_ms, cost.retrieval_ms, cost.reranking_ms)
         times = ["" if each is None else f"{each:g} ms" for each in stages]
-        size = f"{cost.million_gib * 2**30 / 1e6 / 1e3:.3g}"
-        rows.append([cost.method, *times, size, cost.source])
+        rows.append([cost.method, *times, f"{cost.million_gib * 2**30 / 1e9:.3g}", cost.source])
     head = ["method", "extract", "retrieve", "rerank", "kB of a place", "source"]
     return Table(head, rows, len(results), words=True)
 
 
-def _shares(recall: object) -> list[str]:
-    known = dict(recall)  # type: ignore[call-overload]
-    return [f"{100 * known[count]:.1f} %" if count in known else "" for count in _PAPERS_AT]
+def _shares(recall: Mapping[int, float]) -> list[str]:
+    return [f"{100 * recall[count]:.1f} %" if count in recall else "" for count in _PAPERS_AT]
 
 
 def _recall_row(
