@@ -40,6 +40,8 @@ CREATE TABLE IF NOT EXISTS images (
 )
 """
 
+_INSERT = "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?)"
+
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -85,7 +87,7 @@ class FeatureStore:
         self.usable = np.zeros(len(self), np.bool_)
         self.seconds = np.zeros(len(self))
         self._path = path_of(cache, source, extractor, codec)
-        with ExitStack() as opened, self._told():
+        with ExitStack() as opened, self._translated():
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = opened.enter_context(_locked(self._path.with_suffix(".lock")))
             # No transactions: each row is committed on its own.
@@ -94,7 +96,7 @@ class FeatureStore:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
             self._database.execute(_TABLE)
-            rows = self._rows("SELECT number, seconds, error IS NULL FROM images")
+            rows = self._query("SELECT number, seconds, error IS NULL FROM images")
             for number, seconds, is_usable in rows:
                 self.seconds[number], self.usable[number] = seconds, is_usable
             self._files = opened.pop_all()
@@ -120,7 +122,7 @@ class FeatureStore:
             BackendError: the device failed.
             DatasetError: the disk is full.
         """
-        done = dict(self._rows("SELECT number, error FROM images ORDER BY number"))
+        done = dict(self._query("SELECT number, error FROM images ORDER BY number"))
         for error in filter(None, done.values()):
             on_error(ImageError(error))
         for number in range(len(self)):
@@ -132,16 +134,15 @@ class FeatureStore:
     @property
     def place_bytes(self) -> float:
         """Mean size of an image's features in a map: both kinds."""
-        ((mean,),) = self._rows("SELECT avg(length(local)) FROM images WHERE error IS NULL")
+        ((mean,),) = self._query("SELECT avg(length(local)) FROM images WHERE error IS NULL")
         return float(mean) + 4 * self._extractor.spec.global_dim if mean else 0.0
 
     def rows(self, start: int, stop: int) -> FloatArray:
         """Global descriptors of some images, float32 [stop - start, D]; 0 for broken ones."""
         found = np.zeros((stop - start, self._extractor.spec.global_dim), np.float32)
-        wanted = "number >= ? AND number < ? AND error IS NULL"
-        for number, blob in self._rows(
-            f"SELECT number, descriptor FROM images WHERE {wanted}", start, stop
-        ):
+        usable = "number >= ? AND number < ? AND error IS NULL"
+        query = f"SELECT number, descriptor FROM images WHERE {usable}"
+        for number, blob in self._query(query, start, stop):
             try:
                 found[number - start] = decode_global(blob)
             except MapError:
@@ -165,13 +166,9 @@ class FeatureStore:
             return self._read(number)
 
     def _read(self, number: int) -> Features:
-        columns = "descriptor, local, width, height"
-        ((descriptor, local, *size),) = self._rows(
-            f"SELECT {columns} FROM images WHERE number = ?", number
-        )
-        width, height = size
-        local_features = decode_local(local, self._codec, (width, height))
-        return Features(decode_global(descriptor), local_features)
+        query = "SELECT descriptor, local, width, height FROM images WHERE number = ?"
+        ((descriptor, local, *size),) = self._query(query, number)
+        return Features(decode_global(descriptor), decode_local(local, self._codec, tuple(size)))
 
     def _describe(self, number: int, on_error: OnError) -> None:
         name = self._source.names[number]
@@ -182,25 +179,19 @@ class FeatureStore:
             seconds = time.monotonic() - started
         except ImageError as error:
             told = error if name in str(error) else located(error, name)
-            self._write(number, 0.0, str(told), None, None, None, None)
+            self._query(_INSERT, number, 0.0, str(told), None, None, None, None)
             on_error(told)
             return
         blobs = encode_global(features.global_descriptor), encode_local(features.local, self._codec)
-        self._write(number, seconds, None, *features.image_size, *blobs)
+        self._query(_INSERT, number, seconds, None, *features.image_size, *blobs)
         self.usable[number], self.seconds[number] = True, seconds
 
-    def _write(self, *row: Any) -> None:
-        with self._told():
-            self._database.execute(
-                "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?)", row
-            )
-
-    def _rows(self, query: str, *values: int) -> list[tuple[Any, ...]]:
-        with self._told():
-            return self._database.execute(query, values).fetchall()
+    def _query(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._translated():
+            return self._database.execute(text, values).fetchall()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translated(self) -> Iterator[None]:
         """Turn what the disk and SQLite say into a DatasetError that names the remedy."""
         try:
             yield

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vpr_ros.datatypes import Pose
 from vpr_ros.drives.tracks import Track
 from vpr_ros.errors import DatasetError, VprError
-from vpr_ros.evaluation.protocols.tables import read_lines
+from vpr_ros.evaluation.table_files import read_lines
 from vpr_ros.geometry.poses import PoseError, checked_pose
 from vpr_ros.geometry.transforms import RigidTransform
 

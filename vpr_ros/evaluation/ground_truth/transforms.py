@@ -45,9 +45,8 @@ class TransformTree:
             pose = pose_from_parts(each.transform.translation, each.transform.rotation, parent)
             if is_static:
                 self._static[child] = RigidTransform.of_pose(pose)
-                continue
-            self._moving.setdefault(child, []).append((stamp_ns_of(each.header), pose))
-            self._buffers.pop(child, None)
+            else:
+                self._moving.setdefault(child, []).append((stamp_ns_of(each.header), pose))
 
     def track(self, target: str, source: str) -> Track:
         """The pose of ``source`` in ``target`` at every stamp of what moves between them.
@@ -63,6 +62,7 @@ class TransformTree:
             raise DatasetError(
                 f"nothing moves between {target} and {source}: their transforms are all static"
             )
+        self._buffers = {child: pose_buffer(self._moving[child], self._max_gap) for child in moving}
         stamps_ns = sorted({stamp for child in moving for stamp, _ in self._moving[child]})
         found = ((stamp, self._at(up, down, stamp)) for stamp in stamps_ns)
         return [
@@ -97,10 +97,8 @@ class TransformTree:
 
     def _edge(self, child: str, stamp_ns: int) -> RigidTransform | None:
         """parent_T_child at a stamp; what moves goes before what was once called static."""
-        if child not in self._moving:
-            return self._static[child]
         if child not in self._buffers:
-            self._buffers[child] = pose_buffer(self._moving[child], self._max_gap)
+            return self._static[child]
         pose = self._buffers[child].at(stamp_ns)
         return RigidTransform.of_pose(pose) if pose else None
 

@@ -35,8 +35,8 @@ from vpr_ros.evaluation.ground_truth.positives import (
 )
 from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.protocols.planar import compass_heading, grouped, numbered, plane_pose
-from vpr_ros.evaluation.protocols.tables import Row, number, read_table, truth_value
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
+from vpr_ros.evaluation.table_files import Row, number, read_table, truth_value
 
 CITIES = {
     "train": (

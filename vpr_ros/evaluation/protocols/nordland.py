@@ -28,8 +28,8 @@ from vpr_ros.drives.image_files import ImageFiles
 from vpr_ros.drives.image_folder import is_image, natural_order
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.protocols.base import Option, Protocol
-from vpr_ros.evaluation.protocols.tables import read_lines
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
+from vpr_ros.evaluation.table_files import read_lines
 
 SEQUENCE_FRAMES = 100  # of a train that never stops: neighbors are right or wrong together
 

@@ -39,8 +39,8 @@ from vpr_ros.evaluation.ground_truth.positives import (
 )
 from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.protocols.planar import grouped, numbered, plane_pose
-from vpr_ros.evaluation.protocols.tables import Row, number, read_table
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
+from vpr_ros.evaluation.table_files import Row, number, read_table
 from vpr_ros.geometry.poses import PoseError, checked_pose
 
 FILE = "manifest.csv"

@@ -28,8 +28,8 @@ from vpr_ros.evaluation.ground_truth.trajectory_files import transform_of
 from vpr_ros.evaluation.metrics.localization import BUCKETS
 from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.protocols.planar import grouped, numbered
-from vpr_ros.evaluation.protocols.tables import read_lines
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
+from vpr_ros.evaluation.table_files import read_lines
 from vpr_ros.geometry.poses import checked_pose
 
 NIGHT = ("night", "night-rain")

@@ -20,8 +20,8 @@ import numpy as np
 from vpr_ros.drives.image_files import ImageFiles, images_below
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.protocols.base import Option, Protocol
-from vpr_ros.evaluation.protocols.tables import read_lines
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet
+from vpr_ros.evaluation.table_files import read_lines
 
 QUERIES = "BuildingQueryImagesCartoIDCorrected-Upright"
 _TRUTHS = ("cartoid_groundTruth_2014_04.txt", "cartoid_groundTruth.txt")
