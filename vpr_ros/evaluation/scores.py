@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -95,9 +95,9 @@ def score(data: RetrievalSet, run: Run, counts: Sequence[int]) -> Result:
             )
         for stage, rankings in ((RETRIEVAL, run.before), (RERANKED, run.after)):
             hits = first_hits([each.images for each in rankings], known, data.panorama_of)
-            scores += _scores(data, (rule, stage), (rankings, known, hits), counted, counts)
-            outcomes = _outcomes(data, (rankings, known, hits)).at_precision()
+            outcomes = _outcomes(data, rankings, known, hits).at_precision()
             matches.append(BestMatches(rule, stage, hits, counted, outcomes))
+            scores += _scores(data, matches[-1], rankings, known, counts)
     errors = _errors(data, run, matches[-1].counted)
     lost = int(missing.sum())
     return Result(run, tuple(scores), tuple(matches), _latency(run), errors, lost)
@@ -118,27 +118,24 @@ def _readable(relevance: Relevance, run: Run) -> tuple[Relevance, Flags]:
 
 def _scores(
     data: RetrievalSet,
-    name: tuple[str, str],
-    answers: tuple[Sequence[Ranking], Relevance, Indices],
-    counted: Flags,
+    best: BestMatches,
+    rankings: Sequence[Ranking],
+    relevance: Relevance,
     counts: Sequence[int],
-) -> list[Score]:
+) -> Iterator[Score]:
     """The scores of all queries, and of those of each condition."""
-    rankings, relevance, hits = answers
     precisions = None
     if _is_complete(rankings, data, relevance):
         precisions = average_precisions([each.images for each in rankings], relevance)
-    groups = {EVERYTHING: np.arange(len(hits)), **data.conditions}
-    found = []
+    groups = {EVERYTHING: np.arange(len(best.hits)), **data.conditions}
     for condition, members in groups.items():
-        chosen = members[counted[members]]
+        chosen = members[best.counted[members]]
         if not len(chosen):
             continue
         drives = None if data.sequence_of is None else data.sequence_of[chosen]
-        recall = {n: bootstrap_mean(hits_within(hits, n)[chosen], drives) for n in counts}
+        recall = {n: bootstrap_mean(hits_within(best.hits, n)[chosen], drives) for n in counts}
         mean = None if precisions is None else float(np.nanmean(precisions[chosen]))
-        found.append(Score(*name, condition, len(chosen), recall, mean))
-    return found
+        yield Score(best.rule, best.stage, condition, len(chosen), recall, mean)
 
 
 def _is_complete(rankings: Sequence[Ranking], data: RetrievalSet, relevance: Relevance) -> bool:
@@ -152,10 +149,9 @@ def _is_complete(rankings: Sequence[Ranking], data: RetrievalSet, relevance: Rel
 
 
 def _outcomes(
-    data: RetrievalSet, answers: tuple[Sequence[Ranking], Relevance, Indices]
+    data: RetrievalSet, rankings: Sequence[Ranking], relevance: Relevance, hits: Indices
 ) -> Outcomes:
     """What became of the best match of every query; nothing is accepted yet."""
-    rankings, relevance, hits = answers
     firsts = [_first(each, relevance, query) for query, each in enumerate(rankings)]
     best = np.array([image for image, _ in firsts], np.int64)
     scores = np.array([score for _, score in firsts])

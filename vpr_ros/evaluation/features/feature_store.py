@@ -70,13 +70,8 @@ class FeatureStore:
     ) -> None:
         """Open what the cache holds of the images, which may be nothing.
 
-        Whoever describes the same images, here or in another process, is waited for.
-
-        Args:
-            cache: folder of all stores.
-            source: the images.
-            extractor: what describes them.
-            codec: how local descriptors are kept, a name in ``place_map.codec.CODECS``.
+        Whoever describes the same images, here or in another process, is waited for. The codec is
+        one of ``place_map.codec.CODECS``.
 
         Raises:
             DatasetError: there are no images, or the cache cannot be written or is damaged.
