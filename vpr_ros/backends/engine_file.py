@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from vpr_ros.atomic_file import write_files
-from vpr_ros.backends.sidecar import sidecar_path, spec_from_json, spec_to_json
+from vpr_ros.backends.sidecar import sidecar_path, spec_from_json
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import BackendError
 
@@ -79,7 +79,7 @@ def write_engine(path: Path, engine: Engine) -> None:
     known = {
         "format": _FORMAT,
         "key": asdict(engine.key),
-        "spec": spec_to_json(engine.spec),
+        "spec": asdict(engine.spec),
         "engine_sha256": sha256(engine.plan),
     }
     text = json.dumps(known, indent=2) + "\n"

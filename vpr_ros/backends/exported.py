@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from vpr_ros.backends.base import (
@@ -21,9 +22,13 @@ from vpr_ros.backends.base import (
     SCORES,
 )
 from vpr_ros.backends.engine_file import ENGINE
-from vpr_ros.backends.foreign import Ports, foreign_spec
 from vpr_ros.backends.options import BackendOptions
-from vpr_ros.backends.sidecar import sidecar_path, spec_from_json, spec_to_json
+from vpr_ros.backends.sidecar import (
+    Ports,
+    foreign_spec,
+    sidecar_path,
+    spec_from_json,
+)
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import BackendError, ConfigError, WeightsError
 
@@ -35,8 +40,6 @@ _PORTS = (
     ({IMAGE}, {GLOBAL_DESCRIPTOR, LOCAL_FEATURES}),
     ({QUERY, CANDIDATES}, {SCORES}),
 )
-_RERANKER = ".reranker"
-_OF_ALL = "fp32"  # what nobody needs to ask for
 _EXPORT = "export it again with 'vpr export'"
 
 
@@ -47,12 +50,12 @@ def is_exported(path: Path) -> bool:
 
 def reranker_path(extractor: Path) -> Path:
     """Where the reranker is that belongs to an exported extractor."""
-    return extractor.with_name(f"{extractor.stem}{_RERANKER}{extractor.suffix}")
+    return extractor.with_name(f"{extractor.stem}.reranker{extractor.suffix}")
 
 
 def to_text(spec: ModelSpec) -> str:
     """A specification as the file's metadata holds it."""
-    return json.dumps(spec_to_json(spec), sort_keys=True)
+    return json.dumps(asdict(spec), sort_keys=True)
 
 
 def from_metadata(path: Path, metadata: Mapping[str, str]) -> ModelSpec:
@@ -111,27 +114,20 @@ def spec_beside(path: Path, content: bytes) -> ModelSpec:
 def precision_beside(path: Path) -> str:
     """The precision that a file's JSON file tells; empty if it tells none."""
     try:
-        known = json.loads(sidecar_path(path).read_text())
-        return str(known["precision"])
+        return str(json.loads(sidecar_path(path).read_text())["precision"])
     except (OSError, ValueError, TypeError, KeyError):
         return ""
 
 
 def read_exported(path: Path) -> bytes:
-    """The content of an exported file.
-
-    Raises:
-        WeightsError: it cannot be read.
-    """
+    """The content of an exported file; WeightsError if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
         raise WeightsError(f"{path}: {error.strerror}: 'vpr export' makes such files") from error
 
 
-def as_asked(
-    path: Path, spec: ModelSpec, network: str = "", options: BackendOptions | None = None
-) -> ModelSpec:
+def as_asked(path: Path, spec: ModelSpec, network: str, options: BackendOptions) -> ModelSpec:
     """The specification of an exported file, if it is what the caller wants.
 
     Whatever the caller leaves open comes from the file: the network if no name is given, the
@@ -141,18 +137,18 @@ def as_asked(
     Raises:
         ConfigError: the file holds something else; the message names both.
     """
-    options = options or BackendOptions()
     size = (spec.input_width, spec.input_height)
     if network and network != spec.method:
         raise _differs(path, f"network {spec.method}", network)
     if options.input_size not in (None, size):
         raise _differs(path, "input {}x{}".format(*size), "{}x{}".format(*options.input_size))
-    if options.precision not in (_OF_ALL, spec.precision):
+    if options.precision not in ("fp32", spec.precision):
         raise _differs(path, f"precision {spec.precision}", options.precision)
     for name, value in options.settings.items():
         found = spec.settings.get(name)
         if found != value:
-            raise _differs(path, f"{name} = {_short(found)}", _short(value))
+            short = "unknown" if found is None else f"{found:g}"
+            raise _differs(path, f"{name} = {short}", f"{value:g}")
     return spec
 
 
@@ -160,7 +156,3 @@ def _differs(path: Path, found: str, asked: str) -> ConfigError:
     return ConfigError(
         f"{path} was exported for {found}, not {asked}: ask for the former, or export another"
     )
-
-
-def _short(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:g}"

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from vpr_ros.backends.failures import first_line
+from vpr_ros.backends.base import first_line
 from vpr_ros.errors import BackendError, UnavailableError
 
 TENSORRT = "tensorrt"

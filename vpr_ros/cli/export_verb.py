@@ -101,8 +101,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _exported(args: argparse.Namespace, engines: bool) -> list[Path]:
     try:
-        from vpr_ros.backends.export import ExportRequest, export
-        from vpr_ros.backends.export_engine import export_engine
+        from vpr_ros.backends.export import ExportRequest, export, export_engine
     except ImportError as error:
         raise BackendError(
             f"exporting needs PyTorch and ONNX ({error}): pip install torch torchvision timm "

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from vpr_ros.backends import SUFFIXES, BackendOptions, open_backend
-from vpr_ros.backends.sidecar import spec_to_json
 from vpr_ros.calibration_curve import CalibrationRecord
 from vpr_ros.cli.terminal import complain, say
 from vpr_ros.config import RUNTIMES
@@ -88,7 +88,7 @@ def _network(args: argparse.Namespace) -> tuple[dict[str, Any], Iterator[str]]:
     options = BackendOptions(args.runtime, args.device)
     backend = open_backend(args.file, args.method, options)
     spec = backend.spec
-    known = {**spec_to_json(spec), "space": spec.space}
+    known = {**asdict(spec), "space": spec.space}
     known |= {"device": backend.device, "backend": backend.description}
     return known, _network_table(args.file, spec, backend.description)
 
