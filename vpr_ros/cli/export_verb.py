@@ -16,7 +16,7 @@ from vpr_ros.cli.options import add_set
 from vpr_ros.cli.terminal import say
 from vpr_ros.config import METHODS
 from vpr_ros.datatypes import ImageArray
-from vpr_ros.drives.image_folder import ImageFolder
+from vpr_ros.drives.image_files import ImageFolder
 from vpr_ros.errors import BackendError, ConfigError, DatasetError
 from vpr_ros.extractors.network import prepared
 from vpr_ros.images import read_image

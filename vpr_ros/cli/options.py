@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vpr_ros.config import PipelineConfig, Setting, settings_of, with_settings
-from vpr_ros.drives.image_folder import DEFAULT_RATE
+from vpr_ros.drives.image_files import DEFAULT_RATE
 from vpr_ros.errors import ConfigError
 
 _TRUTHS = {"true": True, "false": False}

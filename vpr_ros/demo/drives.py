@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vpr_ros.demo.options import Options
 from vpr_ros.drives.bag_reader import BagReader
-from vpr_ros.drives.bag_topics import POSE_TYPES, Topic, find_camera_topic
+from vpr_ros.drives.topics import POSE_TYPES, Topic, find_camera_topic
 from vpr_ros.drives.tracks import Track
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.judge import Truth

@@ -7,9 +7,8 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpr_ros.drives.bag_topics import Topic
-from vpr_ros.drives.flaws import OnError, located
-from vpr_ros.drives.rosbags_library import needs_rosbags
+from vpr_ros.drives.flaws import OnError, located, needs_rosbags
+from vpr_ros.drives.topics import Topic
 from vpr_ros.errors import DatasetError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from vpr_ros.datatypes import ImageArray
 from vpr_ros.drives.bag_file import BagFile
 from vpr_ros.drives.bag_messages import image_of
-from vpr_ros.drives.bag_topics import Topic
+from vpr_ros.drives.topics import Topic
 from vpr_ros.errors import DatasetError, ImageError
 
 _LITTLE_ENDIAN = 1

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from vpr_ros.drives.bag_file import BagFile
 from vpr_ros.drives.bag_messages import pose_of, stamp_of
-from vpr_ros.drives.bag_topics import POSE_TYPES, Topic, listed, named_topic
 from vpr_ros.drives.flaws import OnError, located, log_error
+from vpr_ros.drives.topics import POSE_TYPES, Topic, listed, named_topic
 from vpr_ros.drives.tracks import MAX_GAP_S, Track
 from vpr_ros.errors import DatasetError, VprError
 from vpr_ros.evaluation.ground_truth.geodesy import Geodetic

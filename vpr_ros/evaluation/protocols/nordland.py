@@ -25,8 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from vpr_ros.drives.image_files import ImageFiles
-from vpr_ros.drives.image_folder import is_image, natural_order
+from vpr_ros.drives.image_files import ImageFiles, is_image, natural_order
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.protocols.tables import read_lines

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vpr_ros.datatypes import Pose
-from vpr_ros.drives.image_files import ImageFiles
-from vpr_ros.drives.image_folder import POSES_FILE, ImageFolder
+from vpr_ros.drives.image_files import POSES_FILE, ImageFiles, ImageFolder
 from vpr_ros.drives.tracks import stretches
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.ground_truth.positives import (
