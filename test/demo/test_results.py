@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from vpr_ros.datatypes import Candidate, KeyframeKey, KeyframeRecord, Pose, Recognition, Verdict
-from vpr_ros.demo.live import LiveLines
-from vpr_ros.demo.options import parse_options
+from vpr_ros.demo.drives import parse_options
 from vpr_ros.demo.pictures import Gallery
-from vpr_ros.demo.results import Results
+from vpr_ros.demo.results import LiveLines, Results
 from vpr_ros.errors import ConfigError, ImageError
 from vpr_ros.evaluation.judge import Truth
 from vpr_ros.pictures.canvas import shortened, text_width

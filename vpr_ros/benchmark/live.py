@@ -9,6 +9,7 @@ from array import array
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from nav_msgs.msg import Odometry
@@ -19,17 +20,19 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 
 from vpr_ros.benchmark.process_usage import Usage
+from vpr_ros.benchmark.results import Result, median
 from vpr_ros.benchmark.scene import Scene
 from vpr_ros.datatypes import ImageArray
 from vpr_ros.demo.lifecycle_process import LifecycleProcess, NodeCommand, NodeProcessError
 from vpr_ros.nodes.conversions import ns_to_stamp, stamp_to_ns
 from vpr_ros.nodes.interfaces import PlaceMatch
 
-RATE_HZ = 5.0
-STEP_M = 1.1  # from frame to frame: every one becomes a keyframe, which is the most work there is
+_RATE_HZ = 5.0
+_STEP_M = 1.1  # from frame to frame: every one becomes a keyframe, which is the most work there is
 _START_NS = 1_700_000_000 * 10**9
 _PATIENCE = 30.0  # seconds for the nodes to be connected, and to account for the last frame
 _SAMPLE_S = 1.0
+_OVERHEAD_LIMIT_MS = 5.0
 
 
 class Camera:
@@ -89,10 +92,10 @@ class Robot(Node):
 
     def send(self) -> None:
         """The next image, with the odometry of its moment."""
-        stamp_ns = _START_NS + round(self.sent / RATE_HZ * 1e9)
+        stamp_ns = _START_NS + round(self.sent / _RATE_HZ * 1e9)
         odometry = Odometry()
         odometry.header.stamp, odometry.header.frame_id = ns_to_stamp(stamp_ns), "odom"
-        odometry.pose.pose.position.x = STEP_M * self.sent
+        odometry.pose.pose.position.x = _STEP_M * self.sent
         odometry.pose.pose.orientation.w = 1.0
         self._odometry.publish(odometry)
         self._sent[stamp_ns] = time.monotonic()
@@ -181,13 +184,47 @@ def drive(scene: Scene, scratch: Path, seconds: float) -> Drive:
         robot.close()
 
 
+def live_results(drive: Drive) -> list[Result]:
+    """Frames answered and lost, latency, overhead, memory and processor time."""
+    robot = drive.robot
+    lost = robot.sent - len(robot.answers)
+    twice = sum(robot.answers.values()) - len(robot.answers)
+    unmapped = robot.sent - robot.count("mapper", "frames processed")
+    latencies_ms = 1e3 * np.array(robot.latencies_s)
+    low, high = np.percentile(latencies_ms, [50.0, 99.0])
+    period = 1e3 / _RATE_HZ
+    return [
+        Result("frames sent at 5 Hz to both nodes", robot.sent, "frames"),
+        Result("frames that the localizer did not answer", lost, "frames"),
+        Result("frames that it answered twice", twice, "frames"),
+        Result("frames that the mapper did not handle", unmapped, "frames"),
+        Result("image to match over DDS, median", float(low), "ms", period, "a frame at 5 Hz"),
+        Result("image to match over DDS, 99 %", float(high), "ms", period, "a frame at 5 Hz"),
+        *[result for node in drive.usage for result in _node_results(drive, node)],
+    ]
+
+
+def _node_results(drive: Drive, node: str) -> list[Result]:
+    usage = drive.usage[node]
+    overhead = median(drive.numbers(node, "overhead median [ms]"))
+    gained, keyframes, seconds = usage.growth()
+    over = f"in {seconds / 60.0:.1f} min"
+    over += f" and {keyframes:.0f} keyframes" if keyframes else ""
+    return [
+        Result(f"{node}: own overhead a frame", overhead, "ms", _OVERHEAD_LIMIT_MS, "its limit"),
+        Result(f"{node}: processor cores in use", usage.cores, "cores"),
+        Result(f"{node}: peak memory", drive.peaks_mb[node], "MB"),
+        Result(f"{node}: memory gained {over}", gained, "MB"),
+    ]
+
+
 def _drive(
     robot: Robot, processes: tuple[LifecycleProcess, ...], seconds: float
 ) -> dict[str, Usage]:
     usage = {process.name: Usage(process.pid) for process in processes}
     begun = sampled = time.monotonic()
-    for number in range(max(1, round(seconds * RATE_HZ))):
-        robot.spin_until(begun + number / RATE_HZ)
+    for number in range(max(1, round(seconds * _RATE_HZ))):
+        robot.spin_until(begun + number / _RATE_HZ)
         robot.send()
         if time.monotonic() - sampled >= _SAMPLE_S:
             sampled = time.monotonic()
