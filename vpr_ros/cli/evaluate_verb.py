@@ -9,19 +9,18 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
-from vpr_ros.cli.evaluate_source import (
-    add_source,
-    drives_of,
-    limits_of,
-    read_source,
-    sets_listed,
-)
+from vpr_ros.cli.evaluate_source import add_source, drives_of, limits_of, read_source, sets_listed
 from vpr_ros.cli.evaluate_table import lines_of
-from vpr_ros.cli.options import add_settings, settings_table
+from vpr_ros.cli.options import (
+    COMPARE_HELP,
+    add_list,
+    add_option,
+    add_settings,
+    settings_table,
+    variants_of,
+)
 from vpr_ros.cli.terminal import PROGRAM, Skipped, progress, say
-from vpr_ros.cli.variants import HELP, variants_of
 from vpr_ros.errors import ConfigError
 from vpr_ros.evaluation.drive import judge_drive
 from vpr_ros.evaluation.features.feature_store import default_cache
@@ -46,39 +45,21 @@ _SERVERS = {"msls": write_predictions, "robotcar-seasons-v2": write_poses}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     add_source(parser)
-    parser.add_argument(
-        "-n",
-        "--recall-at",
-        default="1,5,10,20",
-        metavar="N,N",
-        help="the N of recall@N (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--compare", action="append", default=[], metavar="'NAME: SETTING=VALUE ...'", help=HELP
-    )
+    counts = "the N of recall@N (default: %(default)s)"
+    parser.add_argument("-n", "--recall-at", default="1,5,10,20", metavar="N,N", help=counts)
+    add_list(parser, "--compare", "compare", "'NAME: SETTING=VALUE ...'", COMPARE_HELP)
     parser.add_argument("--study", choices=list(STUDIES), help="change one setting step by step")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write numbers and rankings")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a report as one web page")
-    parser.add_argument(
-        "--predictions",
-        type=Path,
-        metavar="FILE",
-        help="write what the servers of MSLS and RobotCar Seasons judge",
-    )
-    parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help=f"of features (default: {default_cache()})"
-    )
+    add_option(parser, "--json", "FILE", "write numbers and rankings")
+    add_option(parser, "--html", "FILE", "write a report as one web page")
+    judged = "write what the servers of MSLS and RobotCar Seasons judge"
+    add_option(parser, "--predictions", "FILE", judged)
+    add_option(parser, "--cache", "DIR", f"of features (default: {default_cache()})")
     add_settings(parser)
     parser.epilog = "\n".join([*sets_listed(), "", "settings:", *settings_table()])
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate.
-
-    Raises:
-        VprError: the data, the settings or the options cannot be used.
-        OSError: a file cannot be written.
-    """
+    """Evaluate."""
     counts = _counts(args.recall_at)
     variants = variants_of(args.settings, args.compare)
     if args.predictions is not None and args.dataset not in _SERVERS:

@@ -21,6 +21,7 @@ from vpr_ros.cli import (
 from vpr_ros.cli.terminal import complain, log_told
 from vpr_ros.errors import VprError
 
+# The ``run`` of each does its work and gives the exit code, or raises VprError or OSError.
 VERBS = {
     "map": map_verb,
     "localize": localize_verb,
