@@ -99,13 +99,20 @@ def read_engine(path: Path) -> Engine:
     Raises:
         BackendError: it is not there, or it is not what its JSON file says.
     """
-    plan, known = _content(path), _known(sidecar_path(path))
+    beside = sidecar_path(path)
+    plan, known = _content(path), _known(beside)
     if sha256(plan) != known["engine_sha256"]:
         raise BackendError(
-            f"{path} is damaged, or not the engine that {sidecar_path(path).name} describes: "
-            "build it again"
+            f"{path} is damaged, or not the engine that {beside.name} describes: build it again"
         )
-    return Engine(plan, _key(known["key"], path), _spec(known["spec"], path))
+    try:
+        return Engine(plan, _key(known["key"]), spec_from_json(known["spec"]))
+    except BackendError as error:
+        raise BackendError(f"{beside}: {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise BackendError(
+            f"{beside} lacks what an engine depends on: build {path.name} again"
+        ) from error
 
 
 def check_fits(path: Path, key: EngineKey, library: str, version: str, gpu: Gpu) -> None:
@@ -155,23 +162,11 @@ def _known(path: Path) -> dict[str, Any]:
     return known
 
 
-def _key(data: Mapping[str, Any], path: Path) -> EngineKey:
-    try:
-        known = {field.name: data[field.name] for field in fields(EngineKey)}
-        known["capabilities"] = tuple(str(each) for each in known["capabilities"])
-        known["ranges"] = tuple(
-            (str(name), int(least), int(usual), int(most))
-            for name, least, usual, most in known["ranges"]
-        )
-        return EngineKey(**known)
-    except (KeyError, TypeError, ValueError) as error:
-        raise BackendError(
-            f"{sidecar_path(path)} lacks what an engine depends on: build {path.name} again"
-        ) from error
-
-
-def _spec(data: Mapping[str, Any], path: Path) -> ModelSpec:
-    try:
-        return spec_from_json(data)
-    except BackendError as error:
-        raise BackendError(f"{sidecar_path(path)}: {error}") from error
+def _key(data: Mapping[str, Any]) -> EngineKey:
+    known = {field.name: data[field.name] for field in fields(EngineKey)}
+    known["capabilities"] = tuple(str(each) for each in known["capabilities"])
+    known["ranges"] = tuple(
+        (str(name), int(least), int(usual), int(most))
+        for name, least, usual, most in known["ranges"]
+    )
+    return EngineKey(**known)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from vpr_ros.backends.base import first_line
@@ -19,6 +20,8 @@ from vpr_ros.errors import BackendError, UnavailableError
 TENSORRT = "tensorrt"
 TENSORRT_RTX = "tensorrt_rtx"
 
+# What they are called: the second is that of the wheels that PyPI has.
+_MODULES = {TENSORRT: ("tensorrt",), TENSORRT_RTX: ("tensorrt_rtx", "tensorrt_rtx_bindings")}
 _OLDEST = 10  # the first major version with all that is used here
 _REMEDY = (
     "pip install tensorrt, which a Jetson has from JetPack, or on a PC with an RTX GPU "
@@ -50,47 +53,25 @@ def find_tensorrt(name: str = "") -> TensorRt:
     Raises:
         BackendError: neither is, or it is too old, or its libraries are missing or damaged.
     """
-    if name and name not in _IMPORTERS:
-        raise BackendError(f"TensorRT {name!r} is unknown: choose {' or '.join(_IMPORTERS)}")
-    for each in [name] if name else _IMPORTERS:
+    if name and name not in _MODULES:
+        raise BackendError(f"TensorRT {name!r} is unknown: choose {' or '.join(_MODULES)}")
+    for each in [name] if name else _MODULES:
         module = _loaded(each)
         if module is not None:
             return _checked(TensorRt(each, str(module.__version__), module))
     raise UnavailableError(f"{name or 'TensorRT'} is not installed: {_REMEDY}")
 
 
-def _tensorrt() -> Any:
-    import tensorrt
-
-    return tensorrt
-
-
-def _tensorrt_rtx() -> Any:
-    try:
-        import tensorrt_rtx
-    except ModuleNotFoundError as error:
-        if error.name != "tensorrt_rtx":
-            raise
-        import tensorrt_rtx_bindings  # what the wheels are called that PyPI has
-
-        return tensorrt_rtx_bindings
-    return tensorrt_rtx
-
-
-_IMPORTERS: dict[str, Callable[[], Any]] = {TENSORRT: _tensorrt, TENSORRT_RTX: _tensorrt_rtx}
-_MODULES = (TENSORRT, TENSORRT_RTX, "tensorrt_rtx_bindings")
-
-
 def _loaded(name: str) -> Any:
     """The module, or None where it is not installed; what is installed but broken is an error."""
-    try:
-        return _IMPORTERS[name]()
-    except ModuleNotFoundError as error:
-        if error.name in _MODULES:
-            return None
-        raise _broken(name, error) from error
-    except (ImportError, OSError) as error:
-        raise _broken(name, error) from error
+    for module in _MODULES[name]:
+        try:
+            return import_module(module)
+        except (ImportError, OSError) as error:
+            lacks = error.name if isinstance(error, ModuleNotFoundError) else ""
+            if not any(lacks in modules for modules in _MODULES.values()):
+                raise _broken(name, error) from error
+    return None
 
 
 def _broken(name: str, error: Exception) -> BackendError:

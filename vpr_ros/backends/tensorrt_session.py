@@ -72,7 +72,11 @@ class Session:
             self._runtime = library.module.Runtime(self._logger)
         self._engine = self._made(self._runtime.deserialize_cuda_engine(plan), "loading the engine")
         self.ports = ports_of(library, self._engine)
-        self.graph = cuda_graph and (library.is_rtx or self._is_fixed())
+        self._inputs = {name: port for name, port in self.ports.items() if port.is_input}
+        self._outputs = [name for name in self.ports if name not in self._inputs]
+        self.graph = cuda_graph and (
+            library.is_rtx or all(port.is_fixed for port in self.ports.values())
+        )
         self._recording: Recording | None = None
         self._context = self._made(self._new_context(library), "making a context")
         with ExitStack() as undo:
@@ -81,7 +85,7 @@ class Session:
             self._buffers = self._allocated(undo)
             self._warm_up()
             if self.graph and not library.is_rtx:
-                shapes = {name: port.largest for name, port in self._inputs().items()}
+                shapes = {name: port.largest for name, port in self._inputs.items()}
                 self._recording = Recording(self._stream, lambda: self._enqueue(shapes))
                 undo.callback(self._recording.close)
             self._close = undo.pop_all().close
@@ -103,7 +107,7 @@ class Session:
         # Copies: the next run writes over the buffers.
         return {
             name: self._buffers[name].host(self._shape(name)).astype(np.float32)
-            for name in self._outputs()
+            for name in self._outputs
         }
 
     def close(self) -> None:
@@ -118,11 +122,11 @@ class Session:
             self._buffers[name].to_gpu(shape, self._stream)
         if not self._context.execute_async_v3(int(self._stream.handle)):
             raise BackendError(f"running the engine: {cause_of(self._logger)}")
-        for name in self._outputs():
+        for name in self._outputs:
             self._buffers[name].to_host(self._shape(name), self._stream)
 
     def _allocated(self, undo: ExitStack) -> dict[str, Buffer]:
-        self._set_shapes({name: port.largest for name, port in self._inputs().items()})
+        self._set_shapes({name: port.largest for name, port in self._inputs.items()})
         buffers = {}
         for name, port in self.ports.items():
             shape = port.largest if port.is_input else self._shape(name)
@@ -134,9 +138,9 @@ class Session:
 
     def _warm_up(self) -> None:
         """Let TensorRT do what it does in the first run, and see that memory suffices."""
-        inputs = self._inputs()
-        self.run({name: np.zeros(port.largest, port.dtype) for name, port in inputs.items()})
-        self.run({name: np.zeros(port.usual, port.dtype) for name, port in inputs.items()})
+        inputs = self._inputs.items()
+        self.run({name: np.zeros(port.largest, port.dtype) for name, port in inputs})
+        self.run({name: np.zeros(port.usual, port.dtype) for name, port in inputs})
 
     def _set_shapes(self, shapes: Mapping[str, Shape]) -> None:
         for name, shape in shapes.items():
@@ -149,15 +153,6 @@ class Session:
         if min(shape, default=0) < 0:
             raise BackendError(f"{name} has no shape before it is computed: export it with one")
         return shape
-
-    def _inputs(self) -> dict[str, Port]:
-        return {name: port for name, port in self.ports.items() if port.is_input}
-
-    def _outputs(self) -> list[str]:
-        return [name for name, port in self.ports.items() if not port.is_input]
-
-    def _is_fixed(self) -> bool:
-        return all(port.is_fixed for port in self.ports.values())
 
     def _new_context(self, library: TensorRt) -> Any:
         if not (self.graph and library.is_rtx):

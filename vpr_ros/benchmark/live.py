@@ -7,6 +7,7 @@ import itertools
 import time
 from array import array
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -147,14 +148,13 @@ class Robot(Node):
                 self.statuses[node].append(_values(status))
 
 
+@dataclass(frozen=True)
 class Drive:
-    """What was seen of both nodes during a drive."""
+    """What was seen of both nodes during a drive, by the name of the node."""
 
-    def __init__(self, robot: Robot, usage: dict[str, Usage], peaks_mb: dict[str, float]) -> None:
-        """All by the name of the node; ``peaks_mb`` is the most memory that it had."""
-        self.robot = robot
-        self.usage = usage
-        self.peaks_mb = peaks_mb
+    robot: Robot
+    usage: dict[str, Usage]
+    peaks_mb: dict[str, float]  # the most memory that it had
 
     def numbers(self, node: str, what: str) -> list[float]:
         """A number of every status of a node since its first frame."""

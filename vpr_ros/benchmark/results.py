@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,15 +28,10 @@ class Result:
         """Value by baseline."""
         return self.value / self.baseline if self.baseline else None
 
-    def to_json(self) -> dict[str, float | str | None]:
+    def to_json(self) -> dict[str, Any]:
         """As ``bench.json`` holds it; baseline and ratio are null where there is no baseline."""
-        return {
-            "name": self.name,
-            "value": self.value,
-            "unit": self.unit,
-            "baseline": self.baseline,
-            "ratio": self.ratio,
-        }
+        numbers = {"value": self.value, "unit": self.unit, "baseline": self.baseline}
+        return {"name": self.name, **numbers, "ratio": self.ratio}
 
 
 def table(results: Iterable[Result]) -> str:

@@ -10,9 +10,9 @@ A method is a row of three choices, each of which can be made apart:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from vpr_ros.config.renamed import RENAMED_METHODS, RENAMED_RUNTIMES
+from vpr_ros.config.renamed import RENAMED_RUNTIMES
 from vpr_ros.config.setting import setting
 from vpr_ros.errors import ConfigError
 
@@ -112,11 +112,9 @@ def combined(method: str, describe: str = AUTO, local: str = AUTO, rerank: str =
 
 def prior_of(method: Method, calibration: CalibrationConfig) -> CalibrationConfig:
     """What scores are worth by hand: as the configuration says, or else the method."""
-    half_score = calibration.half_score or method.prior.half_score
-    return replace(
-        method.prior,
-        half_score=half_score,
-        score_slope=calibration.score_slope or method.prior.score_slope,
+    return CalibrationConfig(
+        calibration.half_score or method.prior.half_score,
+        calibration.score_slope or method.prior.score_slope,
     )
 
 
@@ -224,15 +222,4 @@ class NetworkConfig:
         "RobotCar); negative: as the network has it",
         minimum=-1.0,
         maximum=1.0,
-    )
-
-
-def method_setting() -> str:
-    """The setting that names a method."""
-    return setting(
-        "r2former_tiny",
-        "How images are described and compared; file: by the network in network.weights, whatever "
-        "that is",
-        choices=tuple(METHODS),
-        renamed=RENAMED_METHODS,
     )

@@ -54,19 +54,11 @@ class BagImages:
         self._path = path
         self._topic = topic
         self._entries = list(entries)
-        self._names = _unique([str(entry.stamp_ns) for entry in self._entries])
+        self.stamps_ns: Sequence[int] = [entry.stamp_ns for entry in entries]
+        # Stamps in nanoseconds; with ``#2`` and so on where several images carry one.
+        self.names: Sequence[str] = _unique([str(stamp_ns) for stamp_ns in self.stamps_ns])
         self._stream: _Stream | None = None
         self._lock = threading.Lock()  # a thread that reads ahead shares the stream
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Stamps in nanoseconds; with ``#2`` and so on where several images carry one."""
-        return self._names
-
-    @property
-    def stamps_ns(self) -> Sequence[int]:
-        """The stamps."""
-        return [entry.stamp_ns for entry in self._entries]
 
     def read(self, index: int) -> ImageArray:
         """One image, RGB, uint8 [H, W, 3].
@@ -81,7 +73,7 @@ class BagImages:
         try:
             return image_of(stream.decode(data))
         except (ImageError, DatasetError) as error:
-            where = f"{self._path}: {self._topic.name} at {self._names[index]} ns"
+            where = f"{self._path}: {self._topic.name} at {self.names[index]} ns"
             raise ImageError(f"{where}: {error}") from error
 
     def close(self) -> None:

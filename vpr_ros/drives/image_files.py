@@ -145,25 +145,20 @@ class ImageFiles:
             DatasetError: one is named twice, or some are missing; the message names the first.
         """
         self.root = root
-        self._names = list(names)
-        if len(set(self._names)) < len(self._names):
-            twice = next(name for name in self._names if self._names.count(name) > 1)
+        self.names: Sequence[str] = list(names)  # paths below the folder
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if self.names.count(name) > 1)
             raise DatasetError(f"{root / twice}: listed twice: leave one of the entries out")
-        missing = _missing(root, self._names)
+        missing = _missing(root, self.names)
         if missing:
             raise DatasetError(
-                f"{root / missing[0]}: missing, and {len(missing) - 1} more of {len(self._names)} "
+                f"{root / missing[0]}: missing, and {len(missing) - 1} more of {len(self.names)} "
                 "images: unpack the whole data set here"
             )
 
-    @property
-    def names(self) -> Sequence[str]:
-        """Paths below the folder."""
-        return self._names
-
     def path(self, index: int) -> Path:
         """The file of one image."""
-        return self.root / self._names[index]
+        return self.root / self.names[index]
 
     def read(self, index: int) -> ImageArray:
         """One image, RGB, uint8 [H, W, 3].

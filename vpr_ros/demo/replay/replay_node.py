@@ -26,7 +26,8 @@ from tqdm import tqdm
 from vpr_ros.demo.replay.timing import ClockTicks, Pacer
 from vpr_ros.demo.replay.topics import (
     RecordedTopic,
-    create_publisher,
+    message_class,
+    offered_qos,
     wait_for_delivery,
     wait_for_subscribers,
 )
@@ -111,7 +112,9 @@ class BagPlayer:
         publishers: dict[str, Publisher] = {}
         for topic in self._topics:
             try:
-                publishers[topic.name] = create_publisher(self._node, topic)
+                kind = message_class(topic.msgtype)
+                publisher = self._node.create_publisher(kind, topic.name, offered_qos(topic))
+                publishers[topic.name] = publisher
             except ConfigError as error:
                 self._node.get_logger().warning(f"{topic.name} is skipped: {error}")
         if not publishers:

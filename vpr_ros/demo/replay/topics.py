@@ -70,15 +70,6 @@ def offered_qos(topic: RecordedTopic) -> QoSProfile:
     )
 
 
-def create_publisher(node: Node, topic: RecordedTopic) -> Publisher:
-    """A publisher that offers a topic as it was recorded.
-
-    Raises:
-        ConfigError: its type cannot be imported.
-    """
-    return node.create_publisher(message_class(topic.msgtype), topic.name, offered_qos(topic))
-
-
 def wait_for_subscribers(
     node: Node, publishers: Mapping[str, Publisher], timeout: float
 ) -> list[str]:
