@@ -23,11 +23,7 @@ MIB = 1 << 20
 
 
 def check(result: tuple[Any, ...], doing: str) -> Any:
-    """The value of a call of cuda-python, which returns an error code before it.
-
-    Raises:
-        BackendError: the call failed.
-    """
+    """The value of a call of cuda-python after its error code; BackendError for any error."""
     error, *values = result
     if error == runtime.cudaError_t.cudaErrorMemoryAllocation:
         raise BackendError(f"{doing}: out of memory{free_memory()}: stop other programs")
@@ -37,11 +33,7 @@ def check(result: tuple[Any, ...], doing: str) -> Any:
 
 
 def index_of(device: str) -> int:
-    """The number of the GPU that options name: ``cuda:N``, or ``cuda`` or ``auto`` for the first.
-
-    Raises:
-        BackendError: they name the CPU.
-    """
+    """The number of the GPU in ``cuda:N``, 0 in ``cuda`` and ``auto``; BackendError for the CPU."""
     if device == CPU:
         raise BackendError("device = 'cpu': TensorRT runs on GPUs only: say cuda, cuda:N or auto")
     return int(device.partition(":")[2] or 0)

@@ -48,11 +48,7 @@ class EngineRequest:
     capabilities: tuple[str, ...] = ()  # of other GPUs to build for
 
     def key(self) -> EngineKey:
-        """What the engine depends on.
-
-        Raises:
-            BackendError: there is no GPU to build for, and none is named.
-        """
+        """What the engine depends on; BackendError if there is no GPU to build for."""
         capabilities = self.capabilities or ((self.gpu.capability,) if self.gpu else ())
         if not capabilities:
             raise BackendError(

@@ -71,11 +71,7 @@ def sha256(content: bytes) -> str:
 
 
 def write_engine(path: Path, engine: Engine) -> None:
-    """Write an engine and its JSON file, both or none.
-
-    Raises:
-        BackendError: the disk is full, or the folder is not there or cannot be written.
-    """
+    """Write an engine and its JSON file, both or none; BackendError if that is impossible."""
     known = {
         "format": _FORMAT,
         "key": asdict(engine.key),
@@ -116,11 +112,7 @@ def read_engine(path: Path) -> Engine:
 
 
 def check_fits(path: Path, key: EngineKey, library: str, version: str, gpu: Gpu) -> None:
-    """Refuse an engine that was built for something else than what is here.
-
-    Raises:
-        BackendError: it was built by another TensorRT, or for another GPU.
-    """
+    """Raise BackendError for an engine of another TensorRT, or for another GPU, than is here."""
     built, here = f"{key.library} {key.version}", f"{library} {version}"
     if built != here:
         raise BackendError(

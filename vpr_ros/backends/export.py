@@ -62,21 +62,13 @@ _SAMPLE = 3  # candidates to trace with: an axis of one would be taken for fixed
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What to export, and for what.
+    """What to export, and for what."""
 
-    Attributes:
-        weights: file of PyTorch weights.
-        method: the extractor's name in ``vpr_ros.models``.
-        input_size: width and height of its input, pixels.
-        precision: a key of ``parity.TOLERANCES``.
-        settings: what differs from the network's default settings.
-    """
-
-    weights: Path
-    method: str
-    input_size: tuple[int, int]
-    precision: str = "fp32"
-    settings: Mapping[str, float] = field(default_factory=dict)
+    weights: Path  # file of PyTorch weights
+    method: str  # the extractor's name in ``vpr_ros.models``
+    input_size: tuple[int, int]  # width and height, pixels
+    precision: str = "fp32"  # a key of ``parity.TOLERANCES``
+    settings: Mapping[str, float] = field(default_factory=dict)  # other than the network's own
 
     def __post_init__(self) -> None:
         if self.precision not in TOLERANCES:

@@ -23,12 +23,7 @@ from vpr_ros.backends.base import (
 )
 from vpr_ros.backends.engine_file import ENGINE
 from vpr_ros.backends.options import BackendOptions
-from vpr_ros.backends.sidecar import (
-    Ports,
-    foreign_spec,
-    sidecar_path,
-    spec_from_json,
-)
+from vpr_ros.backends.sidecar import Ports, foreign_spec, sidecar_path, spec_from_json
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import BackendError, ConfigError, WeightsError
 
@@ -36,10 +31,7 @@ ONNX = ".onnx"
 SPEC_KEY = "vpr_ros.spec"  # among an ONNX file's metadata
 LOCAL_COUNT = "local_features"  # setting of a reranker's spec: features of an image it takes
 
-_PORTS = (
-    ({IMAGE}, {GLOBAL_DESCRIPTOR, LOCAL_FEATURES}),
-    ({QUERY, CANDIDATES}, {SCORES}),
-)
+_PORTS = (({IMAGE}, {GLOBAL_DESCRIPTOR, LOCAL_FEATURES}), ({QUERY, CANDIDATES}, {SCORES}))
 _EXPORT = "export it again with 'vpr export'"
 
 
@@ -59,11 +51,7 @@ def to_text(spec: ModelSpec) -> str:
 
 
 def from_metadata(path: Path, metadata: Mapping[str, str]) -> ModelSpec:
-    """The specification that an exported file carries.
-
-    Raises:
-        WeightsError: it carries none, or another version of this program wrote it.
-    """
+    """The specification that a file of this program carries; WeightsError if it carries none."""
     if SPEC_KEY not in metadata:
         raise WeightsError(f"{path} does not say which network it holds: {_EXPORT}")
     try:
@@ -73,11 +61,7 @@ def from_metadata(path: Path, metadata: Mapping[str, str]) -> ModelSpec:
 
 
 def spec_within(path: Path, content: bytes, metadata: Mapping[str, str]) -> ModelSpec:
-    """The specification that an ONNX file carries, or that was written for one of others.
-
-    Raises:
-        WeightsError: there is none, or it cannot be read.
-    """
+    """The specification in an ONNX file, or beside one of others; WeightsError if there is none."""
     if SPEC_KEY in metadata:
         return from_metadata(path, metadata)
     return foreign_spec(path, content)

@@ -60,13 +60,7 @@ class Networks:
         self._options = replace(options, runtime=choice.runtime)
 
     def describing(self) -> Backend:
-        """The network that describes images.
-
-        Raises:
-            BackendError: the device is not there.
-            WeightsError: the file cannot be read, or does not fit.
-            ConfigError: it has no such setting, or was exported for others.
-        """
+        """The network that describes images; errors as ``open_backend`` raises them."""
         config = self._config
         size = (config.width, config.height) if config.width else None
         settings = {_NUM_LOCAL: float(config.num_local)} if config.num_local else {}

@@ -87,11 +87,7 @@ def _check_sizes(spec: ModelSpec) -> None:
 
 
 def foreign_spec(path: Path, content: bytes) -> ModelSpec:
-    """The specification of an ONNX file that carries none.
-
-    Args:
-        path: the ONNX file; its JSON file stands beside it.
-        content: of the ONNX file.
+    """The specification of an ONNX file of this content, which carries none, by its JSON file.
 
     Raises:
         WeightsError: the JSON file is missing or says something that it should not.

@@ -57,18 +57,9 @@ class TensorRtBackend:
     """One engine on one GPU; any thread may run it, and runs wait for each other."""
 
     def __init__(
-        self,
-        thread: _GpuThread,
-        library: TensorRt,
-        path: Path,
-        engine: Engine,
-        cuda_graph: bool,
+        self, thread: _GpuThread, library: TensorRt, path: Path, engine: Engine, cuda_graph: bool
     ) -> None:
-        """Load an engine that fits; see ``opened``.
-
-        Raises:
-            BackendError: TensorRT refuses the engine, or the GPU is out of memory.
-        """
+        """Load an engine that fits; BackendError if TensorRT refuses it, or memory lacks."""
         self._thread = thread
         self._session = thread.run(Session, library, path, engine.plan, cuda_graph)
         self.spec = replace(engine.spec, runtime=f"{library.name} {library.version}")

@@ -91,11 +91,7 @@ class Session:
             self._close = undo.pop_all().close
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
-        """Compute the outputs, float32, of inputs that ``check_inputs`` has passed.
-
-        Raises:
-            BackendError: the GPU failed.
-        """
+        """Compute the outputs, float32, of inputs that ``check_inputs`` has passed."""
         self._logger.errors.clear()
         for name, array in inputs.items():
             np.copyto(self._buffers[name].host(array.shape), array, casting="same_kind")
@@ -173,11 +169,7 @@ class Session:
 
 
 def ports_of(library: TensorRt, engine: Any) -> dict[str, Port]:
-    """The inputs and outputs of an engine.
-
-    Raises:
-        BackendError: one has a type that numpy does not know.
-    """
+    """The inputs and outputs of an engine; BackendError for types that numpy does not know."""
     names = [engine.get_tensor_name(number) for number in range(engine.num_io_tensors)]
     return {name: _port(library, engine, name) for name in names}
 
@@ -199,12 +191,7 @@ def _port(library: TensorRt, engine: Any, name: str) -> Port:
 
 
 def check_inputs(ports: Mapping[str, Port], inputs: Mapping[str, NDArray[Any]]) -> None:
-    """Refuse inputs that the engine cannot take.
-
-    Raises:
-        BackendError: one is missing, unknown, not of numbers, or of a shape that the engine was
-            not built for.
-    """
+    """Raise BackendError where inputs are missing, unknown, or not what the engine takes."""
     wanted = [name for name, port in ports.items() if port.is_input]
     if sorted(inputs) != sorted(wanted):
         raise BackendError(

@@ -29,11 +29,7 @@ class TorchBackend:
     """
 
     def __init__(self, module: nn.Module, spec: ModelSpec, options: BackendOptions) -> None:
-        """Move a network to its device.
-
-        Raises:
-            BackendError: the device is not there, or has too little memory.
-        """
+        """Move a network to its device; BackendError if that is not there, or too small."""
         self._device = _device(options.device)
         self.device = str(self._device)
         self._threads = options.threads or torch.get_num_threads()

@@ -162,11 +162,7 @@ class Drive:
 
 
 def drive(scene: Scene, scratch: Path, seconds: float) -> Drive:
-    """Let mapper and localizer work side by side.
-
-    Raises:
-        NodeProcessError: a node failed, or lost track of its frames.
-    """
+    """Let mapper and localizer work side by side; NodeProcessError if one failed."""
     robot = Robot(scene.queries)
     try:
         mapper = _process("mapper", scratch / "live.vprmap", scratch)

@@ -61,11 +61,7 @@ def _map(path: Path) -> tuple[dict[str, Any], Iterator[str]]:
 
 
 def _check(path: Path) -> None:
-    """Read everything that a map holds.
-
-    Raises:
-        MapError: some of it is damaged.
-    """
+    """Read everything that a map holds; MapError if some of it is damaged."""
     with PlaceMap.open(path) as place_map:
         damages = place_map.damages()
     for line in damages[:-1]:

@@ -85,11 +85,7 @@ def add_set(parser: argparse.ArgumentParser, what: str) -> None:
 
 
 def configured(assignments: Sequence[str]) -> PipelineConfig:
-    """The default configuration with every ``NAME=VALUE`` applied.
-
-    Raises:
-        ConfigError: a name is unknown, or a value is of the wrong type or out of range.
-    """
+    """The default configuration with every ``NAME=VALUE`` applied; ConfigError if one is wrong."""
     config = PipelineConfig()
     defaults = {name: value for name, value, _ in settings_of(config)}
     values: dict[str, Any] = {}

@@ -82,10 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_places(text: str | None) -> RetrievalSet | None:
-    """The images that ``SOURCE OPTION=VALUE ...`` names; none is read yet.
-
-    Args:
-        text: ``PROTOCOL=FOLDER`` or ``bag=FILE``, then options; None for nothing.
+    """The images that ``PROTOCOL=FOLDER`` or ``bag=FILE``, then ``OPTION=VALUE ...`` name, if any.
 
     Raises:
         ConfigError: it is said another way.

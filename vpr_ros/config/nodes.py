@@ -72,8 +72,7 @@ class NodeConfig(PipelineConfig):
 
     mode: str = setting(MAP, _MODE, choices=MODES)
     map_path: str = setting(
-        "route.vprmap",
-        "The map's file; to localize, also a folder of maps; ~ is the home folder",
+        "route.vprmap", "The map's file; to localize, also a folder of maps; ~ is the home folder"
     )
     answer: str = setting(
         "every",
@@ -110,10 +109,7 @@ class NodeConfig(PipelineConfig):
         choices=("odometry", "pose", "pose_with_covariance", "tf", "none"),
     )
     pose_timeout: float = setting(
-        0.2,
-        "Seconds to wait for a pose that encloses an image's stamp",
-        minimum=0.0,
-        maximum=10.0,
+        0.2, "Seconds to wait for a pose that encloses an image's stamp", minimum=0.0, maximum=10.0
     )
     pose_gap: float = setting(
         1.0, "Seconds between two poses that may be interpolated", minimum=0.001, maximum=60.0

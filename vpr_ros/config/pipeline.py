@@ -67,8 +67,7 @@ class PipelineConfig:
     keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
     homography: HomographyConfig = field(default_factory=HomographyConfig)
     map_stage: str = setting(
-        "",
-        "File of 'vpr train-maps': records and JSON then tell how likely each map is",
+        "", "File of 'vpr train-maps': records and JSON then tell how likely each map is"
     )
     decision: DecisionConfig = field(default_factory=DecisionConfig)
     sequence: SequenceConfig = field(default_factory=SequenceConfig)

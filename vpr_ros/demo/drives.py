@@ -54,11 +54,7 @@ class Options:
 
 
 def parse_options(arguments: Sequence[str] | None) -> Options:
-    """The options; bad words end the process with exit code 2.
-
-    Raises:
-        ConfigError: a value cannot work.
-    """
+    """The options; bad words end the process with exit code 2, impossible values by ConfigError."""
     parser = argparse.ArgumentParser(
         prog="demo", description="Learn a route from one drive and find yourself on it in another."
     )
@@ -126,11 +122,7 @@ def choose_drives(options: Options, progress: Callable[[int, int], None]) -> tup
 
 
 def read_truth(map_drive: Drive, query_drive: Drive) -> Truth | None:
-    """The true trajectories, None where a bag holds none.
-
-    Raises:
-        DatasetError: a bag is damaged.
-    """
+    """The true trajectories, None where a bag holds none; DatasetError if a bag is damaged."""
     if map_drive.truth is None or query_drive.truth is None:
         return None
     map_track = _track(map_drive, map_drive.truth)

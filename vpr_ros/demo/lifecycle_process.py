@@ -68,13 +68,7 @@ class LifecycleProcess:
     """
 
     def __init__(self, command: NodeCommand, log: Path, timeout: float = 30.0) -> None:
-        """Prepare, start nothing yet.
-
-        Args:
-            command: What to run.
-            log: File for everything the process writes; replaced.
-            timeout: Seconds that starting, and each transition, may take.
-        """
+        """Prepare, start nothing yet; starting and each transition may take ``timeout`` seconds."""
         self.name = command.name
         self.log = log
         self._command = command
@@ -141,11 +135,7 @@ class LifecycleProcess:
         return str(self._state().label)
 
     def request(self, kind: Any, service: str, request: Any) -> Any:
-        """Call one of the node's own services, as in ``request(GetMapInfo, "get_map_info", ...)``.
-
-        Raises:
-            NodeProcessError: the process died or does not answer in time.
-        """
+        """Call one of the node's own services; NodeProcessError if it does not answer in time."""
         what, end = f"answer {service}", time.monotonic() + self._timeout
         client = self._node.create_client(kind, f"/{self.name}/{service}")
         try:

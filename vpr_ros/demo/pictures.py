@@ -45,12 +45,7 @@ class Gallery:
     def of(
         cls, drive: Drive, map_path: Path, received: Sequence[Recognition], truth: Truth | None
     ) -> Gallery:
-        """Look up the images that were sent and the keyframes of the map.
-
-        Raises:
-            DatasetError: the bag is damaged.
-            MapError: the map cannot be read.
-        """
+        """Look up the images that were sent and the keyframes of the map."""
         keyframes = Keyframes(map_path)
         with closing(BagFile(drive.bag)) as bag:
             queries = BagImages(drive.bag, drive.image, sorted(image_entries(bag, drive.image)))

@@ -87,11 +87,7 @@ class Results:
         write_files({path: text.encode()})
 
     def shortcomings(self, strict: bool) -> list[str]:
-        """Why the demonstration failed; empty if it did its job.
-
-        Args:
-            strict: whether precision and recall are held against what the simulated drive allows.
-        """
+        """Why the demonstration failed; ``strict``: also by what the simulated drive allows."""
         tally = self.verdicts.tally
         if not tally.accepted:
             return ["no match was accepted"]

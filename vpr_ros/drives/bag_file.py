@@ -77,16 +77,7 @@ class BagFile:
     def raw_messages(
         self, topic: Topic, start_ns: int | None = None
     ) -> Iterator[tuple[int, bytes]]:
-        """(Time of recording in nanoseconds, serialized message) of one topic.
-
-        Args:
-            topic: one of ``topics``.
-            start_ns: begin with what was recorded at this time or later; what was before is not
-                read from the disk where the bag has an index.
-
-        Raises:
-            DatasetError: the bag is closed or damaged.
-        """
+        """(Time of recording in nanoseconds, serialized message) of a topic, as ``recording``."""
         for _, log_ns, data in self.recording([topic.name], start_ns):
             yield log_ns, data
 
@@ -97,7 +88,8 @@ class BagFile:
 
         Args:
             topics: names.
-            start_ns: as in ``raw_messages``.
+            start_ns: begin with what was recorded at this time or later; what was before is not
+                read from the disk where the bag has an index.
             stop_ns: end before what was recorded at this time or later.
 
         Raises:
@@ -131,11 +123,7 @@ class BagFile:
         return sum(offer.depth for offer in offers), is_latched
 
     def decoder(self, topic: Topic) -> Callable[[bytes], Any]:
-        """What turns serialized messages of a topic into messages; DatasetError where it cannot.
-
-        Raises:
-            DatasetError: the bag is closed, or its definitions are damaged.
-        """
+        """What turns serialized messages of a topic into messages; DatasetError where it cannot."""
         typestore = self._typestore(self._connections([topic.name]))
 
         def decode(data: bytes) -> Any:

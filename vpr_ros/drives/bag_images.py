@@ -29,11 +29,7 @@ class ImageEntry(NamedTuple):
 
 
 def image_entries(bag: BagFile, topic: Topic) -> list[ImageEntry]:
-    """All images of a topic in the order of the recording; only their stamps are decoded.
-
-    Raises:
-        DatasetError: the bag is damaged.
-    """
+    """All images of a topic in the order of the recording; only their stamps are decoded."""
     entries: list[ImageEntry] = []
     for position, (log_ns, data) in enumerate(bag.raw_messages(topic)):
         is_repeat = bool(entries) and entries[-1].log_ns == log_ns

@@ -44,19 +44,11 @@ class BagReader(BagFile):
         self.close()
 
     def image_topic(self, name: str = "") -> Topic:
-        """The image topic that is meant.
-
-        Raises:
-            DatasetError: there is none, it is of another type, or there are several.
-        """
+        """The image topic that is meant, or DatasetError, as ``find_image_topic`` does."""
         return self._found(find_image_topic, name)
 
     def pose_topic(self, name: str = "") -> Topic | None:
-        """The pose topic that is meant; None if the name is empty and the bag has no poses.
-
-        Raises:
-            DatasetError: there is none of this name, it is of another type, or there are several.
-        """
+        """The pose topic that is meant, or None, or DatasetError, as ``find_pose_topic`` does."""
         return self._found(find_pose_topic, name)
 
     def frames(
@@ -80,11 +72,7 @@ class BagReader(BagFile):
     def stamps_and_poses(
         self, image_topic: str = "", pose_topic: str | None = ""
     ) -> Iterator[tuple[int, Pose | None]]:
-        """Stamp and pose of every image that ``frames`` goes through; none is decoded.
-
-        Raises:
-            DatasetError: a topic cannot be found, or the bag is damaged.
-        """
+        """Stamp and pose of every image that ``frames`` goes through; none is decoded."""
         images = self.image_topic(image_topic)
         poses = None if pose_topic is None else self.pose_topic(pose_topic)
         buffer = pose_buffer(self._track(poses, log_error) if poses else [])
@@ -92,11 +80,7 @@ class BagReader(BagFile):
             yield entry.stamp_ns, buffer.at(entry.stamp_ns)
 
     def trajectory(self, topic: str) -> list[tuple[int, Pose]]:
-        """(Stamp in nanoseconds, pose) of a pose topic, as ``judge.Truth`` takes it.
-
-        Raises:
-            DatasetError: there is no such topic, it is of another type, or the bag is damaged.
-        """
+        """(Stamp in nanoseconds, pose) of a pose topic; DatasetError if there is no such topic."""
         return self._track(self._found(named_topic, topic, POSE_TYPES), log_error)
 
     def _found(self, find: Callable[..., _T], *wanted: Any) -> _T:

@@ -107,11 +107,7 @@ def _stamps(paths: Sequence[Path], rate: float) -> list[int]:
 
 
 def _read_poses(path: Path) -> dict[str, Pose]:
-    """Image name -> pose.
-
-    Raises:
-        DatasetError: a column is missing, or a row does not hold a pose; the message names it.
-    """
+    """Image name -> pose; DatasetError, which names the row, where there is none."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -161,11 +157,7 @@ class ImageFiles:
         return self.root / self.names[index]
 
     def read(self, index: int) -> ImageArray:
-        """One image, RGB, uint8 [H, W, 3].
-
-        Raises:
-            ImageError: it is missing or damaged.
-        """
+        """One image, RGB, uint8 [H, W, 3]; ImageError if it is missing or damaged."""
         return read_image(self.path(index))
 
 

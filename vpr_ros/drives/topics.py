@@ -68,11 +68,7 @@ def find_camera_topic(topics: Mapping[str, Topic], image_topic: str) -> Topic | 
 
 
 def named_topic(topics: Mapping[str, Topic], name: str, types: Collection[str]) -> Topic:
-    """The topic of this name.
-
-    Raises:
-        DatasetError: there is none, or it is of another type.
-    """
+    """The topic of this name; DatasetError if there is none, or it is of another type."""
     topic = topics.get(name) or topics.get("/" + name)
     if topic is None:
         raise DatasetError(f"no topic {name}; the bag holds {listed(topics.values())}")

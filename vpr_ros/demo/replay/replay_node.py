@@ -43,11 +43,7 @@ class BagPlayer:
     """Publishes the messages of one open bag."""
 
     def __init__(self, node: Node, bag: BagFile, options: argparse.Namespace) -> None:
-        """Offer every topic that was asked for and can be published.
-
-        Raises:
-            DatasetError: the bag has no such topic, or none that can be published.
-        """
+        """Offer what was asked for and can be published; DatasetError if that is nothing."""
         self._node = node
         self._bag = bag
         self._rate: float = options.rate
@@ -123,11 +119,7 @@ class BagPlayer:
 
 
 def _wanted(bag: BagFile, options: argparse.Namespace) -> list[str]:
-    """The topics to play.
-
-    Raises:
-        DatasetError: the bag does not have a topic that was named, or holds nothing.
-    """
+    """The topics to play; DatasetError if the bag lacks one that was named, or is empty."""
     if not any(topic.count for topic in bag.topics.values()):
         raise DatasetError(f"{bag.path}: the bag holds no messages")
     named = {"/" + name.lstrip("/") for name in options.topics or bag.topics}

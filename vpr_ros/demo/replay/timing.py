@@ -23,14 +23,7 @@ class Pacer:
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Begin at once.
-
-        Args:
-            start_ns: The recorded time that is now.
-            rate: Recorded seconds per real second, above 0.
-            now: Seconds of a clock that only goes forward.
-            sleep: Waits for that many seconds.
-        """
+        """Begin at once with the recorded ``start_ns``; ``rate``: recorded seconds per real one."""
         self._start_ns = start_ns
         self._rate = rate
         self._now = now
@@ -48,13 +41,7 @@ class ClockTicks:
     """The recorded times at which ``/clock`` is told."""
 
     def __init__(self, start_ns: int, frequency: float, rate: float) -> None:
-        """Tick first at ``start_ns``.
-
-        Args:
-            start_ns: The recorded time at which the replay begins.
-            frequency: Ticks per real second.
-            rate: Recorded seconds per real second.
-        """
+        """Tick first at ``start_ns``, and ``frequency`` times per real second."""
         self._next_ns = start_ns
         self._step_ns = max(1, round(_NS_PER_S * rate / frequency))
 

@@ -73,12 +73,7 @@ def offered_qos(topic: RecordedTopic) -> QoSProfile:
 def wait_for_subscribers(
     node: Node, publishers: Mapping[str, Publisher], timeout: float
 ) -> list[str]:
-    """Wait until whoever subscribes is connected, or the time is over.
-
-    Args:
-        node: Sees the ROS graph.
-        publishers: By topic.
-        timeout: Seconds to wait for a first subscriber and for all of them to be connected.
+    """Wait until whoever subscribes is connected, ``timeout`` seconds at most.
 
     Returns:
         The topics that are connected to at least one subscriber.
