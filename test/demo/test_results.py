@@ -122,9 +122,10 @@ def test_table_shows_every_number(answers, truth):
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
-def test_live_lines_for_changes_and_seconds(truth):
+def test_live_lines_for_changes_and_seconds(truth, monkeypatch):
     said = []
-    lines = LiveLines(said.append, truth, period_s=5.0)
+    monkeypatch.setattr("vpr_ros.demo.results._LINE_PERIOD_NS", 5 * SECOND_NS)
+    lines = LiveLines(said.append, truth)
     verdicts = [Verdict.ACCEPTED] * 11 + [Verdict.UNKNOWN, Verdict.ACCEPTED]
     for second, verdict in enumerate(verdicts):
         lines.show(answer(second, verdict, second))

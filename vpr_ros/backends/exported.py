@@ -50,12 +50,10 @@ def to_text(spec: ModelSpec) -> str:
     return json.dumps(asdict(spec), sort_keys=True)
 
 
-def from_metadata(path: Path, metadata: Mapping[str, str]) -> ModelSpec:
-    """The specification that a file of this program carries; WeightsError if it carries none."""
-    if SPEC_KEY not in metadata:
-        raise WeightsError(f"{path} does not say which network it holds: {_EXPORT}")
+def from_text(path: Path, text: str) -> ModelSpec:
+    """The specification that ``to_text`` wrote into a file; WeightsError if it is none."""
     try:
-        return spec_from_json(json.loads(metadata[SPEC_KEY]))
+        return spec_from_json(json.loads(text))
     except (BackendError, ValueError) as error:
         raise WeightsError(f"{path}: its {SPEC_KEY} cannot be read ({error}): {_EXPORT}") from error
 
@@ -63,7 +61,7 @@ def from_metadata(path: Path, metadata: Mapping[str, str]) -> ModelSpec:
 def spec_within(path: Path, content: bytes, metadata: Mapping[str, str]) -> ModelSpec:
     """The specification in an ONNX file, or beside one of others; WeightsError if there is none."""
     if SPEC_KEY in metadata:
-        return from_metadata(path, metadata)
+        return from_text(path, metadata[SPEC_KEY])
     return foreign_spec(path, content)
 
 
@@ -92,7 +90,7 @@ def spec_beside(path: Path, content: bytes) -> ModelSpec:
         return foreign_spec(path, content)
     if not text or text not in content:
         raise WeightsError(f"{sidecar_path(path)} does not belong to {path.name}: {_EXPORT}")
-    return from_metadata(path, {SPEC_KEY: text.decode()})
+    return from_text(path, text.decode())
 
 
 def precision_beside(path: Path) -> str:

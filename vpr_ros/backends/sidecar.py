@@ -62,28 +62,19 @@ def sidecar_path(path: Path) -> Path:
 def spec_from_json(data: Mapping[str, Any]) -> ModelSpec:
     """The specification whose fields JSON held; BackendError if this is none."""
     try:
-        spec = _with_facts(ModelSpec.of_fields(data))
+        spec = ModelSpec.of_fields(data)
+        if spec.method in NETWORKS:  # what a file of an earlier version did not say of it
+            known = NETWORKS[spec.method].spec
+            spec = replace(spec, pitch=known.pitch, has_unit_local=known.has_unit_local)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BackendError(f"no model specification: {error!r}: export the model again") from error
-    _check_sizes(spec)
-    return spec
-
-
-def _with_facts(spec: ModelSpec) -> ModelSpec:
-    """What a file of an earlier version did not say of a network of this package."""
-    if spec.method not in NETWORKS:
-        return spec
-    known = NETWORKS[spec.method].spec
-    return replace(spec, pitch=known.pitch, has_unit_local=known.has_unit_local)
-
-
-def _check_sizes(spec: ModelSpec) -> None:
     for name in ("input_height", "input_width", "global_dim", "local_dim"):
         value = getattr(spec, name)
         if not isinstance(value, int) or value < 0:
             raise BackendError(
                 f"no model specification: {name} = {value!r}: export the model again"
             )
+    return spec
 
 
 def foreign_spec(path: Path, content: bytes) -> ModelSpec:

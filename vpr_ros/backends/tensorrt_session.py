@@ -170,7 +170,7 @@ class Session:
 
 def ports_of(library: TensorRt, engine: Any) -> dict[str, Port]:
     """The inputs and outputs of an engine; BackendError for types that numpy does not know."""
-    names = [engine.get_tensor_name(number) for number in range(engine.num_io_tensors)]
+    names = map(engine.get_tensor_name, range(engine.num_io_tensors))
     return {name: _port(library, engine, name) for name in names}
 
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
-from vpr_ros.cli.options import add_list, add_option
+from vpr_ros.cli.options import add_list, add_option, assigned
 from vpr_ros.errors import ConfigError
 from vpr_ros.evaluation.drive import Drive
 from vpr_ros.evaluation.judge import Limits
@@ -75,7 +75,7 @@ def read_source(args: argparse.Namespace) -> RetrievalSet:
         _refuse(args, ("map_bag", "query_bag", "map"), "--dataset")
         if args.folder is None:
             raise ConfigError(f"--dataset {args.dataset}: say where it is with --folder")
-        return read_set(args.dataset, args.folder, **_options(args.options))
+        return read_set(args.dataset, args.folder, **assigned(args.options, "--option"))
     _refuse(args, ("folder", "options"), "recordings")
     if args.map is not None:
         if args.query_bag is None:
@@ -122,14 +122,6 @@ def _radians(text: str) -> float:
         return math.radians(float(text))
     except ValueError:
         raise ConfigError(f"--heading {text}: write degrees, or '{_ANY}'") from None
-
-
-def _options(assignments: Sequence[str]) -> dict[str, str]:
-    pairs = [assignment.partition("=") for assignment in assignments]
-    for name, equals, value in pairs:
-        if not equals:
-            raise ConfigError(f"--option {name}{value}: write NAME=VALUE")
-    return {name: value for name, _, value in pairs}
 
 
 def _refuse(args: argparse.Namespace, names: Sequence[str], other: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from vpr_ros.backends.options import NO_HOOKS
-from vpr_ros.cli.options import add_list, add_option, add_output, add_set
+from vpr_ros.cli.options import add_list, add_option, add_output, add_set, assigned
 from vpr_ros.cli.terminal import say
 from vpr_ros.config import METHODS
 from vpr_ros.datatypes import ImageArray
@@ -110,21 +110,14 @@ def _settings(network: str, assignments: Sequence[str]) -> dict[str, float]:
     """What ``NAME=VALUE`` changes of a network's settings; the network knows what is possible."""
     known = network_of(network).spec.settings
     values: dict[str, float] = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {assignment}: write NAME=VALUE")
+    for name, text in assigned(assignments).items():
         if name not in known:
             raise ConfigError(f"{network} has no setting {name!r}; known: {', '.join(known)}")
-        values[name] = _number(assignment, text)
+        try:
+            values[name] = _TRUTHS[text] if text in _TRUTHS else float(text)
+        except ValueError:
+            raise ConfigError(f"--set {name}={text}: write a number, true or false") from None
     return values
-
-
-def _number(assignment: str, text: str) -> float:
-    try:
-        return _TRUTHS[text] if text in _TRUTHS else float(text)
-    except ValueError:
-        raise ConfigError(f"--set {assignment}: write a number, true or false") from None
 
 
 def _variants(method: str) -> str:

@@ -88,13 +88,18 @@ def configured(assignments: Sequence[str]) -> PipelineConfig:
     """The default configuration with every ``NAME=VALUE`` applied; ConfigError if one is wrong."""
     config = PipelineConfig()
     defaults = {name: value for name, value, _ in settings_of(config)}
-    values: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {assignment}: write NAME=VALUE")
-        values[name] = _parsed(name, text, defaults.get(name, ""))
+    texts = assigned(assignments).items()
+    values = {name: _parsed(name, text, defaults.get(name, "")) for name, text in texts}
     return with_settings(config, values)
+
+
+def assigned(assignments: Sequence[str], option: str = "--set") -> dict[str, str]:
+    """Names and values of an option's ``NAME=VALUE``; ConfigError if one is none."""
+    pairs = [assignment.partition("=") for assignment in assignments]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise ConfigError(f"{option} {name}: write NAME=VALUE")
+    return {name: value for name, _, value in pairs}
 
 
 def settings_table() -> list[str]:

@@ -19,6 +19,7 @@ from vpr_ros.evaluation.verdicts import Verdicts
 LEAST_PRECISION = 0.95
 LEAST_RECALL = 0.5
 _NS_PER_S = 1_000_000_000
+_LINE_PERIOD_NS = _NS_PER_S  # of the drive between two lines, unless the verdict changes
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ class LiveLines:
             self._first_ns = answer.stamp_ns
         last = self._last
         is_new = last is None or answer.verdict is not last.verdict
-        if is_new or last is None or answer.stamp_ns - last.stamp_ns >= _NS_PER_S:
+        if is_new or last is None or answer.stamp_ns - last.stamp_ns >= _LINE_PERIOD_NS:
             seconds = (answer.stamp_ns - self._first_ns) / _NS_PER_S
             judged = judged_in_words(answer, self._truth)
             words = f"{answer.reason}; {judged} away" if judged else answer.reason

@@ -13,7 +13,6 @@ from vpr_ros.errors import DatasetError
 
 if TYPE_CHECKING:
     from rosbags.interfaces import Connection
-    from rosbags.rosbag2 import Reader
     from rosbags.typesys.store import Typestore
 
 STORAGE_SUFFIXES = (".mcap", ".db3")
@@ -47,7 +46,11 @@ class BagFile:
             raise
         except Exception as error:  # rosbags raises whatever it trips over in damaged bytes
             raise self._damaged(error) from error
-        self.topics = _topics(self._reader)
+        # Several publishers with different QoS are several connections of one topic.
+        self.topics = {
+            name: Topic(name, info.msgtype or "mixture of types", info.msgcount)
+            for name, info in self._reader.topics.items()
+        }
         self.span_ns = (self._reader.start_time, self._reader.end_time)  # when it was recorded
 
     def close(self) -> None:
@@ -112,12 +115,11 @@ class BagFile:
         """
         from rosbags.interfaces import ConnectionExtRosbag2, QosDurability
 
-        extras = (connection.ext for connection in self._connections([topic.name]))
         offers = [
             offer
-            for extra in extras
-            if isinstance(extra, ConnectionExtRosbag2)
-            for offer in extra.offered_qos_profiles
+            for connection in self._connections([topic.name])
+            if isinstance(connection.ext, ConnectionExtRosbag2)
+            for offer in connection.ext.offered_qos_profiles
         ]
         is_latched = any(offer.durability == QosDurability.TRANSIENT_LOCAL for offer in offers)
         return sum(offer.depth for offer in offers), is_latched
@@ -160,14 +162,6 @@ class BagFile:
             f"{self.path}: not a rosbag2, or damaged: {said} (a recording that was cut off: "
             "'mcap recover' or 'ros2 bag reindex' may mend it)"
         )
-
-
-def _topics(reader: Reader) -> dict[str, Topic]:
-    # Several publishers with different QoS are several connections of one topic.
-    return {
-        name: Topic(name, info.msgtype or "mixture of types", info.msgcount)
-        for name, info in reader.topics.items()
-    }
 
 
 def _definitions(connection: Connection) -> dict[str, Any]:

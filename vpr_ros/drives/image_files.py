@@ -71,12 +71,8 @@ class ImageFolder:
 
 def natural_order(path: Path) -> tuple[list[tuple[bool, int, str]], str]:
     """A sorting key that compares digits by their value."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", path.name)
-    return [(part[0] not in "0123456789", _number(part), part) for part in parts], path.name
-
-
-def _number(part: str) -> int:
-    return int(part) if part[0] in "0123456789" else 0
+    parts = re.findall(r"([0-9]+)|([^0-9]+)", path.name)
+    return [(not digits, int(digits or 0), digits + text) for digits, text in parts], path.name
 
 
 def is_image(path: Path) -> bool:
