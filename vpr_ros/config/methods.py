@@ -155,9 +155,9 @@ class SiftConfig:
     """SIFT keypoints."""
 
     max_side: int = setting(
-        480, "Longer image side in pixels that SIFT works at", minimum=64, maximum=4096
+        480, "Longer image side in pixels that SIFT works at", within=(64, 4096)
     )
-    max_keypoints: int = setting(500, "SIFT keypoints kept per image", minimum=16, maximum=8192)
+    max_keypoints: int = setting(500, "SIFT keypoints kept per image", within=(16, 8192))
 
 
 @dataclass(frozen=True)
@@ -191,20 +191,12 @@ class NetworkConfig:
     cuda_graph: bool = setting(
         False, "TensorRT: start the network by one call instead of kernel by kernel"
     )
-    threads: int = setting(
-        0, "CPU threads of the network; 0: one for each core", minimum=0, maximum=1024
-    )
+    threads: int = setting(0, "CPU threads of the network; 0: one for each core", within=(0, 1024))
     width: int = setting(
-        0,
-        "Pixels that images are resized to; 0: as the network was trained",
-        minimum=0,
-        maximum=8192,
+        0, "Pixels that images are resized to; 0: as the network was trained", within=(0, 8192)
     )
     height: int = setting(
-        0,
-        "Pixels that images are resized to; 0: as the network was trained",
-        minimum=0,
-        maximum=8192,
+        0, "Pixels that images are resized to; 0: as the network was trained", within=(0, 8192)
     )
     antialias: bool = setting(
         False, "Average pixels where images shrink; published weights were evaluated without"
@@ -213,13 +205,11 @@ class NetworkConfig:
         0,
         "Local features kept per image, those of most attention; 0: as the network has it; an "
         "exported one has its own",
-        minimum=0,
-        maximum=4096,
+        within=(0, 4096),
     )
     min_score: float = setting(
         -1.0,
         "Local features of no higher score are dropped: TransVPR's key patches (0.02; 0.005 for "
         "RobotCar); negative: as the network has it",
-        minimum=-1.0,
-        maximum=1.0,
+        within=(-1.0, 1.0),
     )

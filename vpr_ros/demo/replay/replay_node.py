@@ -23,8 +23,9 @@ from rclpy.utilities import remove_ros_args
 from rosgraph_msgs.msg import Clock
 from tqdm import tqdm
 
-from vpr_ros.demo.replay.timing import ClockTicks, Pacer
-from vpr_ros.demo.replay.topics import (
+from vpr_ros.demo.replay.publishing import (
+    ClockTicks,
+    Pacer,
     RecordedTopic,
     message_class,
     offered_qos,
