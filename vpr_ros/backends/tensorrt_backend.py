@@ -59,7 +59,7 @@ class TensorRtBackend:
     def __init__(
         self, thread: _GpuThread, library: TensorRt, path: Path, engine: Engine, cuda_graph: bool
     ) -> None:
-        """Load an engine that fits; BackendError if TensorRT refuses it, or memory lacks."""
+        """Load an engine that fits; BackendError if TensorRT refuses it, or has no room."""
         self._thread = thread
         self._session = thread.run(Session, library, path, engine.plan, cuda_graph)
         self.spec = replace(engine.spec, runtime=f"{library.name} {library.version}")

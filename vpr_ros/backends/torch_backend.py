@@ -29,7 +29,7 @@ class TorchBackend:
     """
 
     def __init__(self, module: nn.Module, spec: ModelSpec, options: BackendOptions) -> None:
-        """Move a network to its device; BackendError if that is not there, or too small."""
+        """Move a network to its device; BackendError if it is not there or has no room."""
         self._device = _device(options.device)
         self.device = str(self._device)
         self._threads = options.threads or torch.get_num_threads()

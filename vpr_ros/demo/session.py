@@ -145,7 +145,7 @@ def localize(
 
 @contextmanager
 def _replaying(drive: Drive, rate: float, log: Path) -> Iterator[Callable[[], bool]]:
-    """Replay a drive as a process; gives what tells whether it plays. VprError if not."""
+    """Replay a drive as a process; gives what tells whether it plays. VprError if it failed."""
     words = [sys.executable, "-m", "vpr_ros.demo.replay.replay_node", str(drive.bag)]
     words += ["--rate", str(rate), "--wait-for-subscribers", "20", "--topics", *drive.replayed]
     with log.open("wb") as output:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What readers of recorded drives do about the flaws they find, and where their library lacks."""
+"""What readers of recorded drives do about flaws, and about a library that is not installed."""
 
 from __future__ import annotations
 
