@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -20,8 +20,15 @@ from vpr_ros.errors import BackendError, UnavailableError
 TENSORRT = "tensorrt"
 TENSORRT_RTX = "tensorrt_rtx"
 
-# What they are called: the second is that of the wheels that PyPI has.
-_MODULES = {TENSORRT: ("tensorrt",), TENSORRT_RTX: ("tensorrt_rtx", "tensorrt_rtx_bindings")}
+# The last is what the wheels are called that PyPI has.
+_MODULES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
+_IMPORTERS: dict[str, list[Callable[[], Any]]] = {
+    TENSORRT: [lambda: import_module("tensorrt")],
+    TENSORRT_RTX: [
+        lambda: import_module("tensorrt_rtx"),
+        lambda: import_module("tensorrt_rtx_bindings"),
+    ],
+}
 _OLDEST = 10  # the first major version with all that is used here
 _REMEDY = (
     "pip install tensorrt, which a Jetson has from JetPack, or on a PC with an RTX GPU "
@@ -53,9 +60,9 @@ def find_tensorrt(name: str = "") -> TensorRt:
     Raises:
         BackendError: neither is, or it is too old, or its libraries are missing or damaged.
     """
-    if name and name not in _MODULES:
-        raise BackendError(f"TensorRT {name!r} is unknown: choose {' or '.join(_MODULES)}")
-    for each in [name] if name else _MODULES:
+    if name and name not in _IMPORTERS:
+        raise BackendError(f"TensorRT {name!r} is unknown: choose {' or '.join(_IMPORTERS)}")
+    for each in [name] if name else _IMPORTERS:
         module = _loaded(each)
         if module is not None:
             return _checked(TensorRt(each, str(module.__version__), module))
@@ -64,12 +71,12 @@ def find_tensorrt(name: str = "") -> TensorRt:
 
 def _loaded(name: str) -> Any:
     """The module, or None where it is not installed; what is installed but broken is an error."""
-    for module in _MODULES[name]:
+    for load in _IMPORTERS[name]:
         try:
-            return import_module(module)
+            return load()
         except (ImportError, OSError) as error:
-            lacks = error.name if isinstance(error, ModuleNotFoundError) else ""
-            if not any(lacks in modules for modules in _MODULES.values()):
+            is_missing = isinstance(error, ModuleNotFoundError) and error.name in _MODULES
+            if not is_missing:
                 raise _broken(name, error) from error
     return None
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Odometry
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
@@ -145,7 +145,7 @@ class Robot(Node):
         for status in message.status:
             node = status.name.rpartition(" ")[2]
             if node in self.statuses:
-                self.statuses[node].append(_values(status))
+                self.statuses[node].append({pair.key: pair.value for pair in status.values})
 
 
 @dataclass(frozen=True)
@@ -241,10 +241,6 @@ def _image_message(image: ImageArray) -> Image:
     message.header.frame_id = "camera"
     message.data = array("B", image.tobytes())
     return message
-
-
-def _values(status: DiagnosticStatus) -> dict[str, str]:
-    return {pair.key: pair.value for pair in status.values}
 
 
 def _check_time(end: float, what: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vpr_ros.config import PipelineConfig, Setting, settings_of, with_settings
+from vpr_ros.config import PipelineConfig, settings_of, with_settings
 from vpr_ros.drives.image_files import DEFAULT_RATE
 from vpr_ros.errors import ConfigError
 from vpr_ros.evaluation.runner import Variant
@@ -104,14 +104,12 @@ def assigned(assignments: Sequence[str], option: str = "--set") -> dict[str, str
 
 def settings_table() -> list[str]:
     """One line for every setting: name, default, range and description."""
-    rows = [(name, *_facts(value, each)) for name, value, each in settings_of(PipelineConfig())]
+    rows = [
+        (name, str(value), each.description + (f" ({each.limits})" if each.limits else ""))
+        for name, value, each in settings_of(PipelineConfig())
+    ]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return [f"  {name:{widths[0]}}  {default:{widths[1]}}  {text}" for name, default, text in rows]
-
-
-def _facts(value: Any, setting: Setting) -> tuple[str, str]:
-    limits = f" ({setting.limits})" if setting.limits else ""
-    return str(value), setting.description + limits
 
 
 def _parsed(name: str, text: str, default: Any) -> Any:

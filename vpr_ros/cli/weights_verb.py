@@ -76,7 +76,8 @@ def _check(args: argparse.Namespace) -> Iterator[str]:
     yield f"file       {file.path} ({file.path.stat().st_size / 1e6:.1f} MB)"
     yield f"sha256     {file.sha256}"
     yield f"published  {_origin(file, published_as(file.git_blob))}"
-    yield f"holds      {len(file.tensors)} tensors, {_values(file) / 1e6:.1f} million values"
+    values = sum(tensor.numel() for tensor in file.tensors.values())
+    yield f"holds      {len(file.tensors)} tensors, {values / 1e6:.1f} million values"
     for name, sha256 in networks.items():
         yield f"fits       {name}, weights {sha256[:16]}"
 
@@ -128,7 +129,3 @@ def _origin(file: WeightsFile, checkpoint: Checkpoint | None) -> str:
     if source:
         return f"converted from a file of SHA-256 {source}"
     return "not known: its hash is none of those that 'weights list' shows"
-
-
-def _values(file: WeightsFile) -> int:
-    return sum(tensor.numel() for tensor in file.tensors.values())
