@@ -56,7 +56,7 @@ RESERVED = {
     "tensorrt": ("backends/tensorrt_library.py",),
     "tensorrt_rtx": ("backends/tensorrt_library.py",),
     "tensorrt_rtx_bindings": ("backends/tensorrt_library.py",),
-    "cuda": ("backends/cuda_device.py", "backends/cuda_memory.py"),
+    "cuda": ("backends/cuda_device.py",),
 }
 ROS_ONLY = {
     "action_msgs",

@@ -20,8 +20,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from vpr_ros.datatypes import Verdict
-from vpr_ros.demo.drives import choose_drives, read_truth
-from vpr_ros.demo.options import Options
+from vpr_ros.demo.drives import Options, choose_drives, read_truth
 from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.evaluation.protocols.map_set import Keyframes
 from vpr_ros.evaluation.report.overhead import positions

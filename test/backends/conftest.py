@@ -2,6 +2,7 @@
 """Networks as ONNX files, and the TensorRT that can build engines of them without a GPU."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,10 @@ from vpr_ros.backends.tensorrt_engine import OnnxFile
 from vpr_ros.backends.tensorrt_library import TENSORRT_RTX, TensorRt, find_tensorrt
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import BackendError
+
+
+def onnx_file(path: Path) -> OnnxFile:
+    return OnnxFile(path, path.read_bytes())
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +43,7 @@ def graph(exported) -> Callable[..., OnnxFile]:
     def file_of(name: str, precision: str = "fp32", size: tuple[int, int] = (224, 160)) -> OnnxFile:
         method, _, role = name.partition("_")
         path = exported(method, precision, size)
-        return OnnxFile.read(reranker_path(path) if role else path)
+        return onnx_file(reranker_path(path) if role else path)
 
     return file_of
 
@@ -58,4 +63,4 @@ def tiny(tmp_path_factory, spec) -> OnnxFile:
     path = tmp_path_factory.mktemp("tiny") / "tiny.onnx"
     onnx.save(model, path)
     sidecar_path(path).write_text(to_text(spec))
-    return OnnxFile.read(path)
+    return onnx_file(path)

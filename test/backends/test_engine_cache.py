@@ -7,16 +7,21 @@ import logging
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from vpr_ros.backends.engine_cache import EngineRequest, cached_engine, default_folder
+from vpr_ros.backends.engine_cache import (
+    EngineRequest,
+    cached_engine,
+    default_folder,
+    logged_progress,
+)
 from vpr_ros.backends.engine_file import Gpu, read_engine
 from vpr_ros.backends.options import Hooks
-from vpr_ros.backends.sidecar import sidecar_path, spec_to_json
-from vpr_ros.backends.tensorrt_engine import BuildOptions, OnnxFile
+from vpr_ros.backends.sidecar import sidecar_path
+from vpr_ros.backends.tensorrt_engine import OnnxFile
 from vpr_ros.errors import BackendError
 
 A5000 = Gpu("NVIDIA RTX A5000", "8.6")
@@ -26,8 +31,8 @@ A5000 = Gpu("NVIDIA RTX A5000", "8.6")
 def request_of(rtx, tiny, spec):
     """The function that makes a request, of the tiny network for an RTX A5000 unless told."""
 
-    def make(onnx=tiny, model=spec, library=rtx, gpu=A5000, **options):
-        return EngineRequest(onnx, model, library, gpu, BuildOptions(**options))
+    def make(onnx=tiny, model=spec, library=rtx, gpu=A5000, capabilities=()):
+        return EngineRequest(onnx, model, library, gpu, capabilities)
 
     return make
 
@@ -72,8 +77,6 @@ def test_whatever_differs_is_built_anew(request_of, folder, caplog, tiny, spec, 
         {"gpu": Gpu("NVIDIA RTX A4000", "8.6")},
         {"gpu": Gpu("NVIDIA RTX 4090", "8.9")},
         {"capabilities": ("8.6",)},  # of any GPU
-        {"ranges": {"candidates": (1, 20, 50)}},
-        {"workspace_mib": 512},
     ]
     keys = [cached_engine(request_of(**change), folder).key for change in others]
     assert builds(caplog) == len(set(keys)) == len(engines(folder)) == len(others)
@@ -167,18 +170,25 @@ def test_default_folder(monkeypatch, tmp_path):
     assert default_folder() == Path("/var/cache/vpr_ros/engines")
 
 
+def test_progress_is_logged_now_and_then(caplog):
+    logged_progress(every_s=0.0)("Building engine", 3, 7)
+    assert caplog.messages == ["Building engine: 3 of 7 steps"]
+    logged_progress(every_s=60.0)("Building engine", 4, 7)
+    assert len(caplog.messages) == 1
+
+
 PROGRAM = """
 import json, logging, resource, sys
 from pathlib import Path
 from vpr_ros.backends.engine_cache import EngineRequest, cached_engine
 from vpr_ros.backends.sidecar import spec_from_json
-from vpr_ros.backends.tensorrt_engine import BuildOptions, OnnxFile
+from vpr_ros.backends.tensorrt_engine import OnnxFile
 from vpr_ros.backends.tensorrt_library import find_tensorrt
 from vpr_ros.errors import BackendError
 
-onnx, spec, limit = OnnxFile.read(Path(sys.argv[1])), spec_from_json(json.loads(sys.argv[2])), 0
+path, spec = Path(sys.argv[1]), spec_from_json(json.loads(sys.argv[2]))
 library = find_tensorrt("tensorrt_rtx")
-request = EngineRequest(onnx, spec, library, None, BuildOptions(capabilities=("8.6",)))
+request = EngineRequest(OnnxFile(path, path.read_bytes()), spec, library, None, ("8.6",))
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
 if len(sys.argv) > 3:
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
@@ -191,7 +201,7 @@ except BackendError as error:
 
 def started(tiny, spec, tmp_path, *arguments):
     """A program of its own that asks for the tiny network's engine."""
-    text = json.dumps(spec_to_json(spec))
+    text = json.dumps(asdict(spec))
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(tiny.path), text, *arguments],
         stdout=subprocess.PIPE,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vpr_ros.backends import open_backend
-from vpr_ros.backends.exported import SPEC_KEY, from_metadata, reranker_path
+from vpr_ros.backends.exported import SPEC_KEY, from_text, reranker_path
 from vpr_ros.backends.parity import TOLERANCES
 from vpr_ros.backends.sidecar import sidecar_path
 from vpr_ros.errors import BackendError, ConfigError, WeightsError
@@ -47,8 +47,8 @@ def test_every_graph_passes_the_gate_and_says_what_it_is(method, precision, expo
         onnx.checker.check_model(model, full_check=True)
         metadata = {each.key: each.value for each in model.metadata_props}
         spec = open_backend(path).spec
-        assert from_metadata(path, metadata) == replace(spec, runtime="")
-        assert from_metadata(path, {SPEC_KEY: sidecar_path(path).read_text()}).space == spec.space
+        assert from_text(path, metadata[SPEC_KEY]) == replace(spec, runtime="")
+        assert from_text(path, sidecar_path(path).read_text()).space == spec.space
         assert (spec.precision, spec.input_height, spec.input_width) == (precision, 160, 224)
         assert (spec.exporter_version, len(spec.weights_sha256)) == ("1", 64)
 

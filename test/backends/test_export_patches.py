@@ -4,7 +4,7 @@
 import pytest
 
 from vpr_ros.backends import open_backend
-from vpr_ros.backends.tensorrt_engine import BuildOptions, OnnxFile, build_engine
+from vpr_ros.backends.tensorrt_engine import OnnxFile, build_engine
 
 for library in ("torch", "timm", "onnx", "onnxscript", "onnxruntime"):
     pytest.importorskip(library, reason=f"exporting needs {library}")
@@ -42,6 +42,7 @@ def test_every_graph_passes_the_gate(method, precision, exported):
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 @pytest.mark.parametrize("method", ["appsvr", "sup_vpr_small"])
 def test_every_graph_becomes_an_engine(rtx, method, precision, exported):
-    onnx_file = OnnxFile.read(exported(method, precision, SIZES[method]))
-    plan = build_engine(rtx, onnx_file, BuildOptions({}, capabilities=("8.6", "8.9")))
+    path = exported(method, precision, SIZES[method])
+    onnx_file = OnnxFile(path, path.read_bytes())
+    plan = build_engine(rtx, onnx_file, ("8.6", "8.9"))
     assert len(plan) > 0.9 * len(onnx_file.content)  # weights and kernels

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from vpr_ros.backends.exported import (
-    SPEC_KEY,
     as_asked,
-    from_metadata,
+    from_text,
     is_exported,
     precision_beside,
     reranker_path,
@@ -65,7 +64,7 @@ def test_no_json_file(tmp_path):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_specification_comes_back_exactly(name):
     spec = replace(NETWORKS[name].spec, weights_sha256="ab12", mean=(0.1, 1 / 3, 1e-7))
-    found = from_metadata(PATH, {SPEC_KEY: to_text(spec)})
+    found = from_text(PATH, to_text(spec))
     assert found == spec
     assert found.space == spec.space
 
@@ -75,23 +74,15 @@ def test_a_file_of_before_is_told_what_its_network_is():
     fields = json.loads(to_text(SPEC))
     for name in ("pitch", "has_unit_local", "runtime", "ports"):
         del fields[name]
-    found = from_metadata(PATH, {SPEC_KEY: json.dumps(fields)})
+    found = from_text(PATH, json.dumps(fields))
     assert (found.pitch, found.has_unit_local) == (16, True)
     assert found == SPEC
 
 
-@pytest.mark.parametrize(
-    ("metadata", "said"),
-    [
-        ({}, r"a\.onnx does not say which network it holds: export it again"),
-        ({SPEC_KEY: "{"}, "cannot be read"),
-        ({SPEC_KEY: "[]"}, "cannot be read"),
-        ({SPEC_KEY: json.dumps({"method": "transvpr"})}, "cannot be read"),
-    ],
-)
-def test_unreadable_specification(metadata, said):
-    with pytest.raises(WeightsError, match=said) as raised:
-        from_metadata(PATH, metadata)
+@pytest.mark.parametrize("text", ["{", "[]", json.dumps({"method": "transvpr"})])
+def test_unreadable_specification(text):
+    with pytest.raises(WeightsError, match=r"a\.onnx: .*cannot be read.*export it again") as raised:
+        from_text(PATH, text)
     assert "\n" not in str(raised.value)
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from vpr_ros.backends import BackendOptions, open_backend
 from vpr_ros.backends.engine_file import write_engine
-from vpr_ros.backends.tensorrt_ports import Port, check_inputs
 from vpr_ros.errors import BackendError, ConfigError
 
 pytest.importorskip("cuda.bindings", reason="engines are run through cuda-python")
@@ -18,7 +17,7 @@ from cuda.bindings import runtime
 
 from vpr_ros.backends.cuda_device import check, index_of
 from vpr_ros.backends.engine_cache import EngineRequest, cached_engine
-from vpr_ros.backends.tensorrt_engine import BuildOptions
+from vpr_ros.backends.tensorrt_session import Port, check_inputs
 
 CUDA = BackendOptions(device="cuda")
 HAS_GPU = runtime.cudaGetDeviceCount()[0] == runtime.cudaError_t.cudaSuccess
@@ -34,7 +33,7 @@ PORTS = {
 def engine(rtx, tiny, spec, tmp_path):
     """The file of an engine for RTX A5000 and its kind."""
     path = tmp_path / "tiny.engine"
-    request = EngineRequest(tiny, spec, rtx, None, BuildOptions(capabilities=("8.6",)))
+    request = EngineRequest(tiny, spec, rtx, None, ("8.6",))
     write_engine(path, cached_engine(request, tmp_path))
     return path
 
@@ -91,7 +90,7 @@ def test_other_input_size(engine):
 
 def test_without_cuda_python(engine, monkeypatch):
     monkeypatch.setitem(sys.modules, "cuda.bindings", None)
-    for name in ("tensorrt_backend", "tensorrt_session", "cuda_memory", "cuda_device"):
+    for name in ("tensorrt_backend", "tensorrt_session", "cuda_device"):
         monkeypatch.delitem(sys.modules, f"vpr_ros.backends.{name}", raising=False)
     with pytest.raises(BackendError, match=r"needs cuda-python .*pip install cuda-bindings"):
         open_backend(engine, "tiny", CUDA)

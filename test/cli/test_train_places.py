@@ -3,7 +3,7 @@
 
 import pytest
 
-from vpr_ros.cli.train_places import read_places
+from vpr_ros.cli.train_verb import read_places
 from vpr_ros.errors import ConfigError, DatasetError
 
 

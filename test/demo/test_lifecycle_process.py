@@ -55,6 +55,6 @@ def test_words():
     parameters = {"map_path": "it's 1", "decision.candidates": 3, "rate": 2.0, "flag": True}
     words = NodeCommand("a.b", "n", parameters, {"image": "/c/image"}).words()
     assert words[2:4] == ["-m", "a.b"]
-    assert "map_path:='it''s 1'" in words
+    assert 'map_path:="it\'s 1"' in words
     assert {"decision.candidates:=3", "rate:=2.0", "flag:=true", "image:=/c/image"} <= set(words)
     assert "__node:=n" in words

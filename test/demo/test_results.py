@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from vpr_ros.datatypes import Candidate, KeyframeKey, KeyframeRecord, Pose, Recognition, Verdict
-from vpr_ros.demo.live import LiveLines
-from vpr_ros.demo.options import parse_options
+from vpr_ros.demo.drives import parse_options
 from vpr_ros.demo.pictures import Gallery
-from vpr_ros.demo.results import Results
+from vpr_ros.demo.results import LiveLines, Results
 from vpr_ros.errors import ConfigError, ImageError
 from vpr_ros.evaluation.judge import Truth
 from vpr_ros.pictures.match_picture import shortened, text_width
@@ -123,9 +122,10 @@ def test_table_shows_every_number(answers, truth):
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
-def test_live_lines_for_changes_and_seconds(truth):
+def test_live_lines_for_changes_and_seconds(truth, monkeypatch):
     said = []
-    lines = LiveLines(said.append, truth, period_s=5.0)
+    monkeypatch.setattr("vpr_ros.demo.results._LINE_PERIOD_NS", 5 * SECOND_NS)
+    lines = LiveLines(said.append, truth)
     verdicts = [Verdict.ACCEPTED] * 11 + [Verdict.UNKNOWN, Verdict.ACCEPTED]
     for second, verdict in enumerate(verdicts):
         lines.show(answer(second, verdict, second))

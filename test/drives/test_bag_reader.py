@@ -11,7 +11,7 @@ import pytest
 from vpr_ros.datatypes import Camera
 from vpr_ros.drives.bag_file import is_bag
 from vpr_ros.drives.bag_reader import BagReader
-from vpr_ros.drives.bag_topics import Topic, find_camera_topic
+from vpr_ros.drives.topics import Topic, find_camera_topic
 from vpr_ros.errors import DatasetError, ImageError
 from vpr_ros.geometry.poses import PoseError
 from vpr_ros.route.mounts import parse_mount
@@ -174,7 +174,7 @@ def test_several_topics_are_listed_with_the_option(bags):
             bag.frames()
         with pytest.raises(DatasetError, match=r"several pose topics: .*/o .*--pose-topic"):
             bag.frames("/rear")
-        assert bag.count("/rear") == 1
+        assert bag.image_topic("/rear").count == 1
         assert len(list(bag.frames("rear", "/o"))) == 1
 
 

@@ -31,7 +31,7 @@ from recorded import (
 from vpr_ros.config import LoopConfig, with_settings
 from vpr_ros.datatypes import LoopClosure
 from vpr_ros.drives.bag_reader import BagReader
-from vpr_ros.drives.image_folder import ImageFolder
+from vpr_ros.drives.image_files import ImageFolder
 from vpr_ros.evaluation.judge import Truth
 from vpr_ros.pipeline import build
 from vpr_ros.place_map import KeyframeTable

@@ -25,7 +25,7 @@ from vpr_ros.calibration_curve import CalibrationRecord
 from vpr_ros.config import with_settings
 from vpr_ros.datatypes import Comparison, Features, Frame, Query, Recognition
 from vpr_ros.drives.bag_reader import BagReader
-from vpr_ros.drives.image_folder import ImageFolder
+from vpr_ros.drives.image_files import ImageFolder
 from vpr_ros.drives.tracks import Track
 from vpr_ros.evaluation.judge import Truth
 from vpr_ros.pipeline import Pipeline, build

@@ -7,13 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from vpr_ros.backends.base import Backend
-from vpr_ros.backends.choice import (
-    ONNXRUNTIME,
-    PYTORCH,
-    SUFFIXES,
-    TENSORRT,
-    choose,
-)
+from vpr_ros.backends.choice import ONNXRUNTIME, PYTORCH, SUFFIXES, TENSORRT, choose
 from vpr_ros.backends.options import BackendOptions
 from vpr_ros.errors import UnavailableError
 

@@ -24,6 +24,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from vpr_ros.datatypes import ModelSpec
+from vpr_ros.errors import BackendError
 
 IMAGE = "image"
 GLOBAL_DESCRIPTOR = "global_descriptor"
@@ -55,3 +56,16 @@ class Backend(Protocol):
             BackendError: the device failed, or inputs are missing or of the wrong shape.
         """
         ...
+
+
+def first_line(error: Exception) -> str:
+    """What an error says first; what is behind are mostly traces of somebody else's code."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def run_failed(
+    method: str, device: str, inputs: Mapping[str, NDArray[Any]], cause: str
+) -> BackendError:
+    """The error for a network that could not compute its outputs, with what it was given."""
+    shapes = ", ".join(f"{name} {list(each.shape)}" for name, each in inputs.items())
+    return BackendError(f"{method} on {device} failed for {shapes}: {cause}")

@@ -60,12 +60,10 @@ def choose(path: Path, options: BackendOptions, level: int = logging.INFO) -> Ch
     for way in ways[:-1]:
         obstacle = _obstacle(way, options.device)
         if not obstacle:
-            return _told(way, passed_over, level)
+            break
         passed_over.append(f"not by {way.runtime}: {obstacle}")
-    return _told(ways[-1], passed_over, level)  # if that is not here either, it will say what to do
-
-
-def _told(way: Choice, passed_over: list[str], level: int) -> Choice:
+    else:
+        way = ways[-1]  # if that is not here either, it will say what to do
     if passed_over:
         _log.log(level, "%s is run by %s, %s", way.path, way.runtime, "; ".join(passed_over))
     return way

@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finding the GPU through cuda-python, whose errors become one ``BackendError`` line each."""
+"""The GPU through cuda-python: finding it, its memory, and the order of work on it.
+
+Whatever fails becomes a ``BackendError`` of one line.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import math
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from cuda.bindings import runtime
+from numpy.typing import DTypeLike, NDArray
 
 from vpr_ros.backends.engine_file import Gpu
 from vpr_ros.backends.options import CPU
@@ -15,11 +23,7 @@ MIB = 1 << 20
 
 
 def check(result: tuple[Any, ...], doing: str) -> Any:
-    """The value of a call of cuda-python, which returns an error code before it.
-
-    Raises:
-        BackendError: the call failed.
-    """
+    """The value of a call of cuda-python after its error code; BackendError for any error."""
     error, *values = result
     if error == runtime.cudaError_t.cudaErrorMemoryAllocation:
         raise BackendError(f"{doing}: out of memory{free_memory()}: stop other programs")
@@ -29,11 +33,7 @@ def check(result: tuple[Any, ...], doing: str) -> Any:
 
 
 def index_of(device: str) -> int:
-    """The number of the GPU that options name: ``cuda:N``, or ``cuda`` or ``auto`` for the first.
-
-    Raises:
-        BackendError: they name the CPU.
-    """
+    """The number of the GPU in ``cuda:N``, 0 in ``cuda`` and ``auto``; BackendError for the CPU."""
     if device == CPU:
         raise BackendError("device = 'cpu': TensorRT runs on GPUs only: say cuda, cuda:N or auto")
     return int(device.partition(":")[2] or 0)
@@ -93,3 +93,94 @@ def free_memory() -> str:
 def _text(error: Any) -> str:
     _, text = runtime.cudaGetErrorString(error)
     return bytes(text).decode(errors="replace")
+
+
+class Stream:
+    """An order of work for the GPU."""
+
+    def __init__(self) -> None:
+        """Make one that waits for no other."""
+        flags = runtime.cudaStreamNonBlocking
+        self.handle = check(runtime.cudaStreamCreateWithFlags(flags), "making a CUDA stream")
+
+    def wait(self) -> None:
+        """Until all work is done."""
+        check(runtime.cudaStreamSynchronize(self.handle), "running the engine")
+
+    def close(self) -> None:
+        """Give the stream back."""
+        runtime.cudaStreamDestroy(self.handle)
+
+
+class Buffer:
+    """A tensor's place on the GPU, and its twin in pinned memory of the host.
+
+    Only from pinned memory does a copy run while the host goes on.
+    """
+
+    def __init__(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> None:
+        """Allocate both for a tensor of this shape, or smaller."""
+        self._dtype = np.dtype(dtype)
+        size = self._bytes(shape)
+        doing = f"{name} {list(shape)}, {size / MIB:.1f} MiB"
+        self.address = int(check(runtime.cudaMalloc(size), doing))
+        try:
+            allocated = runtime.cudaHostAlloc(size, runtime.cudaHostAllocDefault)
+            self._host_address = int(check(allocated, f"{doing} of pinned host memory"))
+        except BackendError:
+            runtime.cudaFree(self.address)
+            raise
+        self._host = np.ctypeslib.as_array((ctypes.c_byte * size).from_address(self._host_address))
+
+    def host(self, shape: tuple[int, ...]) -> NDArray[Any]:
+        """The host's twin as an array of a shape; valid until ``close``."""
+        return self._host[: self._bytes(shape)].view(self._dtype).reshape(shape)
+
+    def to_gpu(self, shape: tuple[int, ...], stream: Stream) -> None:
+        """Copy what the host's twin holds, once the stream comes to it."""
+        kind = runtime.cudaMemcpyKind.cudaMemcpyHostToDevice
+        self._copy(self.address, self._host_address, shape, stream, kind)
+
+    def to_host(self, shape: tuple[int, ...], stream: Stream) -> None:
+        """Copy what the GPU holds, once the stream comes to it."""
+        kind = runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost
+        self._copy(self._host_address, self.address, shape, stream, kind)
+
+    def _copy(
+        self, target: int, source: int, shape: tuple[int, ...], stream: Stream, kind: Any
+    ) -> None:
+        result = runtime.cudaMemcpyAsync(target, source, self._bytes(shape), kind, stream.handle)
+        check(result, f"copying {list(shape)}")
+
+    def _bytes(self, shape: tuple[int, ...]) -> int:
+        return math.prod(shape) * self._dtype.itemsize
+
+    def close(self) -> None:
+        """Give the memory back."""
+        runtime.cudaFree(self.address)
+        runtime.cudaFreeHost(self._host_address)
+
+
+class Recording:
+    """Work that was recorded as a CUDA graph and can be started by one call."""
+
+    def __init__(self, stream: Stream, work: Callable[[], None]) -> None:
+        """Record what ``work()`` puts on the stream; nothing of it runs."""
+        mode = runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
+        check(runtime.cudaStreamBeginCapture(stream.handle, mode), "recording a CUDA graph")
+        try:
+            work()
+        finally:  # also after a failure, or the stream could never be used again
+            ended = runtime.cudaStreamEndCapture(stream.handle)
+        graph = check(ended, "recording a CUDA graph")
+        made = runtime.cudaGraphInstantiate(graph, 0)
+        runtime.cudaGraphDestroy(graph)
+        self._graph = check(made, "making a CUDA graph")
+
+    def start(self, stream: Stream) -> None:
+        """Put the recorded work on a stream."""
+        check(runtime.cudaGraphLaunch(self._graph, stream.handle), "starting a CUDA graph")
+
+    def close(self) -> None:
+        """Give the graph back."""
+        runtime.cudaGraphExecDestroy(self._graph)

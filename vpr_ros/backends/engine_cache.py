@@ -26,10 +26,9 @@ from vpr_ros.backends.engine_file import (
     sha256,
     write_engine,
 )
-from vpr_ros.backends.options import NO_HOOKS, Hooks, Stop
-from vpr_ros.backends.tensorrt_engine import BuildOptions, OnnxFile, build_engine
+from vpr_ros.backends.options import NO_HOOKS, Hooks, Progress, Stop
+from vpr_ros.backends.tensorrt_engine import RANGES, WORKSPACE_MIB, OnnxFile, build_engine
 from vpr_ros.backends.tensorrt_library import TensorRt
-from vpr_ros.backends.tensorrt_progress import LoggedProgress
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import BackendError
 
@@ -40,43 +39,30 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EngineRequest:
-    """An engine that is wanted.
+    """An engine that is wanted."""
 
-    Attributes:
-        onnx: the network to build it from.
-        spec: of the network in that file.
-        library: the TensorRT to build with.
-        gpu: this machine's GPU; None to build for the options' compute capabilities alone.
-        options: what else it is built for.
-    """
-
-    onnx: OnnxFile
-    spec: ModelSpec
-    library: TensorRt
-    gpu: Gpu | None
-    options: BuildOptions
+    onnx: OnnxFile  # the network to build it from
+    spec: ModelSpec  # of the network in that file
+    library: TensorRt  # to build with
+    gpu: Gpu | None  # this machine's; None to build for the capabilities alone
+    capabilities: tuple[str, ...] = ()  # of other GPUs to build for
 
     def key(self) -> EngineKey:
-        """What the engine depends on.
-
-        Raises:
-            BackendError: there is no GPU to build for, and none is named.
-        """
-        capabilities = self.options.capabilities or ((self.gpu.capability,) if self.gpu else ())
+        """What the engine depends on; BackendError if there is no GPU to build for."""
+        capabilities = self.capabilities or ((self.gpu.capability,) if self.gpu else ())
         if not capabilities:
             raise BackendError(
                 f"{self.onnx.path}: there is no GPU to build for: name compute capabilities"
             )
-        ranges = sorted((name, *sizes) for name, sizes in self.options.ranges.items())
         return EngineKey(
             onnx_sha256=sha256(self.onnx.content),
             library=self.library.name,
             version=self.library.version,
-            gpu="" if self.options.capabilities or self.gpu is None else self.gpu.name,
+            gpu="" if self.capabilities or self.gpu is None else self.gpu.name,
             capabilities=capabilities,
             precision=self.spec.precision,
-            ranges=tuple(ranges),
-            workspace_mib=self.options.workspace_mib,
+            ranges=tuple((name, *sizes) for name, sizes in RANGES.items()),
+            workspace_mib=WORKSPACE_MIB,
         )
 
 
@@ -89,9 +75,7 @@ def default_folder() -> Path:
 
 
 def cached_engine(
-    request: EngineRequest,
-    folder: Path | None = None,
-    hooks: Hooks = NO_HOOKS,
+    request: EngineRequest, folder: Path | None = None, hooks: Hooks = NO_HOOKS
 ) -> Engine:
     """The engine that is wanted, from the cache, or built and put there.
 
@@ -136,14 +120,26 @@ def _found(path: Path, key: EngineKey, spec: ModelSpec) -> Engine | None:
 def _built(request: EngineRequest, key: EngineKey, path: Path, hooks: Hooks) -> Engine:
     _log.info("building %s for %s with %s %s", path, request.onnx.path, key.library, key.version)
     timing_cache = path.with_name(f"timing-{key.library}-{key.version}.cache")
-    options = request.options
-    if request.library.is_rtx:  # said in so many words, so that the engine is what the key says
-        options = replace(options, capabilities=key.capabilities)
-    hooks = replace(hooks, progress=hooks.progress or LoggedProgress())
-    plan = build_engine(request.library, request.onnx, options, hooks, timing_cache)
+    # RTX is told in so many words, so that the engine is what the key says.
+    capabilities = key.capabilities if request.library.is_rtx else request.capabilities
+    hooks = replace(hooks, progress=hooks.progress or logged_progress())
+    plan = build_engine(request.library, request.onnx, capabilities, hooks, timing_cache)
     engine = Engine(plan, key, request.spec)
     write_engine(path, engine)
     return engine
+
+
+def logged_progress(every_s: float = 5.0) -> Progress:
+    """Log how far a build is, every few seconds: nobody should think that it hangs."""
+    last = time.monotonic()
+
+    def tell(phase: str, done: int, steps: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= every_s:
+            last = time.monotonic()
+            _log.info("%s: %d of %d steps", phase, done, steps)
+
+    return tell
 
 
 @contextmanager

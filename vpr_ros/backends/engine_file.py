@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from vpr_ros.atomic_file import write_files
-from vpr_ros.backends.sidecar import sidecar_path, spec_from_json, spec_to_json
+from vpr_ros.backends.sidecar import sidecar_path, spec_from_json
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import BackendError
 
@@ -71,15 +71,11 @@ def sha256(content: bytes) -> str:
 
 
 def write_engine(path: Path, engine: Engine) -> None:
-    """Write an engine and its JSON file, both or none.
-
-    Raises:
-        BackendError: the disk is full, or the folder is not there or cannot be written.
-    """
+    """Write an engine and its JSON file, both or none; BackendError if that is impossible."""
     known = {
         "format": _FORMAT,
         "key": asdict(engine.key),
-        "spec": spec_to_json(engine.spec),
+        "spec": asdict(engine.spec),
         "engine_sha256": sha256(engine.plan),
     }
     text = json.dumps(known, indent=2) + "\n"
@@ -99,21 +95,24 @@ def read_engine(path: Path) -> Engine:
     Raises:
         BackendError: it is not there, or it is not what its JSON file says.
     """
-    plan, known = _content(path), _known(sidecar_path(path))
+    beside = sidecar_path(path)
+    plan, known = _content(path), _known(beside)
     if sha256(plan) != known["engine_sha256"]:
         raise BackendError(
-            f"{path} is damaged, or not the engine that {sidecar_path(path).name} describes: "
-            "build it again"
+            f"{path} is damaged, or not the engine that {beside.name} describes: build it again"
         )
-    return Engine(plan, _key(known["key"], path), _spec(known["spec"], path))
+    try:
+        return Engine(plan, _key(known["key"]), spec_from_json(known["spec"]))
+    except BackendError as error:
+        raise BackendError(f"{beside}: {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise BackendError(
+            f"{beside} lacks what an engine depends on: build {path.name} again"
+        ) from error
 
 
 def check_fits(path: Path, key: EngineKey, library: str, version: str, gpu: Gpu) -> None:
-    """Refuse an engine that was built for something else than what is here.
-
-    Raises:
-        BackendError: it was built by another TensorRT, or for another GPU.
-    """
+    """Raise BackendError for an engine of another TensorRT, or for another GPU, than is here."""
     built, here = f"{key.library} {key.version}", f"{library} {version}"
     if built != here:
         raise BackendError(
@@ -155,23 +154,11 @@ def _known(path: Path) -> dict[str, Any]:
     return known
 
 
-def _key(data: Mapping[str, Any], path: Path) -> EngineKey:
-    try:
-        known = {field.name: data[field.name] for field in fields(EngineKey)}
-        known["capabilities"] = tuple(str(each) for each in known["capabilities"])
-        known["ranges"] = tuple(
-            (str(name), int(least), int(usual), int(most))
-            for name, least, usual, most in known["ranges"]
-        )
-        return EngineKey(**known)
-    except (KeyError, TypeError, ValueError) as error:
-        raise BackendError(
-            f"{sidecar_path(path)} lacks what an engine depends on: build {path.name} again"
-        ) from error
-
-
-def _spec(data: Mapping[str, Any], path: Path) -> ModelSpec:
-    try:
-        return spec_from_json(data)
-    except BackendError as error:
-        raise BackendError(f"{sidecar_path(path)}: {error}") from error
+def _key(data: Mapping[str, Any]) -> EngineKey:
+    known = {field.name: data[field.name] for field in fields(EngineKey)}
+    known["capabilities"] = tuple(str(each) for each in known["capabilities"])
+    known["ranges"] = tuple(
+        (str(name), int(least), int(usual), int(most))
+        for name, least, usual, most in known["ranges"]
+    )
+    return EngineKey(**known)

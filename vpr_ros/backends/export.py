@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PyTorch networks into ONNX files that hold everything: weights, and what must be known of them.
+"""PyTorch networks as ONNX files and TensorRT engines that robots run without PyTorch.
 
-No file is written before ONNX Runtime has computed the network's own numbers with it.
+The files hold everything: weights, and what must be known of them. None is written before it has
+computed the network's own numbers, except engines for other GPUs.
 """
 
 from __future__ import annotations
@@ -28,18 +29,24 @@ from vpr_ros.backends.base import (
     SCORES,
     Backend,
 )
+from vpr_ros.backends.choice import TENSORRT
+from vpr_ros.backends.engine_cache import EngineRequest, cached_engine
+from vpr_ros.backends.engine_file import ENGINE, write_engine
 from vpr_ros.backends.exported import (
     LOCAL_COUNT,
     ONNX,
     SPEC_KEY,
+    read_exported,
     reranker_path,
     to_text,
 )
 from vpr_ros.backends.onnx_backend import OnnxBackend
 from vpr_ros.backends.onnx_precision import in_precision
-from vpr_ros.backends.options import BackendOptions
+from vpr_ros.backends.options import BackendOptions, Hooks
 from vpr_ros.backends.parity import TOLERANCES, Figure, compare_extractors, compare_rerankers
 from vpr_ros.backends.sidecar import sidecar_path
+from vpr_ros.backends.tensorrt_engine import OnnxFile
+from vpr_ros.backends.tensorrt_library import find_tensorrt
 from vpr_ros.backends.torch_backend import TorchBackend
 from vpr_ros.datatypes import FloatArray, ModelSpec
 from vpr_ros.errors import BackendError
@@ -55,21 +62,13 @@ _SAMPLE = 3  # candidates to trace with: an axis of one would be taken for fixed
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What to export, and for what.
+    """What to export, and for what."""
 
-    Attributes:
-        weights: file of PyTorch weights.
-        method: the extractor's name in ``vpr_ros.models``.
-        input_size: width and height of its input, pixels.
-        precision: a key of ``parity.TOLERANCES``.
-        settings: what differs from the network's default settings.
-    """
-
-    weights: Path
-    method: str
-    input_size: tuple[int, int]
-    precision: str = "fp32"
-    settings: Mapping[str, float] = field(default_factory=dict)
+    weights: Path  # file of PyTorch weights
+    method: str  # the extractor's name in ``vpr_ros.models``
+    input_size: tuple[int, int]  # width and height, pixels
+    precision: str = "fp32"  # a key of ``parity.TOLERANCES``
+    settings: Mapping[str, float] = field(default_factory=dict)  # other than the network's own
 
     def __post_init__(self) -> None:
         if self.precision not in TOLERANCES:
@@ -85,17 +84,11 @@ class ExportRequest:
 
 @dataclass(frozen=True)
 class Exported:
-    """One graph that was written, and what it can be compared with.
-
-    Attributes:
-        path: the ONNX file.
-        spec: of the network in it.
-        compare: gives the figures of whatever else is made of the file.
-    """
+    """One graph that was written, and what it can be compared with."""
 
     path: Path
     spec: ModelSpec
-    compare: Compare
+    compare: Compare  # gives the figures of whatever else is made of the file
 
 
 class _Source:
@@ -147,6 +140,42 @@ def export(
     return graphs
 
 
+def export_engine(
+    exported: Exported, capabilities: tuple[str, ...], hooks: Hooks, tell: Tell
+) -> Path:
+    """Write the engine of an ONNX file beside it.
+
+    Args:
+        exported: the ONNX file.
+        capabilities: compute capabilities of the GPUs to build for, such as 8.6; none for this
+            machine's, on which the engine then has to compute the network's own numbers.
+        hooks: for the build.
+        tell: is told how close the engine came.
+
+    Raises:
+        BackendError: the engine cannot be built or written, is out of tolerance, or the caller
+            stopped it; or TensorRT or the GPU is missing.
+    """
+    gpu, checked = None, "not checked: built for other GPUs"
+    if not capabilities:
+        # Imported here: without a GPU, engines for others can be built without cuda-python.
+        from vpr_ros.backends.cuda_device import find_gpu
+        from vpr_ros.backends.tensorrt_backend import opened
+
+        options = BackendOptions(TENSORRT, "cuda", hooks=hooks)
+        backend = opened(exported.path, exported.spec.method, options)
+        _check_figures(exported.path, exported.compare(backend), tell)
+        backend.close()
+        gpu, checked = find_gpu(0), "checked on this GPU"
+    onnx = OnnxFile(exported.path, read_exported(exported.path))
+    request = EngineRequest(onnx, exported.spec, find_tensorrt(), gpu, capabilities)
+    engine = cached_engine(request, hooks=hooks)  # what was checked was put there a moment ago
+    path = exported.path.with_suffix(ENGINE)
+    write_engine(path, engine)
+    tell(f"{path.name}, {len(engine.plan) / 1e6:.1f} MB, {checked}")
+    return path
+
+
 def _reranker(
     request: ExportRequest, extractor: Path, features: FloatArray
 ) -> tuple[Exported, ModelProto]:
@@ -168,16 +197,12 @@ def _passed(exported: Exported, graph: ModelProto, tell: Tell) -> dict[Path, byt
     helper.set_model_props(model, {SPEC_KEY: text})
     content: bytes = model.SerializeToString()
     tell(f"{path.name}, {len(content) / 1e6:.1f} MB")
-    check_figures(path, exported.compare(OnnxBackend(path, content)), tell)
+    _check_figures(path, exported.compare(OnnxBackend(path, content)), tell)
     return {path: content, sidecar_path(path): f"{text}\n".encode()}
 
 
-def check_figures(path: Path, figures: Sequence[Figure], tell: Tell) -> None:
-    """Tell how close a file came to its network.
-
-    Raises:
-        BackendError: it is out of tolerance.
-    """
+def _check_figures(path: Path, figures: Sequence[Figure], tell: Tell) -> None:
+    """Tell how close a file came to its network; BackendError if it is out of tolerance."""
     for figure in figures:
         tell(f"  {figure}")
     failed = ", ".join(figure.name for figure in figures if not figure.passes)

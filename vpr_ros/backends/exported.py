@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from vpr_ros.backends.base import (
@@ -21,9 +22,8 @@ from vpr_ros.backends.base import (
     SCORES,
 )
 from vpr_ros.backends.engine_file import ENGINE
-from vpr_ros.backends.foreign import Ports, foreign_spec
 from vpr_ros.backends.options import BackendOptions
-from vpr_ros.backends.sidecar import sidecar_path, spec_from_json, spec_to_json
+from vpr_ros.backends.sidecar import Ports, foreign_spec, sidecar_path, spec_from_json
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import BackendError, ConfigError, WeightsError
 
@@ -31,12 +31,7 @@ ONNX = ".onnx"
 SPEC_KEY = "vpr_ros.spec"  # among an ONNX file's metadata
 LOCAL_COUNT = "local_features"  # setting of a reranker's spec: features of an image it takes
 
-_PORTS = (
-    ({IMAGE}, {GLOBAL_DESCRIPTOR, LOCAL_FEATURES}),
-    ({QUERY, CANDIDATES}, {SCORES}),
-)
-_RERANKER = ".reranker"
-_OF_ALL = "fp32"  # what nobody needs to ask for
+_PORTS = (({IMAGE}, {GLOBAL_DESCRIPTOR, LOCAL_FEATURES}), ({QUERY, CANDIDATES}, {SCORES}))
 _EXPORT = "export it again with 'vpr export'"
 
 
@@ -47,36 +42,26 @@ def is_exported(path: Path) -> bool:
 
 def reranker_path(extractor: Path) -> Path:
     """Where the reranker is that belongs to an exported extractor."""
-    return extractor.with_name(f"{extractor.stem}{_RERANKER}{extractor.suffix}")
+    return extractor.with_name(f"{extractor.stem}.reranker{extractor.suffix}")
 
 
 def to_text(spec: ModelSpec) -> str:
     """A specification as the file's metadata holds it."""
-    return json.dumps(spec_to_json(spec), sort_keys=True)
+    return json.dumps(asdict(spec), sort_keys=True)
 
 
-def from_metadata(path: Path, metadata: Mapping[str, str]) -> ModelSpec:
-    """The specification that an exported file carries.
-
-    Raises:
-        WeightsError: it carries none, or another version of this program wrote it.
-    """
-    if SPEC_KEY not in metadata:
-        raise WeightsError(f"{path} does not say which network it holds: {_EXPORT}")
+def from_text(path: Path, text: str) -> ModelSpec:
+    """The specification that ``to_text`` wrote into a file; WeightsError if it is none."""
     try:
-        return spec_from_json(json.loads(metadata[SPEC_KEY]))
+        return spec_from_json(json.loads(text))
     except (BackendError, ValueError) as error:
         raise WeightsError(f"{path}: its {SPEC_KEY} cannot be read ({error}): {_EXPORT}") from error
 
 
 def spec_within(path: Path, content: bytes, metadata: Mapping[str, str]) -> ModelSpec:
-    """The specification that an ONNX file carries, or that was written for one of others.
-
-    Raises:
-        WeightsError: there is none, or it cannot be read.
-    """
+    """The specification in an ONNX file, or beside one of others; WeightsError if there is none."""
     if SPEC_KEY in metadata:
-        return from_metadata(path, metadata)
+        return from_text(path, metadata[SPEC_KEY])
     return foreign_spec(path, content)
 
 
@@ -105,33 +90,26 @@ def spec_beside(path: Path, content: bytes) -> ModelSpec:
         return foreign_spec(path, content)
     if not text or text not in content:
         raise WeightsError(f"{sidecar_path(path)} does not belong to {path.name}: {_EXPORT}")
-    return from_metadata(path, {SPEC_KEY: text.decode()})
+    return from_text(path, text.decode())
 
 
 def precision_beside(path: Path) -> str:
     """The precision that a file's JSON file tells; empty if it tells none."""
     try:
-        known = json.loads(sidecar_path(path).read_text())
-        return str(known["precision"])
+        return str(json.loads(sidecar_path(path).read_text())["precision"])
     except (OSError, ValueError, TypeError, KeyError):
         return ""
 
 
 def read_exported(path: Path) -> bytes:
-    """The content of an exported file.
-
-    Raises:
-        WeightsError: it cannot be read.
-    """
+    """The content of an exported file; WeightsError if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
         raise WeightsError(f"{path}: {error.strerror}: 'vpr export' makes such files") from error
 
 
-def as_asked(
-    path: Path, spec: ModelSpec, network: str = "", options: BackendOptions | None = None
-) -> ModelSpec:
+def as_asked(path: Path, spec: ModelSpec, network: str, options: BackendOptions) -> ModelSpec:
     """The specification of an exported file, if it is what the caller wants.
 
     Whatever the caller leaves open comes from the file: the network if no name is given, the
@@ -141,18 +119,18 @@ def as_asked(
     Raises:
         ConfigError: the file holds something else; the message names both.
     """
-    options = options or BackendOptions()
     size = (spec.input_width, spec.input_height)
     if network and network != spec.method:
         raise _differs(path, f"network {spec.method}", network)
     if options.input_size not in (None, size):
         raise _differs(path, "input {}x{}".format(*size), "{}x{}".format(*options.input_size))
-    if options.precision not in (_OF_ALL, spec.precision):
+    if options.precision not in ("fp32", spec.precision):
         raise _differs(path, f"precision {spec.precision}", options.precision)
     for name, value in options.settings.items():
         found = spec.settings.get(name)
         if found != value:
-            raise _differs(path, f"{name} = {_short(found)}", _short(value))
+            short = "unknown" if found is None else f"{found:g}"
+            raise _differs(path, f"{name} = {short}", f"{value:g}")
     return spec
 
 
@@ -160,7 +138,3 @@ def _differs(path: Path, found: str, asked: str) -> ConfigError:
     return ConfigError(
         f"{path} was exported for {found}, not {asked}: ask for the former, or export another"
     )
-
-
-def _short(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:g}"

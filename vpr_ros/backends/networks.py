@@ -17,8 +17,6 @@ from vpr_ros.errors import ConfigError, WeightsError
 from vpr_ros.models import NETWORKS, network_of, variant_of
 from vpr_ros.models.shipped import shipped_file
 
-_NUM_LOCAL = "num_local"
-
 
 class Networks:
     """Opens the networks of one file, all by the same runtime."""
@@ -60,16 +58,10 @@ class Networks:
         self._options = replace(options, runtime=choice.runtime)
 
     def describing(self) -> Backend:
-        """The network that describes images.
-
-        Raises:
-            BackendError: the device is not there.
-            WeightsError: the file cannot be read, or does not fit.
-            ConfigError: it has no such setting, or was exported for others.
-        """
+        """The network that describes images; errors as ``open_backend`` raises them."""
         config = self._config
         size = (config.width, config.height) if config.width else None
-        settings = {_NUM_LOCAL: float(config.num_local)} if config.num_local else {}
+        settings = {"num_local": float(config.num_local)} if config.num_local else {}
         options = replace(self._options, input_size=size, settings=settings)
         return open_backend(self._path, self._name, options)
 

@@ -4,19 +4,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import onnxruntime
 from numpy.typing import NDArray
 
-from vpr_ros.backends.base import Arrays
+from vpr_ros.backends.base import Arrays, first_line, run_failed
 from vpr_ros.backends.exported import as_asked, check_ports, read_exported, spec_within
-from vpr_ros.backends.failures import first_line, run_failed
-from vpr_ros.backends.foreign import Ports
 from vpr_ros.backends.options import AUTO, CPU, BackendOptions
+from vpr_ros.backends.sidecar import Ports
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import UnavailableError, WeightsError
 
@@ -45,26 +45,18 @@ class OnnxBackend:
             ConfigError: it was exported for something else than is asked for.
         """
         options = options or BackendOptions()
-        wanted = _wanted(options)
-        _check_available(options.device, wanted[-1])
+        devices = _devices(options.device)
         spec, self._outputs = _read(path, content)
-        self.spec: ModelSpec = as_asked(path, spec, network, options)
+        runtime = f"ONNX Runtime {onnxruntime.__version__}"
+        self.spec: ModelSpec = replace(as_asked(path, spec, network, options), runtime=runtime)
         self._ports = Ports(spec)
-        self._session, used = _first_started(path, content, options, wanted, spec.precision)
-        self.device = CPU if used.name == _CPU else f"cuda:{used.index}"
-        where = "the CPU" if used.name == _CPU else self.device
-        self.spec = replace(self.spec, runtime=f"ONNX Runtime {onnxruntime.__version__}")
-        self.description = f"{self.spec.runtime} on {where}, {self.spec.precision}"
+        start = partial(_started, path, content, options, spec.precision)
+        self._session, self.device = _first_started(devices, start)
+        where = "the CPU" if self.device == CPU else self.device
+        self.description = f"{runtime} on {where}, {spec.precision}"
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
-        """Compute the network's outputs, float32 and in the CPU's memory.
-
-        Args:
-            inputs: arrays by the names of the network's inputs.
-
-        Raises:
-            BackendError: the device failed, or inputs are missing or of the wrong shape.
-        """
+        """Compute the network's outputs, float32 and in the CPU's memory, as ``Backend`` does."""
         try:
             given = self._ports.given(inputs)
             found = self._run(given) if self.device == CPU else self._run_bound(given)
@@ -89,48 +81,22 @@ class OnnxBackend:
 
 
 def opened(path: Path, network: str, options: BackendOptions) -> OnnxBackend:
-    """Load an exported network onto a device.
-
-    Raises:
-        BackendError: the device, or ONNX Runtime's support of it, is not there.
-        WeightsError: the file is missing or damaged, or 'vpr export' did not make it.
-        ConfigError: it was exported for something else than is asked for.
-    """
+    """Load an exported network onto a device, as ``open_backend`` does."""
     return OnnxBackend(path, read_exported(path), network, options)
 
 
-@dataclass(frozen=True)
-class _Provider:
-    """What ONNX Runtime calls a library for a device, and the number of the device."""
-
-    name: str
-    index: int = 0
-
-    def settings(self, precision: str) -> dict[str, str]:
-        if self.name == _CPU:
-            return {}
-        # By default, factors of products are rounded to TensorFloat-32, 10 bits.
-        tf32 = "0" if precision == "fp32" else "1"
-        return {"device_id": str(self.index), "use_tf32": tf32}
-
-
-def _wanted(options: BackendOptions) -> list[_Provider]:
-    """What may be used, the best first."""
-    if options.device == AUTO:
-        here = onnxruntime.get_available_providers()
-        return [_Provider(each) for each in (_CUDA, _CPU) if each in here]
-    if options.device == CPU:
-        return [_Provider(_CPU)]
-    return [_Provider(_CUDA, int(options.device.partition(":")[2] or 0))]
-
-
-def _check_available(device: str, provider: _Provider) -> None:
-    if provider.name not in onnxruntime.get_available_providers():
+def _devices(asked: str) -> list[str]:
+    """The devices that may be used, ``cpu`` or ``cuda:N``, the best first."""
+    here = onnxruntime.get_available_providers()
+    if asked == AUTO:
+        return ["cuda:0", CPU] if _CUDA in here else [CPU]
+    if asked != CPU and _CUDA not in here:
         raise UnavailableError(
-            f"device = {device!r}: ONNX Runtime {onnxruntime.__version__} is installed without "
-            f"{provider.name}: pip uninstall onnxruntime, then pip install onnxruntime-gpu, or "
+            f"device = {asked!r}: ONNX Runtime {onnxruntime.__version__} is installed without "
+            f"{_CUDA}: pip uninstall onnxruntime, then pip install onnxruntime-gpu, or "
             "choose device cpu"
         )
+    return [asked if asked == CPU else f"cuda:{int(asked.partition(':')[2] or 0)}"]
 
 
 def _read(path: Path, content: bytes) -> tuple[ModelSpec, list[str]]:
@@ -152,40 +118,38 @@ def _read(path: Path, content: bytes) -> tuple[ModelSpec, list[str]]:
     return spec, Ports(spec).outputs if spec.ports else outputs
 
 
-def _first_started(
-    path: Path,
-    content: bytes,
-    options: BackendOptions,
-    wanted: Sequence[_Provider],
-    precision: str,
-) -> tuple[Any, _Provider]:
+def _first_started(devices: Sequence[str], start: Callable[[str], Any]) -> tuple[Any, str]:
     """The network on the first device that can be started, and which that is."""
-    for each in wanted[:-1]:
+    for device in devices[:-1]:
         try:
-            return _started(path, content, options, each, precision), each
+            return start(device), device
         except UnavailableError as error:
             _log.warning("%s", error)
-    return _started(path, content, options, wanted[-1], precision), wanted[-1]
+    return start(devices[-1]), devices[-1]
 
 
 def _started(
-    path: Path, content: bytes, options: BackendOptions, provider: _Provider, precision: str
+    path: Path, content: bytes, options: BackendOptions, precision: str, device: str
 ) -> Any:
     """The network on one device, and not on another."""
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = options.threads
     settings.log_severity_level = _ERRORS_ONLY
-    chosen = (provider.name, provider.settings(precision))
+    provider: tuple[str, dict[str, str]] = (_CPU, {})
+    if device != CPU:
+        # By default, factors of products are rounded to TensorFloat-32, 10 bits.
+        tf32 = "0" if precision == "fp32" else "1"
+        provider = (_CUDA, {"device_id": device.partition(":")[2], "use_tf32": tf32})
     cause = "see its messages above"
     try:
-        session = onnxruntime.InferenceSession(content, settings, providers=[chosen])
+        session = onnxruntime.InferenceSession(content, settings, providers=[provider])
         # Where a device cannot be started, ONNX Runtime takes the CPU after a warning.
-        if session.get_providers()[0] == provider.name:
+        if session.get_providers()[0] == provider[0]:
             return session
     except Exception as error:  # as above
         cause = first_line(error)
     raise UnavailableError(
         f"device = {options.device!r}: ONNX Runtime {onnxruntime.__version__} cannot start "
-        f"{provider.name} for {path} ({cause}): check the NVIDIA driver, CUDA and cuDNN, or choose "
+        f"{provider[0]} for {path} ({cause}): check the NVIDIA driver, CUDA and cuDNN, or choose "
         "device cpu"
     )

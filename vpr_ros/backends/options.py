@@ -21,15 +21,10 @@ Stop = Callable[[], bool]  # True when nobody wants the result any more
 
 @dataclass(frozen=True)
 class Hooks:
-    """What a caller wants of a build that takes long, such as that of a TensorRT engine.
+    """What a caller wants of a build that takes long: both are called from other threads."""
 
-    Attributes:
-        progress: is told, from other threads, how far the build is.
-        stop: is asked now and then, from other threads, whether to give up.
-    """
-
-    progress: Progress | None = None
-    stop: Stop | None = None
+    progress: Progress | None = None  # is told how far the build is
+    stop: Stop | None = None  # is asked now and then whether to give up
 
 
 NO_HOOKS = Hooks()

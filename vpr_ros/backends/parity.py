@@ -14,14 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from vpr_ros.backends.base import (
-    GLOBAL_DESCRIPTOR,
-    IMAGE,
-    LOCAL_FEATURES,
-    SCORES,
-    Arrays,
-    Backend,
-)
+from vpr_ros.backends.base import GLOBAL_DESCRIPTOR, IMAGE, LOCAL_FEATURES, SCORES, Arrays, Backend
 from vpr_ros.datatypes import FloatArray
 
 _STEPS = 2**14  # of u and v, which are from 0 to 1: less than a pixel
@@ -29,22 +22,14 @@ _STEPS = 2**14  # of u and v, which are from 0 to 1: less than a pixel
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far a graph may be from its network.
+    """How far a graph may be from its network; scores are from 0 to 1."""
 
-    Attributes:
-        global_cosine: least cosine of the global descriptors of an image.
-        overlap: least share of an image's local features that lie where the network's do.
-        local_cosine: least cosine of the descriptors of two local features at one place.
-        local_score: largest difference of their scores, which are from 0 to 1.
-        score: largest difference of a candidate's scores, which are from 0 to 1, and largest
-            difference of the network's scores of two candidates that the graph puts in the other
-            order.
-    """
-
-    global_cosine: float
-    overlap: float
-    local_cosine: float
-    local_score: float
+    global_cosine: float  # least, of the global descriptors of an image
+    overlap: float  # least share of an image's local features that lie where the network's do
+    local_cosine: float  # least, of the descriptors of two local features at one place
+    local_score: float  # largest difference of their scores
+    # Largest difference of a candidate's scores, and of the network's scores of two candidates that
+    # the graph puts in the other order.
     score: float
 
 
@@ -84,16 +69,13 @@ class Figure:
 def compare_extractors(
     exact: Sequence[Arrays], graph: Backend, images: Sequence[FloatArray], tolerance: Tolerance
 ) -> list[Figure]:
-    """Describe images by a graph.
+    """How a graph describes images.
 
     Args:
         exact: what the network gave for each image.
         graph: what is to be trusted.
         images: float32 [1, 3, H, W] each.
         tolerance: what passes.
-
-    Raises:
-        BackendError: the graph cannot run.
     """
     found = [graph.run({IMAGE: image}) for image in images]
     every = [_of_one_image(*outputs) for outputs in zip(exact, found, strict=True)]
@@ -110,16 +92,13 @@ def compare_extractors(
 def compare_rerankers(
     exact: FloatArray, graph: Backend, inputs: Arrays, tolerance: Tolerance
 ) -> list[Figure]:
-    """Score candidates by a graph.
+    """How a graph scores candidates.
 
     Args:
         exact: what the network gave, [B].
         graph: what is to be trusted.
         inputs: local features of the query [1, K, 3 + C] and the candidates [B, K, 3 + C].
         tolerance: what passes.
-
-    Raises:
-        BackendError: the graph cannot run.
     """
     found = graph.run(inputs)[SCORES]
     return [

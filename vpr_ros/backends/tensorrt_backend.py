@@ -18,12 +18,11 @@ from vpr_ros.backends.cuda_device import find_gpu, index_of
 from vpr_ros.backends.engine_cache import EngineRequest, cached_engine
 from vpr_ros.backends.engine_file import ENGINE, Engine, check_fits, read_engine
 from vpr_ros.backends.exported import as_asked, read_exported, spec_beside
-from vpr_ros.backends.foreign import Ports
 from vpr_ros.backends.options import BackendOptions
-from vpr_ros.backends.tensorrt_engine import BuildOptions, OnnxFile
+from vpr_ros.backends.sidecar import Ports
+from vpr_ros.backends.tensorrt_engine import OnnxFile
 from vpr_ros.backends.tensorrt_library import TensorRt, find_tensorrt
-from vpr_ros.backends.tensorrt_ports import check_inputs
-from vpr_ros.backends.tensorrt_session import Session
+from vpr_ros.backends.tensorrt_session import Session, check_inputs
 
 _T = TypeVar("_T")
 
@@ -58,18 +57,9 @@ class TensorRtBackend:
     """One engine on one GPU; any thread may run it, and runs wait for each other."""
 
     def __init__(
-        self,
-        thread: _GpuThread,
-        library: TensorRt,
-        path: Path,
-        engine: Engine,
-        cuda_graph: bool,
+        self, thread: _GpuThread, library: TensorRt, path: Path, engine: Engine, cuda_graph: bool
     ) -> None:
-        """Load an engine that fits; see ``opened``.
-
-        Raises:
-            BackendError: TensorRT refuses the engine, or the GPU is out of memory.
-        """
+        """Load an engine that fits; BackendError if TensorRT refuses it, or has no room."""
         self._thread = thread
         self._session = thread.run(Session, library, path, engine.plan, cuda_graph)
         self.spec = replace(engine.spec, runtime=f"{library.name} {library.version}")
@@ -82,14 +72,7 @@ class TensorRtBackend:
         self._finish.atexit = False  # the end of the process frees everything, and threads are gone
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
-        """Compute the network's outputs, float32 and in the CPU's memory.
-
-        Args:
-            inputs: arrays by the names of the network's inputs.
-
-        Raises:
-            BackendError: the GPU failed, or inputs are missing or of the wrong shape.
-        """
+        """Compute the network's outputs, float32 and in the CPU's memory, as ``Backend`` does."""
         given = self._ports.given(inputs)
         check_inputs(self._session.ports, given)
         return self._ports.taken(self._thread.run(self._session.run, given))
@@ -103,18 +86,8 @@ class TensorRtBackend:
 def opened(path: Path, network: str, options: BackendOptions) -> TensorRtBackend:
     """Run an engine that the user names, or the engine of an ONNX file.
 
-    Args:
-        path: the engine, whose JSON file must stand beside it; or the ONNX file likewise, whose
-            engine is taken from the cache, or built and kept there.
-        network: the name of the network that it must hold; empty for any.
-        options: the GPU, and what the file must have been exported for.
-
-    Raises:
-        BackendError: the engine is missing, damaged, or not for this TensorRT and this GPU; it
-            cannot be built or kept, or the caller stopped that; or there is no GPU, or it is out
-            of memory.
-        WeightsError: the ONNX file is missing, or is not what its JSON file says.
-        ConfigError: it was exported for something else than is asked for.
+    As ``open_backend`` does; a JSON file must stand beside either. The engine of an ONNX file is
+    taken from the cache, or built and kept there.
     """
     way = _engine if path.suffix == ENGINE else _onnx
     return way(path, network, options)
@@ -147,8 +120,7 @@ def _onnx(path: Path, network: str, options: BackendOptions) -> TensorRtBackend:
         return given_up.is_set() or (stop is not None and stop())
 
     try:
-        onnx = OnnxFile(path, content)
-        request = EngineRequest(onnx, exported, library, thread.gpu, BuildOptions())
+        request = EngineRequest(OnnxFile(path, content), exported, library, thread.gpu)
         # On that thread: TensorRT builds for the GPU that the thread works on.
         hooks = replace(options.hooks, stop=unwanted)
         engine = replace(thread.run(cached_engine, request, None, hooks), spec=spec)

@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Building a TensorRT engine from an ONNX file."""
+"""Building a TensorRT engine from an ONNX file, which takes seconds to minutes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vpr_ros.atomic_file import write_files
 from vpr_ros.backends.options import NO_HOOKS, Hooks
 from vpr_ros.backends.tensorrt_library import TensorRt, cause_of, make_logger, uncollected
-from vpr_ros.backends.tensorrt_progress import BuildWatch, make_monitor
 from vpr_ros.errors import BackendError
 
-Range = tuple[int, int, int]  # smallest, usual and largest
-
-CANDIDATES = "candidates"  # the axis of a reranker's graph that has a range
-_ANY = -1  # TensorRT's size of an axis that has one
+# Smallest, usual and largest size of the axes that are not fixed, by their names in the ONNX file.
+# The engine runs fastest at the usual size.
+RANGES = {"candidates": (1, 20, 100)}
+# GPU memory that an engine may use besides weights, inputs and outputs. R2Former's reranker takes
+# 33 MiB for each candidate in fp32, and half of that in fp16.
+WORKSPACE_MIB = 4096
+_ANY = -1  # TensorRT's size of an axis that has a range
 
 
 @dataclass(frozen=True)
@@ -27,50 +28,11 @@ class OnnxFile:
     path: Path
     content: bytes
 
-    @classmethod
-    def read(cls, path: Path) -> OnnxFile:
-        """Read a file.
-
-        Raises:
-            BackendError: it cannot be read.
-        """
-        try:
-            return cls(path, path.read_bytes())
-        except OSError as error:
-            raise BackendError(f"{path} cannot be read: {error.strerror}") from error
-
-
-@dataclass(frozen=True)
-class BuildOptions:
-    """What an engine is built for.
-
-    Attributes:
-        ranges: sizes of the axes that are not fixed, by their names in the ONNX file. The engine
-            runs fastest at the usual size.
-        workspace_mib: GPU memory that the engine may use besides weights, inputs and outputs, MiB.
-            R2Former's reranker takes 33 for each candidate in fp32, and half of that in fp16.
-        capabilities: compute capabilities of GPUs, such as ``8.6``; none for this machine's GPU.
-            Only TensorRT for RTX can build for others.
-    """
-
-    ranges: Mapping[str, Range] = field(default_factory=lambda: {CANDIDATES: (1, 20, 100)})
-    workspace_mib: int = 4096
-    capabilities: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name, (smallest, usual, largest) in self.ranges.items():
-            if not 1 <= smallest <= usual <= largest:
-                raise BackendError(
-                    f"range of {name} = {smallest}, {usual}, {largest}: must rise from at least 1"
-                )
-        if self.workspace_mib < 1:
-            raise BackendError(f"workspace_mib = {self.workspace_mib}: must be at least 1")
-
 
 def build_engine(
     library: TensorRt,
     onnx: OnnxFile,
-    options: BuildOptions | None = None,
+    capabilities: tuple[str, ...] = (),
     hooks: Hooks = NO_HOOKS,
     timing_cache: Path | None = None,
 ) -> bytes:
@@ -81,7 +43,8 @@ def build_engine(
     Args:
         library: the TensorRT to build with.
         onnx: the network; it must hold its own weights.
-        options: what to build for.
+        capabilities: compute capabilities of GPUs, such as ``8.6``; none for this machine's GPU.
+            Only TensorRT for RTX can build for others.
         hooks: are called from threads of TensorRT, after each step.
         timing_cache: file of earlier measurements, which TensorRT reuses and adds to; TensorRT
             for RTX measures nothing and leaves it alone.
@@ -92,30 +55,71 @@ def build_engine(
     Raises:
         BackendError: TensorRT cannot parse or build it, or the caller stopped it.
     """
-    options = options or BuildOptions()
-    logger, watch = make_logger(library), BuildWatch(hooks)
-    monitor = make_monitor(library, watch)
+    logger, monitor = make_logger(library), _make_monitor(library, hooks)
     builder = _builder(library, logger)
     network, _parser = _parse(library, builder, logger, onnx)  # its weights are the parser's
-    config = _configure(library, builder, network, options, onnx.path)
+    config = _configure(library, builder, network, capabilities, onnx.path)
     config.progress_monitor = monitor
     measured = _measurements(library, config, timing_cache)
     plan = builder.build_serialized_network(network, config)
-    watch.raise_if_stopped()
+    monitor.raise_if_stopped()
     if plan is None:
-        raise _not_built(library, onnx, options, logger)
+        raise BackendError(
+            f"{onnx.path}: {library.name} built no engine: {cause_of(logger)}: if memory is short, "
+            f"stop other programs on the GPU: it may take {WORKSPACE_MIB} MiB"
+        )
     if measured is not None and timing_cache is not None:
         _keep(measured, timing_cache)
     return bytes(plan)
 
 
-def _not_built(
-    library: TensorRt, onnx: OnnxFile, options: BuildOptions, logger: Any
-) -> BackendError:
-    return BackendError(
-        f"{onnx.path}: {library.name} built no engine: {cause_of(logger)}: if memory is short, "
-        f"raise workspace_mib = {options.workspace_mib}, or lower the ranges' largest sizes"
-    )
+def _make_monitor(library: TensorRt, hooks: Hooks) -> Any:
+    """What TensorRT's threads report to; it must outlive the builder.
+
+    TensorRT asks whether to go on after each step, of which the longest take seconds to minutes.
+    """
+
+    class Monitor(library.module.IProgressMonitor):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self._steps: dict[str, int] = {}
+            self._failure: BaseException | None = None
+            self._stopped = False
+
+        def phase_start(self, phase_name: str, parent_phase: str, num_steps: int) -> None:
+            self._steps[phase_name] = num_steps  # names are unique among the phases that run
+            self._tell(phase_name, 0, num_steps)
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            """A step, counted from 0, is done; False if the build shall end."""
+            self._tell(phase_name, step + 1, self._steps.get(phase_name, step + 1))
+            return not self._stopped
+
+        def phase_finish(self, phase_name: str) -> None:
+            """A phase is over, often without having reported its last steps."""
+            steps = self._steps.pop(phase_name, 0)
+            if not self._stopped:
+                self._tell(phase_name, steps, steps)
+
+        def raise_if_stopped(self) -> None:
+            """End what asked for the engine by BackendError, or by what the hooks raised."""
+            if self._failure is not None:
+                raise self._failure
+            if self._stopped:
+                raise BackendError(
+                    "building the TensorRT engine was cancelled: nothing was written"
+                )
+
+        def _tell(self, phase: str, done: int, steps: int) -> None:
+            """Call the hooks: an exception must not reach TensorRT, which would abort."""
+            try:
+                if hooks.progress is not None:
+                    hooks.progress(phase, done, steps)
+                self._stopped = self._stopped or (hooks.stop is not None and hooks.stop())
+            except BaseException as error:
+                self._failure, self._stopped = error, True
+
+    return Monitor()
 
 
 def _builder(library: TensorRt, logger: Any) -> Any:
@@ -154,36 +158,36 @@ def _first(parser: Any) -> str:
 
 
 def _configure(
-    library: TensorRt, builder: Any, network: Any, options: BuildOptions, path: Path
+    library: TensorRt, builder: Any, network: Any, capabilities: tuple[str, ...], path: Path
 ) -> Any:
     trt = library.module
     config = builder.create_builder_config()
-    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mib << 20)
+    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE_MIB << 20)
     # By default, factors of fp32 products are rounded to 10 bits; what is fp32 in an exported
     # network is so because it needs more.
     config.clear_flag(trt.BuilderFlag.TF32)
-    _set_capabilities(library, config, options.capabilities)
+    _set_capabilities(library, config, capabilities)
     inputs = [network.get_input(number) for number in range(network.num_inputs)]
     if any(_ANY in tuple(each.shape) for each in inputs):
         profile = builder.create_optimization_profile()
         for each in inputs:
-            profile.set_shape(each.name, *_shapes(each, options, path))
+            profile.set_shape(each.name, *_shapes(each, path))
         if config.add_optimization_profile(profile) < 0:
-            raise BackendError(f"{path}: {library.name} refuses the ranges {dict(options.ranges)}")
+            raise BackendError(f"{path}: {library.name} refuses the ranges {RANGES}")
     return config
 
 
-def _shapes(tensor: Any, options: BuildOptions, path: Path) -> list[tuple[int, ...]]:
+def _shapes(tensor: Any, path: Path) -> list[tuple[int, ...]]:
     """Smallest, usual and largest shape of an input."""
     axes = []
     for number, size in enumerate(tensor.shape):
         name = tensor.get_dimension_name(number)
-        if size == _ANY and name not in options.ranges:
+        if size == _ANY and name not in RANGES:
             raise BackendError(
                 f"{path}: axis {number} of {tensor.name} is called {name!r} and has no range: "
-                f"give it one, besides those of {', '.join(options.ranges) or 'no axis'}"
+                f"export it with a fixed size; only {', '.join(RANGES)} may differ"
             )
-        axes.append(options.ranges[name] if size == _ANY else (size,) * 3)
+        axes.append(RANGES[name] if size == _ANY else (size,) * 3)
     return [tuple(axis[which] for axis in axes) for which in range(3)]
 
 

@@ -11,14 +11,24 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
-from vpr_ros.backends.failures import first_line
+from vpr_ros.backends.base import first_line
 from vpr_ros.errors import BackendError, UnavailableError
 
 TENSORRT = "tensorrt"
 TENSORRT_RTX = "tensorrt_rtx"
 
+# The last is what the wheels are called that PyPI has.
+_MODULES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
+_IMPORTERS: dict[str, list[Callable[[], Any]]] = {
+    TENSORRT: [lambda: import_module("tensorrt")],
+    TENSORRT_RTX: [
+        lambda: import_module("tensorrt_rtx"),
+        lambda: import_module("tensorrt_rtx_bindings"),
+    ],
+}
 _OLDEST = 10  # the first major version with all that is used here
 _REMEDY = (
     "pip install tensorrt, which a Jetson has from JetPack, or on a PC with an RTX GPU "
@@ -59,38 +69,16 @@ def find_tensorrt(name: str = "") -> TensorRt:
     raise UnavailableError(f"{name or 'TensorRT'} is not installed: {_REMEDY}")
 
 
-def _tensorrt() -> Any:
-    import tensorrt
-
-    return tensorrt
-
-
-def _tensorrt_rtx() -> Any:
-    try:
-        import tensorrt_rtx
-    except ModuleNotFoundError as error:
-        if error.name != "tensorrt_rtx":
-            raise
-        import tensorrt_rtx_bindings  # what the wheels are called that PyPI has
-
-        return tensorrt_rtx_bindings
-    return tensorrt_rtx
-
-
-_IMPORTERS: dict[str, Callable[[], Any]] = {TENSORRT: _tensorrt, TENSORRT_RTX: _tensorrt_rtx}
-_MODULES = (TENSORRT, TENSORRT_RTX, "tensorrt_rtx_bindings")
-
-
 def _loaded(name: str) -> Any:
     """The module, or None where it is not installed; what is installed but broken is an error."""
-    try:
-        return _IMPORTERS[name]()
-    except ModuleNotFoundError as error:
-        if error.name in _MODULES:
-            return None
-        raise _broken(name, error) from error
-    except (ImportError, OSError) as error:
-        raise _broken(name, error) from error
+    for load in _IMPORTERS[name]:
+        try:
+            return load()
+        except (ImportError, OSError) as error:
+            is_missing = isinstance(error, ModuleNotFoundError) and error.name in _MODULES
+            if not is_missing:
+                raise _broken(name, error) from error
+    return None
 
 
 def _broken(name: str, error: Exception) -> BackendError:

@@ -13,8 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vpr_ros.backends.base import Arrays
-from vpr_ros.backends.failures import first_line, run_failed
+from vpr_ros.backends.base import Arrays, first_line, run_failed
 from vpr_ros.backends.options import AUTO, BackendOptions
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import BackendError, UnavailableError
@@ -30,11 +29,7 @@ class TorchBackend:
     """
 
     def __init__(self, module: nn.Module, spec: ModelSpec, options: BackendOptions) -> None:
-        """Move a network to its device.
-
-        Raises:
-            BackendError: the device is not there, or has too little memory.
-        """
+        """Move a network to its device; BackendError if it is not there or has no room."""
         self._device = _device(options.device)
         self.device = str(self._device)
         self._threads = options.threads or torch.get_num_threads()
@@ -54,17 +49,12 @@ class TorchBackend:
             input_width=width,
             runtime=f"PyTorch {torch.__version__}",
         )
-        self.description = _described(self._device, options.precision)
+        is_gpu = self._device.type == "cuda"
+        where = torch.cuda.get_device_name(self._device) if is_gpu else "the CPU"
+        self.description = f"PyTorch {torch.__version__} on {where}, {options.precision}"
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
-        """Compute the network's outputs, float32 and in the CPU's memory.
-
-        Args:
-            inputs: arrays by the names of the network's inputs.
-
-        Raises:
-            BackendError: the device failed, or inputs are missing or of the wrong shape.
-        """
+        """Compute the network's outputs, float32 and in the CPU's memory, as ``Backend`` does."""
         # Not once and for all: another network of this process may be run by another number.
         torch.set_num_threads(self._threads)
         try:
@@ -74,8 +64,7 @@ class TorchBackend:
                 )
                 return {name: value.float().cpu().numpy() for name, value in outputs.items()}
         except (RuntimeError, TypeError) as error:
-            device = str(self._device)
-            raise run_failed(self.spec.method, device, inputs, first_line(error)) from error
+            raise run_failed(self.spec.method, self.device, inputs, first_line(error)) from error
 
     def _moved(self, array: NDArray[Any]) -> Tensor:
         # A read-only array, as maps hand out, must be copied: torch has no read-only tensors.
@@ -89,13 +78,7 @@ class TorchBackend:
 
 
 def opened(path: Path, network: str, options: BackendOptions) -> TorchBackend:
-    """Load the weights of a network onto a device.
-
-    Raises:
-        BackendError: the device is not there.
-        WeightsError: the file cannot be read, or does not fit.
-        ConfigError: the network, or one of its settings, is unknown.
-    """
+    """Load the weights of a network onto a device, as ``open_backend`` does."""
     _device(options.device)  # before seconds are spent on reading weights
     loaded = load(path, network, options.settings)
     return TorchBackend(loaded.module, loaded.spec, options)
@@ -114,8 +97,3 @@ def _device(name: str) -> torch.device:
         count = torch.cuda.device_count()
         raise BackendError(f"device = {name!r}: there are {count} GPUs, counted from cuda:0")
     return device
-
-
-def _described(device: torch.device, precision: str) -> str:
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else "the CPU"
-    return f"PyTorch {torch.__version__} on {where}, {precision}"

@@ -7,10 +7,12 @@ import itertools
 import time
 from array import array
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Odometry
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
@@ -19,17 +21,19 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 
 from vpr_ros.benchmark.process_usage import Usage
+from vpr_ros.benchmark.results import Result, median
 from vpr_ros.benchmark.scene import Scene
 from vpr_ros.datatypes import ImageArray
 from vpr_ros.demo.lifecycle_process import LifecycleProcess, NodeCommand, NodeProcessError
 from vpr_ros.nodes.conversions import ns_to_stamp, stamp_to_ns
 from vpr_ros.nodes.interfaces import PlaceMatch
 
-RATE_HZ = 5.0
-STEP_M = 1.1  # from frame to frame: every one becomes a keyframe, which is the most work there is
+_RATE_HZ = 5.0
+_STEP_M = 1.1  # from frame to frame: every one becomes a keyframe, which is the most work there is
 _START_NS = 1_700_000_000 * 10**9
 _PATIENCE = 30.0  # seconds for the nodes to be connected, and to account for the last frame
 _SAMPLE_S = 1.0
+_OVERHEAD_LIMIT_MS = 5.0
 
 
 class Camera:
@@ -89,10 +93,10 @@ class Robot(Node):
 
     def send(self) -> None:
         """The next image, with the odometry of its moment."""
-        stamp_ns = _START_NS + round(self.sent / RATE_HZ * 1e9)
+        stamp_ns = _START_NS + round(self.sent / _RATE_HZ * 1e9)
         odometry = Odometry()
         odometry.header.stamp, odometry.header.frame_id = ns_to_stamp(stamp_ns), "odom"
-        odometry.pose.pose.position.x = STEP_M * self.sent
+        odometry.pose.pose.position.x = _STEP_M * self.sent
         odometry.pose.pose.orientation.w = 1.0
         self._odometry.publish(odometry)
         self._sent[stamp_ns] = time.monotonic()
@@ -141,17 +145,16 @@ class Robot(Node):
         for status in message.status:
             node = status.name.rpartition(" ")[2]
             if node in self.statuses:
-                self.statuses[node].append(_values(status))
+                self.statuses[node].append({pair.key: pair.value for pair in status.values})
 
 
+@dataclass(frozen=True)
 class Drive:
-    """What was seen of both nodes during a drive."""
+    """What was seen of both nodes during a drive, by the name of the node."""
 
-    def __init__(self, robot: Robot, usage: dict[str, Usage], peaks_mb: dict[str, float]) -> None:
-        """All by the name of the node; ``peaks_mb`` is the most memory that it had."""
-        self.robot = robot
-        self.usage = usage
-        self.peaks_mb = peaks_mb
+    robot: Robot
+    usage: dict[str, Usage]
+    peaks_mb: dict[str, float]  # the most memory that it had
 
     def numbers(self, node: str, what: str) -> list[float]:
         """A number of every status of a node since its first frame."""
@@ -159,11 +162,7 @@ class Drive:
 
 
 def drive(scene: Scene, scratch: Path, seconds: float) -> Drive:
-    """Let mapper and localizer work side by side.
-
-    Raises:
-        NodeProcessError: a node failed, or lost track of its frames.
-    """
+    """Let mapper and localizer work side by side; NodeProcessError if one failed."""
     robot = Robot(scene.queries)
     try:
         mapper = _process("mapper", scratch / "live.vprmap", scratch)
@@ -181,13 +180,47 @@ def drive(scene: Scene, scratch: Path, seconds: float) -> Drive:
         robot.close()
 
 
+def live_results(drive: Drive) -> list[Result]:
+    """Frames answered and lost, latency, overhead, memory and processor time."""
+    robot = drive.robot
+    lost = robot.sent - len(robot.answers)
+    twice = sum(robot.answers.values()) - len(robot.answers)
+    unmapped = robot.sent - robot.count("mapper", "frames processed")
+    latencies_ms = 1e3 * np.array(robot.latencies_s)
+    low, high = np.percentile(latencies_ms, [50.0, 99.0])
+    period = 1e3 / _RATE_HZ
+    return [
+        Result("frames sent at 5 Hz to both nodes", robot.sent, "frames"),
+        Result("frames that the localizer did not answer", lost, "frames"),
+        Result("frames that it answered twice", twice, "frames"),
+        Result("frames that the mapper did not handle", unmapped, "frames"),
+        Result("image to match over DDS, median", float(low), "ms", period, "a frame at 5 Hz"),
+        Result("image to match over DDS, 99 %", float(high), "ms", period, "a frame at 5 Hz"),
+        *[result for node in drive.usage for result in _node_results(drive, node)],
+    ]
+
+
+def _node_results(drive: Drive, node: str) -> list[Result]:
+    usage = drive.usage[node]
+    overhead = median(drive.numbers(node, "overhead median [ms]"))
+    gained, keyframes, seconds = usage.growth()
+    over = f"in {seconds / 60.0:.1f} min"
+    over += f" and {keyframes:.0f} keyframes" if keyframes else ""
+    return [
+        Result(f"{node}: own overhead a frame", overhead, "ms", _OVERHEAD_LIMIT_MS, "its limit"),
+        Result(f"{node}: processor cores in use", usage.cores, "cores"),
+        Result(f"{node}: peak memory", drive.peaks_mb[node], "MB"),
+        Result(f"{node}: memory gained {over}", gained, "MB"),
+    ]
+
+
 def _drive(
     robot: Robot, processes: tuple[LifecycleProcess, ...], seconds: float
 ) -> dict[str, Usage]:
     usage = {process.name: Usage(process.pid) for process in processes}
     begun = sampled = time.monotonic()
-    for number in range(max(1, round(seconds * RATE_HZ))):
-        robot.spin_until(begun + number / RATE_HZ)
+    for number in range(max(1, round(seconds * _RATE_HZ))):
+        robot.spin_until(begun + number / _RATE_HZ)
         robot.send()
         if time.monotonic() - sampled >= _SAMPLE_S:
             sampled = time.monotonic()
@@ -208,10 +241,6 @@ def _image_message(image: ImageArray) -> Image:
     message.header.frame_id = "camera"
     message.data = array("B", image.tobytes())
     return message
-
-
-def _values(status: DiagnosticStatus) -> dict[str, str]:
-    return {pair.key: pair.value for pair in status.values}
 
 
 def _check_time(end: float, what: str) -> None:

@@ -28,7 +28,7 @@ class Usage:
     def sample(self, keyframes: int) -> None:
         """Look once."""
         self.times.append(time.monotonic())
-        self.resident_mb.append(_resident_mb(self.pid))
+        self.resident_mb.append(_status_mb(self.pid, "VmRSS"))
         self._cpu.append(_cpu_seconds(self.pid))
         self.keyframes.append(keyframes)
 
@@ -55,10 +55,6 @@ class Usage:
             return float(samples[last].mean() - samples[first].mean())
 
         return gain(self.resident_mb), gain(self.keyframes), gain(self.times)
-
-
-def _resident_mb(pid: int) -> float:
-    return _status_mb(pid, "VmRSS")
 
 
 def _status_mb(pid: int, name: str) -> float:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,23 +28,23 @@ class Result:
         """Value by baseline."""
         return self.value / self.baseline if self.baseline else None
 
-    def to_json(self) -> dict[str, float | str | None]:
+    def to_json(self) -> dict[str, Any]:
         """As ``bench.json`` holds it; baseline and ratio are null where there is no baseline."""
-        return {
-            "name": self.name,
-            "value": self.value,
-            "unit": self.unit,
-            "baseline": self.baseline,
-            "ratio": self.ratio,
-        }
+        numbers = {"value": self.value, "unit": self.unit, "baseline": self.baseline}
+        return {"name": self.name, **numbers, "ratio": self.ratio}
 
 
 def table(results: Iterable[Result]) -> str:
     """All results, for a terminal."""
     head = ("", "value", "unit", "baseline", "ratio", "")
     rows = [head, *(_cells(result) for result in results)]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    return "\n".join(_line(row, widths) for row in rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    columns = list(zip("<><>><", widths, strict=True))  # to the left or right, and how wide
+    lines = (
+        [f"{cell:{side}{width}}" for cell, (side, width) in zip(row, columns, strict=True)]
+        for row in rows
+    )
+    return "\n".join("  ".join(line).rstrip() for line in lines)
 
 
 def write_json(results: Iterable[Result], path: Path) -> None:
@@ -85,9 +86,3 @@ def _number(value: float) -> str:
     if value == round(value):
         return f"{value:.0f}"
     return f"{value:.1f}" if abs(value) >= 100.0 else f"{value:.3g}"
-
-
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    name, value, unit, baseline, ratio, against = row
-    numbers = f"{value:>{widths[1]}}  {unit:<{widths[2]}}  {baseline:>{widths[3]}}"
-    return f"{name:<{widths[0]}}  {numbers}  {ratio:>{widths[4]}}  {against}".rstrip()

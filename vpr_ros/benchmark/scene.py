@@ -33,12 +33,7 @@ class Scene:
 
 
 def make_scene(folder: Path, scratch: Path) -> Scene:
-    """Render the drive unless it is there, and make the map.
-
-    Args:
-        folder: Keeps the drive for the next time.
-        scratch: Takes the map.
-    """
+    """Render the drive unless it is in the folder, and make the map in ``scratch``."""
     small = small_drive()
     config = DriveConfig(plan=small.plan, rate_hz=1.5, image_width=640, image_height=480)
     bags = write_drive(folder / "drive", config)

@@ -6,8 +6,9 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 
+from vpr_ros.cli.options import add_list, add_option, assigned
 from vpr_ros.errors import ConfigError
 from vpr_ros.evaluation.drive import Drive
 from vpr_ros.evaluation.judge import Limits
@@ -25,76 +26,31 @@ _LIMITS = Limits()
 def add_source(parser: argparse.ArgumentParser) -> None:
     """Declare the options that say what to run on, and what is right there."""
     bags = parser.add_argument_group("recordings")
-    bags.add_argument("--map-bag", type=Path, metavar="BAG", help="what is searched")
-    bags.add_argument(
-        "--query-bag", type=Path, metavar="BAG", help="what is looked for (default: loops)"
-    )
-    bags.add_argument(
-        "--map",
-        type=Path,
-        metavar="FILE",
-        help="search this map (*.vprmap); --map-bag then only tells where its keyframes were",
-    )
+    add = partial(add_option, bags)
+    add("--map-bag", "BAG", "what is searched")
+    add("--query-bag", "BAG", "what is looked for (default: loops)")
+    text = "search this map (*.vprmap); --map-bag then only tells where its keyframes were"
+    add("--map", "FILE", text)
     bags.add_argument("--image-topic", default="", metavar="TOPIC")
-    bags.add_argument(
-        "--odometry-topic",
-        default="",
-        metavar="TOPIC",
-        help=f"poses that the mapper hears (default: the only ones); '{_NONE}' for none",
-    )
-    _add_truth(bags)
+    text = f"poses that the mapper hears (default: the only ones); '{_NONE}' for none"
+    add("--odometry-topic", "TOPIC", text, "")
+    text = "true poses: a topic, tf:TARGET:SOURCE, tum:FILE, kitti:POSES[:TIMES] (default: the "
+    add("--truth", "SOURCE", text + "topic called ground_truth, or the only one)", "")
+    add("--query-truth", "SOURCE", "of the query bag", "")
+    add("--distance", "M", "meters within which an image is right", _DEFAULTS.max_distance)
+    heading = f"{math.degrees(_DEFAULTS.max_angle or math.pi):g}"
+    text = f"degrees that both may look apart, or '{_ANY}' (default: %(default)s)"
+    add("--heading", "DEG", text, heading)
+    text = "meters within which an accepted match is right"
+    add("--right-distance", "M", text, _LIMITS.right_distance)
+    text = "least seconds between images"
+    bags.add_argument("--interval", type=float, default=0.0, metavar="S", help=text)
+    add("--recent", "S", "loops: seconds before an image that are none", _DEFAULTS.recent_s)
     sets = parser.add_argument_group("data sets and folders")
     sets.add_argument("--dataset", choices=list(PROTOCOLS), metavar="NAME", help="listed below")
-    sets.add_argument("--folder", type=Path, metavar="DIR", help="where it is")
-    sets.add_argument(
-        "--option",
-        dest="options",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="of the data set; may be given several times",
-    )
-
-
-def _add_truth(bags: argparse._ArgumentGroup) -> None:
-    bags.add_argument(
-        "--truth",
-        default="",
-        metavar="SOURCE",
-        help="true poses: a topic, tf:TARGET:SOURCE, tum:FILE, kitti:POSES[:TIMES] (default: the "
-        "topic called ground_truth, or the only one)",
-    )
-    bags.add_argument("--query-truth", default="", metavar="SOURCE", help="of the query bag")
-    bags.add_argument(
-        "--distance",
-        type=float,
-        default=_DEFAULTS.max_distance,
-        metavar="M",
-        help="meters within which an image is right (default: %(default)g)",
-    )
-    bags.add_argument(
-        "--heading",
-        default=f"{math.degrees(_DEFAULTS.max_angle or math.pi):g}",
-        metavar="DEG",
-        help=f"degrees that both may look apart, or '{_ANY}' (default: %(default)s)",
-    )
-    bags.add_argument(
-        "--right-distance",
-        type=float,
-        default=_LIMITS.right_distance,
-        metavar="M",
-        help="meters within which an accepted match is right (default: %(default)g)",
-    )
-    bags.add_argument(
-        "--interval", type=float, default=0.0, metavar="S", help="least seconds between images"
-    )
-    bags.add_argument(
-        "--recent",
-        type=float,
-        default=_DEFAULTS.recent_s,
-        metavar="S",
-        help="loops: seconds before an image that are none (default: %(default)g)",
-    )
+    add_option(sets, "--folder", "DIR", "where it is")
+    text = "of the data set; may be given several times"
+    add_list(sets, "--option", "options", "NAME=VALUE", text)
 
 
 def sets_listed() -> list[str]:
@@ -119,7 +75,7 @@ def read_source(args: argparse.Namespace) -> RetrievalSet:
         _refuse(args, ("map_bag", "query_bag", "map"), "--dataset")
         if args.folder is None:
             raise ConfigError(f"--dataset {args.dataset}: say where it is with --folder")
-        return read_set(args.dataset, args.folder, **_options(args.options))
+        return read_set(args.dataset, args.folder, **assigned(args.options, "--option"))
     _refuse(args, ("folder", "options"), "recordings")
     if args.map is not None:
         if args.query_bag is None:
@@ -166,14 +122,6 @@ def _radians(text: str) -> float:
         return math.radians(float(text))
     except ValueError:
         raise ConfigError(f"--heading {text}: write degrees, or '{_ANY}'") from None
-
-
-def _options(assignments: Sequence[str]) -> dict[str, str]:
-    pairs = [assignment.partition("=") for assignment in assignments]
-    for name, equals, value in pairs:
-        if not equals:
-            raise ConfigError(f"--option {name}{value}: write NAME=VALUE")
-    return {name: value for name, _, value in pairs}
 
 
 def _refuse(args: argparse.Namespace, names: Sequence[str], other: str) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from vpr_ros.backends.options import NO_HOOKS
-from vpr_ros.cli.options import add_set
+from vpr_ros.cli.options import add_list, add_option, add_output, add_set, assigned
 from vpr_ros.cli.terminal import say
 from vpr_ros.config import METHODS
 from vpr_ros.datatypes import ImageArray
-from vpr_ros.drives.image_folder import ImageFolder
+from vpr_ros.drives.image_files import ImageFolder
 from vpr_ros.errors import BackendError, ConfigError, DatasetError
 from vpr_ros.extractors.network import prepared
 from vpr_ros.images import read_image
@@ -38,57 +38,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     methods = [name for name in METHODS if name in NETWORKS]
     parser.add_argument("--method", required=True, choices=methods, metavar="NAME")
-    parser.add_argument(
-        "--variant", default="", metavar="NAME", help="another of the method's networks"
+    add_option(parser, "--variant", "NAME", "another of the method's networks", "")
+    add_option(parser, "--weights", "FILE", "of PyTorch", required=True)
+    text = "of the network's input, pixels (default: what it was trained for)"
+    parser.add_argument("--size", metavar="HEIGHTxWIDTH", help=text)
+    for name, choices, text in (
+        ("--precision", _PRECISIONS, "fp16 is for GPUs, int8 for CPUs"),
+        ("--format", _FORMATS, "tensorrt: an engine beside each ONNX file"),
+    ):
+        text += " (default: %(default)s)"
+        parser.add_argument(name, default=choices[0], choices=choices, help=text)
+    text = (
+        "compute capability of GPUs to build engines for, such as 8.6; may be given several "
+        "times, needs TensorRT for RTX, and no GPU (default: this machine's)"
     )
-    parser.add_argument("--weights", required=True, type=Path, metavar="FILE", help="of PyTorch")
-    parser.add_argument(
-        "--size",
-        metavar="HEIGHTxWIDTH",
-        help="of the network's input, pixels (default: what it was trained for)",
-    )
-    parser.add_argument(
-        "--precision",
-        default=_PRECISIONS[0],
-        choices=_PRECISIONS,
-        help="fp16 is for GPUs, int8 for CPUs (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--format",
-        default=_FORMATS[0],
-        choices=_FORMATS,
-        help="tensorrt: an engine beside each ONNX file (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--capability",
-        dest="capabilities",
-        action="append",
-        default=[],
-        metavar="X.Y",
-        help="compute capability of GPUs to build engines for, such as 8.6; may be given several "
-        "times, needs TensorRT for RTX, and no GPU (default: this machine's)",
-    )
-    parser.add_argument(
-        "--images",
-        type=Path,
-        metavar="FOLDER",
-        help="photographs to check the files on; rendered ones if not given",
-    )
+    add_list(parser, "--capability", "capabilities", "X.Y", text)
+    text = "photographs to check the files on; rendered ones if not given"
+    add_option(parser, "--images", "FOLDER", text)
     add_set(parser, "a setting of the network (listed below)")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    add_output(parser, "DIR")
     lines = [f"  {name}{_variants(name)}: {', '.join(_known(name)) or '-'}" for name in methods]
     parser.epilog = "methods (variants): settings\n" + "\n".join(lines)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export.
-
-    Raises:
-        ConfigError: the size or a setting is impossible.
-        DatasetError: there are too few images.
-        WeightsError: the weights cannot be read, or do not fit.
-        BackendError: a library is missing, or a file would not compute what the network does.
-    """
+    """Export."""
     engines = args.format == "tensorrt"
     if args.capabilities and not engines:
         raise ConfigError("--capability is for --format tensorrt: ONNX files run on any machine")
@@ -101,8 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _exported(args: argparse.Namespace, engines: bool) -> list[Path]:
     try:
-        from vpr_ros.backends.export import ExportRequest, export
-        from vpr_ros.backends.export_engine import export_engine
+        from vpr_ros.backends.export import ExportRequest, export, export_engine
     except ImportError as error:
         raise BackendError(
             f"exporting needs PyTorch and ONNX ({error}): pip install torch torchvision timm "
@@ -137,21 +110,14 @@ def _settings(network: str, assignments: Sequence[str]) -> dict[str, float]:
     """What ``NAME=VALUE`` changes of a network's settings; the network knows what is possible."""
     known = network_of(network).spec.settings
     values: dict[str, float] = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {assignment}: write NAME=VALUE")
+    for name, text in assigned(assignments).items():
         if name not in known:
             raise ConfigError(f"{network} has no setting {name!r}; known: {', '.join(known)}")
-        values[name] = _number(assignment, text)
+        try:
+            values[name] = _TRUTHS[text] if text in _TRUTHS else float(text)
+        except ValueError:
+            raise ConfigError(f"--set {name}={text}: write a number, true or false") from None
     return values
-
-
-def _number(assignment: str, text: str) -> float:
-    try:
-        return _TRUTHS[text] if text in _TRUTHS else float(text)
-    except ValueError:
-        raise ConfigError(f"--set {assignment}: write a number, true or false") from None
 
 
 def _variants(method: str) -> str:

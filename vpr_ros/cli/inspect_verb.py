@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from vpr_ros.backends import SUFFIXES, BackendOptions, open_backend
-from vpr_ros.backends.sidecar import spec_to_json
 from vpr_ros.calibration_curve import CalibrationRecord
+from vpr_ros.cli.options import add_option
 from vpr_ros.cli.terminal import complain, say
 from vpr_ros.config import RUNTIMES
 from vpr_ros.datatypes import ModelSpec
@@ -30,28 +31,18 @@ _QUANTILES = (0.1, 0.5, 0.9, 0.99)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument(
-        "file",
-        metavar="FILE",
-        type=Path,
-        help="a map (*.vprmap), or a network (*.onnx, *.engine, *.pth, *.pt, *.safetensors)",
-    )
-    parser.add_argument("--method", default="", metavar="NAME", help="of a file of weights")
+    text = "a map (*.vprmap), or a network (*.onnx, *.engine, *.pth, *.pt, *.safetensors)"
+    parser.add_argument("file", metavar="FILE", type=Path, help=text)
+    add_option(parser, "--method", "NAME", "of a file of weights", "")
     parser.add_argument("--runtime", default="auto", choices=RUNTIMES, help="of a network")
-    parser.add_argument("--device", default="auto", metavar="DEVICE", help="of a network")
+    add_option(parser, "--device", "DEVICE", "of a network", "auto")
     parser.add_argument("--json", action="store_true", help="write one JSON object instead")
-    parser.add_argument(
-        "--check", action="store_true", help="read all of a map, and say what of it is damaged"
-    )
+    text = "read all of a map, and say what of it is damaged"
+    parser.add_argument("--check", action="store_true", help=text)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show the map or the network.
-
-    Raises:
-        MapError: the file cannot be read, is no map, or is damaged.
-        VprError: the network cannot be loaded.
-    """
+    """Show the map or the network."""
     if args.check:
         _check(args.file)
     known, lines = _network(args) if args.file.suffix in SUFFIXES else _map(args.file)
@@ -70,11 +61,7 @@ def _map(path: Path) -> tuple[dict[str, Any], Iterator[str]]:
 
 
 def _check(path: Path) -> None:
-    """Read everything that a map holds.
-
-    Raises:
-        MapError: some of it is damaged.
-    """
+    """Read everything that a map holds; MapError if some of it is damaged."""
     with PlaceMap.open(path) as place_map:
         damages = place_map.damages()
     for line in damages[:-1]:
@@ -88,7 +75,7 @@ def _network(args: argparse.Namespace) -> tuple[dict[str, Any], Iterator[str]]:
     options = BackendOptions(args.runtime, args.device)
     backend = open_backend(args.file, args.method, options)
     spec = backend.spec
-    known = {**spec_to_json(spec), "space": spec.space}
+    known = {**asdict(spec), "space": spec.space}
     known |= {"device": backend.device, "backend": backend.description}
     return known, _network_table(args.file, spec, backend.description)
 
@@ -106,15 +93,6 @@ def _network_table(path: Path, spec: ModelSpec, description: str) -> Iterator[st
 
 def as_json(info: MapInfo) -> dict[str, Any]:
     """The numbers as ``json.dumps`` takes them."""
-    sessions = [
-        {
-            "name": each.name,
-            "keyframes": each.keyframes,
-            "first_stamp_ns": each.first_stamp_ns,
-            "last_stamp_ns": each.last_stamp_ns,
-        }
-        for each in info.sessions
-    ]
     return {
         "path": str(info.path),
         "size_bytes": info.size_bytes,
@@ -127,7 +105,7 @@ def as_json(info: MapInfo) -> dict[str, Any]:
         "keyframes": info.keyframes,
         "keyframes_with_pose": info.keyframes_with_pose,
         "calibration": _calibration_as_json(info.calibration) if info.calibration else None,
-        "sessions": sessions,
+        "sessions": [asdict(session) for session in info.sessions],
     }
 
 

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
-from vpr_ros.cli.json_lines import json_lines
-from vpr_ros.cli.options import add_settings, add_source, configured
+from vpr_ros.cli.options import add_option, add_settings, add_source, configured
 from vpr_ros.cli.terminal import Skipped, complain, progress, say
 from vpr_ros.datatypes import Frame, Recognition, Verdict
 from vpr_ros.drives.flaws import located
@@ -18,7 +19,7 @@ from vpr_ros.drives.source import Source, open_source
 from vpr_ros.errors import ConfigError, ImageError
 from vpr_ros.evaluation.metrics.cost import latencies
 from vpr_ros.pipeline import build
-from vpr_ros.records.as_json import PathOf
+from vpr_ros.records.as_json import PathOf, as_json
 from vpr_ros.route.session import Session
 
 SUMMARY = "find the frames of a drive, or one image, in a map"
@@ -29,33 +30,17 @@ Write = Callable[[Frame, Recognition], None]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     add_source(parser, "a rosbag2 (folder or file), a folder of images, or one image")
-    parser.add_argument(
-        "--map",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="the map to search (*.vprmap), or a folder of maps",
-    )
-    parser.add_argument(
-        "--odometry-topic",
-        default="",
-        metavar="TOPIC",
-        help="odometry of a bag that has several poses, for sequence.mode=filter",
-    )
-    parser.add_argument(
-        "--json",
-        metavar="FILE",
-        help="write one JSON object per frame and line to FILE, or '-' for the standard output",
-    )
+    text = "the map to search (*.vprmap), or a folder of maps"
+    add_option(parser, "--map", "FILE", text, required=True)
+    text = "odometry of a bag that has several poses, for sequence.mode=filter"
+    add_option(parser, "--odometry-topic", "TOPIC", text, "")
+    text = "write one JSON object per frame and line to FILE, or '-' for the standard output"
+    parser.add_argument("--json", metavar="FILE", help=text)
     add_settings(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer every frame.
-
-    Raises:
-        VprError: the source, the settings or the map cannot be used.
-    """
+    """Answer every frame."""
     if args.json and Path(args.json).resolve() == args.map.resolve():
         raise ConfigError(f"--json {args.json} would overwrite the map: name another file")
     config = configured(args.settings)
@@ -99,12 +84,23 @@ def _answer_all(
 
 @contextmanager
 def _writer(target: str | None, path_of: PathOf) -> Iterator[Write]:
-    """JSON lines to a file or the standard output, or lines for people."""
+    """Lines for people, or JSON lines to a file or, for ``-``, the standard output.
+
+    Every JSON line goes to the system in one piece, so that a program that is killed leaves whole
+    lines, and one that reads along sees every answer at once.
+    """
     if target is None:
         yield lambda frame, recognition: say(_line(frame, recognition))
-    else:
-        with json_lines(target, path_of) as write:
-            yield write
+        return
+    to_file = target != "-"
+    with Path(target).open("w", encoding="utf-8") if to_file else nullcontext(sys.stdout) as file:
+
+        def write(frame: Frame, recognition: Recognition) -> None:
+            answer = as_json(frame.name, recognition, path_of)
+            file.write(json.dumps(answer, allow_nan=False) + "\n")
+            file.flush()
+
+        yield write
 
 
 def _line(frame: Frame, recognition: Recognition) -> str:

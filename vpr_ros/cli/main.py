@@ -21,6 +21,7 @@ from vpr_ros.cli import (
 from vpr_ros.cli.terminal import complain, log_told
 from vpr_ros.errors import VprError
 
+# The ``run`` of each does its work and gives the exit code, or raises VprError or OSError.
 VERBS = {
     "map": map_verb,
     "localize": localize_verb,
@@ -38,14 +39,7 @@ EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb.
-
-    Args:
-        argv: the arguments after the program's name; those of the process by default.
-
-    Returns:
-        The exit code.
-    """
+    """Run one verb with the arguments after the program's name; gives the exit code."""
     args = build_parser().parse_args(argv)
     try:
         with log_told():

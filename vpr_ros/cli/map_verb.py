@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 
-from vpr_ros.cli.options import add_settings, add_source, configured
+from vpr_ros.cli.options import add_option, add_output, add_settings, add_source, configured
 from vpr_ros.cli.terminal import Skipped, progress, say
 from vpr_ros.config import MAP
 from vpr_ros.datatypes import Frame
@@ -29,30 +28,16 @@ _NO_POSES = "none"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     add_source(parser, "a rosbag2 (folder or file) or a folder of images")
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="the map (*.vprmap); one that exists gets another session",
-    )
-    parser.add_argument("--session", default="", metavar="NAME", help="what to call this drive")
-    parser.add_argument(
-        "--pose-topic",
-        default="",
-        metavar="TOPIC",
-        help=f"poses of a bag that has several; '{_NO_POSES}' to do without",
-    )
+    text = "the map (*.vprmap); one that exists gets another session"
+    add_output(parser, "FILE", text)
+    add_option(parser, "--session", "NAME", "what to call this drive", "")
+    text = f"poses of a bag that has several; '{_NO_POSES}' to do without"
+    add_option(parser, "--pose-topic", "TOPIC", text, "")
     add_settings(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Build the map.
-
-    Raises:
-        VprError: the source, the settings or the map cannot be used.
-    """
+    """Build the map."""
     pipeline = build(configured(args.settings))
     skipped = Skipped()
     pose_topic = None if args.pose_topic == _NO_POSES else args.pose_topic

@@ -86,12 +86,7 @@ def progress(total: int, label: str, done: int = 0) -> Iterator[Callable[[], Non
     with (
         _noted_interrupts() as interrupted,
         tqdm(
-            total=total,
-            initial=done,
-            desc=label,
-            unit=" frames",
-            disable=None,
-            dynamic_ncols=True,
+            total=total, initial=done, desc=label, unit=" frames", disable=None, dynamic_ncols=True
         ) as bar,
     ):
 

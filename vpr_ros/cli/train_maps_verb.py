@@ -7,7 +7,7 @@ import argparse
 from contextlib import ExitStack
 from pathlib import Path
 
-from vpr_ros.cli.options import add_settings, configured
+from vpr_ros.cli.options import add_output, add_settings, configured
 from vpr_ros.cli.terminal import say
 from vpr_ros.errors import BackendError, ConfigError
 from vpr_ros.pipeline import build
@@ -21,7 +21,7 @@ _SUFFIX = ".npz"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="of maps (*.vprmap)")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="*.npz")
+    add_output(parser, "FILE", "*.npz")
     for name, kind, default, what in (
         ("blocks", int, 2, "of attention; 12 in the paper"),
         ("heads", int, 8, "of each block"),
@@ -29,28 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("learning-rate", float, 1e-4, "of Adam"),
         ("near", float, 5.0, "meters within which two keyframes show one place"),
     ):
-        parser.add_argument(
-            f"--{name}", type=kind, default=default, help=f"{what} (default: %(default)s)"
-        )
+        text = f"{what} (default: %(default)s)"
+        parser.add_argument(f"--{name}", type=kind, default=default, help=text)
     add_settings(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train.
-
-    Raises:
-        ConfigError: the output is called otherwise, or a setting is impossible.
-        MapError: a map cannot be read.
-        TrainingError: the maps teach nothing.
-        BackendError: PyTorch is not installed.
-        OSError: the file cannot be written.
-    """
+    """Train."""
     try:
-        from vpr_ros.training.papers.map_stage import (
-            MapStageRecipe,
-            train_map_stage,
-            write_map_stage,
-        )
+        from vpr_ros.training.papers import map_stage
     except ImportError as error:
         raise BackendError(
             f"training needs {error.name}: pip install -r requirements/train.txt"
@@ -58,16 +45,11 @@ def run(args: argparse.Namespace) -> int:
     if args.output.suffix != _SUFFIX:
         raise ConfigError(f"{args.output}: name it *{_SUFFIX}")
     line = build(configured(args.settings))
-    recipe = MapStageRecipe(
-        blocks=args.blocks,
-        heads=args.heads,
-        steps=args.steps,
-        learning_rate=args.learning_rate,
-        near=args.near,
-    )
+    settings = ("blocks", "heads", "steps", "learning_rate", "near")
+    recipe = map_stage.MapStageRecipe(**{name: getattr(args, name) for name in settings})
     with ExitStack() as opened:
         maps = [opened.enter_context(line.open_map(path)) for path in maps_in(args.folder)]
-        stage = train_map_stage(maps, recipe, say)
-    write_map_stage(args.output, stage, recipe, line.extractor.spec.space)
+        stage = map_stage.train_map_stage(maps, recipe, say)
+    map_stage.write_map_stage(args.output, stage, recipe, line.extractor.spec.space)
     say(f"wrote {args.output}")
     return 0

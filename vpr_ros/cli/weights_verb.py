@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vpr_ros.cli.options import add_option, add_output
 from vpr_ros.cli.terminal import say
 from vpr_ros.errors import BackendError
 from vpr_ros.models.checkpoints import CHECKPOINTS, Checkpoint, published_as
@@ -21,45 +22,34 @@ SUMMARY = "list published weights, check a file of weights, or convert it to saf
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    known = actions.add_parser("list", help="weights that the methods' authors published")
-    known.set_defaults(action=_list)
-    check = actions.add_parser("check", help="read a file strictly and say what it holds")
-    check.set_defaults(action=_check)
-    convert = actions.add_parser("convert", help="write a file's weights as safetensors")
-    convert.set_defaults(action=_convert)
-    convert.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
+    parsers = {}
+    for name, action, text in (
+        ("list", _list, "weights that the methods' authors published"),
+        ("check", _check, "read a file strictly and say what it holds"),
+        ("convert", _convert, "write a file's weights as safetensors"),
+        ("cluster", _cluster, "APPSVR: clusters to begin training with"),
+        ("whiten", _whiten, "APPSVR: fit the whitening of trained weights"),
+    ):
+        parsers[name] = actions.add_parser(name, help=text)
+        parsers[name].set_defaults(action=action)
+    check, convert, cluster, whiten = (parsers[name] for name in list(parsers)[1:])
+    add_output(convert, "OUT")
     convert.add_argument("--half", action="store_true", help="keep values in half precision")
-    cluster = actions.add_parser("cluster", help="APPSVR: clusters to begin training with")
-    cluster.set_defaults(action=_cluster)
-    cluster.add_argument("--labels", type=Path, metavar="FOLDER", help="labels of pixels, NAME.png")
+    add_option(cluster, "--labels", "FOLDER", "labels of pixels, NAME.png")
     cluster.add_argument("--clusters", type=int, default=64, metavar="K")
-    cluster.add_argument(
-        "--shadows",
-        type=int,
-        default=4,
-        metavar="L",
-        help="of each cluster, with --labels (default: %(default)s)",
-    )
-    whiten = actions.add_parser("whiten", help="APPSVR: fit the whitening of trained weights")
-    whiten.set_defaults(action=_whiten)
+    add_option(cluster, "--shadows", "L", "of each cluster, with --labels", 4)
     whiten.add_argument("--size", type=int, default=4096, metavar="N", help="of the descriptor")
     for each in (cluster, whiten):
         each.add_argument("file", metavar="FILE", type=Path, help="torchvision's VGG-16, or APPSVR")
         each.add_argument("--images", type=Path, required=True, metavar="FOLDER")
-        each.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
+        add_output(each, "OUT")
     for each in (check, convert):
         each.add_argument("file", metavar="FILE", type=Path, help="*.pth, *.pt or *.safetensors")
-        each.add_argument("--method", default="", metavar="NAME", help="what it must fit")
+        add_option(each, "--method", "NAME", "what it must fit", "")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what was asked.
-
-    Raises:
-        WeightsError: the file cannot be read, or does not fit.
-        ConfigError: the method is unknown.
-        BackendError: PyTorch, which reads weights, is not installed.
-    """
+    """Do what was asked."""
     action: Callable[[argparse.Namespace], Iterator[str]] = args.action
     for line in action(args):
         say(line)
@@ -86,7 +76,8 @@ def _check(args: argparse.Namespace) -> Iterator[str]:
     yield f"file       {file.path} ({file.path.stat().st_size / 1e6:.1f} MB)"
     yield f"sha256     {file.sha256}"
     yield f"published  {_origin(file, published_as(file.git_blob))}"
-    yield f"holds      {len(file.tensors)} tensors, {_values(file) / 1e6:.1f} million values"
+    values = sum(tensor.numel() for tensor in file.tensors.values())
+    yield f"holds      {len(file.tensors)} tensors, {values / 1e6:.1f} million values"
     for name, sha256 in networks.items():
         yield f"fits       {name}, weights {sha256[:16]}"
 
@@ -138,7 +129,3 @@ def _origin(file: WeightsFile, checkpoint: Checkpoint | None) -> str:
     if source:
         return f"converted from a file of SHA-256 {source}"
     return "not known: its hash is none of those that 'weights list' shows"
-
-
-def _values(file: WeightsFile) -> int:
-    return sum(tensor.numel() for tensor in file.tensors.values())

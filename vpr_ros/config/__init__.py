@@ -27,18 +27,15 @@ from vpr_ros.config.nodes import (
     RecordsConfig,
 )
 from vpr_ros.config.pipeline import PipelineConfig
-from vpr_ros.config.places import DecisionConfig, HomographyConfig, KeyframeConfig, LoopConfig
-from vpr_ros.config.sequences import SEQUENCE_MODES, SequenceConfig
-from vpr_ros.config.setting import Setting, check, check_all, settings_of, with_settings
-from vpr_ros.config.stacks import (
-    SLAM_STACKS,
-    HydraConfig,
-    LioSamConfig,
-    RtabmapConfig,
-    SlamConfig,
-    SwarmSlamConfig,
-    TfConfig,
+from vpr_ros.config.places import (
+    DecisionConfig,
+    HomographyConfig,
+    KeyframeConfig,
+    LoopConfig,
+    SequenceConfig,
 )
+from vpr_ros.config.setting import Setting, check, check_all, settings_of, with_settings
+from vpr_ros.config.stacks import SLAM_STACKS, SlamConfig, TfConfig
 
 __all__ = [
     "LOCALIZE",
@@ -47,15 +44,12 @@ __all__ = [
     "MODES",
     "PRECISIONS",
     "RUNTIMES",
-    "SEQUENCE_MODES",
     "SLAM",
     "SLAM_STACKS",
     "CalibrationConfig",
     "DecisionConfig",
     "HomographyConfig",
-    "HydraConfig",
     "KeyframeConfig",
-    "LioSamConfig",
     "LocalizerConfig",
     "LoopConfig",
     "MapperConfig",
@@ -65,12 +59,10 @@ __all__ = [
     "PicturesConfig",
     "PipelineConfig",
     "RecordsConfig",
-    "RtabmapConfig",
     "SequenceConfig",
     "Setting",
     "SiftConfig",
     "SlamConfig",
-    "SwarmSlamConfig",
     "TfConfig",
     "check",
     "check_all",

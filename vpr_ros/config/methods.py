@@ -10,9 +10,9 @@ A method is a row of three choices, each of which can be made apart:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from vpr_ros.config.renamed import RENAMED_METHODS, RENAMED_RUNTIMES
+from vpr_ros.config.renamed import RENAMED_RUNTIMES
 from vpr_ros.config.setting import setting
 from vpr_ros.errors import ConfigError
 
@@ -112,11 +112,9 @@ def combined(method: str, describe: str = AUTO, local: str = AUTO, rerank: str =
 
 def prior_of(method: Method, calibration: CalibrationConfig) -> CalibrationConfig:
     """What scores are worth by hand: as the configuration says, or else the method."""
-    half_score = calibration.half_score or method.prior.half_score
-    return replace(
-        method.prior,
-        half_score=half_score,
-        score_slope=calibration.score_slope or method.prior.score_slope,
+    return CalibrationConfig(
+        calibration.half_score or method.prior.half_score,
+        calibration.score_slope or method.prior.score_slope,
     )
 
 
@@ -157,9 +155,9 @@ class SiftConfig:
     """SIFT keypoints."""
 
     max_side: int = setting(
-        480, "Longer image side in pixels that SIFT works at", minimum=64, maximum=4096
+        480, "Longer image side in pixels that SIFT works at", within=(64, 4096)
     )
-    max_keypoints: int = setting(500, "SIFT keypoints kept per image", minimum=16, maximum=8192)
+    max_keypoints: int = setting(500, "SIFT keypoints kept per image", within=(16, 8192))
 
 
 @dataclass(frozen=True)
@@ -193,20 +191,12 @@ class NetworkConfig:
     cuda_graph: bool = setting(
         False, "TensorRT: start the network by one call instead of kernel by kernel"
     )
-    threads: int = setting(
-        0, "CPU threads of the network; 0: one for each core", minimum=0, maximum=1024
-    )
+    threads: int = setting(0, "CPU threads of the network; 0: one for each core", within=(0, 1024))
     width: int = setting(
-        0,
-        "Pixels that images are resized to; 0: as the network was trained",
-        minimum=0,
-        maximum=8192,
+        0, "Pixels that images are resized to; 0: as the network was trained", within=(0, 8192)
     )
     height: int = setting(
-        0,
-        "Pixels that images are resized to; 0: as the network was trained",
-        minimum=0,
-        maximum=8192,
+        0, "Pixels that images are resized to; 0: as the network was trained", within=(0, 8192)
     )
     antialias: bool = setting(
         False, "Average pixels where images shrink; published weights were evaluated without"
@@ -215,24 +205,11 @@ class NetworkConfig:
         0,
         "Local features kept per image, those of most attention; 0: as the network has it; an "
         "exported one has its own",
-        minimum=0,
-        maximum=4096,
+        within=(0, 4096),
     )
     min_score: float = setting(
         -1.0,
         "Local features of no higher score are dropped: TransVPR's key patches (0.02; 0.005 for "
         "RobotCar); negative: as the network has it",
-        minimum=-1.0,
-        maximum=1.0,
-    )
-
-
-def method_setting() -> str:
-    """The setting that names a method."""
-    return setting(
-        "r2former_tiny",
-        "How images are described and compared; file: by the network in network.weights, whatever "
-        "that is",
-        choices=tuple(METHODS),
-        renamed=RENAMED_METHODS,
+        within=(-1.0, 1.0),
     )

@@ -22,11 +22,7 @@ class PicturesConfig:
     """What people see in ``~/match_image``."""
 
     max_side: int = setting(
-        640,
-        "Longer side in pixels of the query in match_image",
-        minimum=64,
-        maximum=4096,
-        live=True,
+        640, "Longer side in pixels of the query in match_image", within=(64, 4096), live=True
     )
     attention: bool = setting(
         False, "Lay the scores of local features over the query: a network's attention", live=True
@@ -48,20 +44,15 @@ class RecordsConfig:
         "~/.ros/vpr_records", "The folder, of one node alone; ~ is the home folder", live=True
     )
     max_count: int = setting(
-        200, "Records kept at most; the oldest make room", minimum=1, maximum=100_000, live=True
+        200, "Records kept at most; the oldest make room", within=(1, 100_000), live=True
     )
     max_megabytes: float = setting(
-        200.0,
-        "Size of all records at most; the oldest make room",
-        minimum=0.1,
-        maximum=1e6,
-        live=True,
+        200.0, "Size of all records at most; the oldest make room", within=(0.1, 1e6), live=True
     )
     period: float = setting(
         1.0,
         "Least seconds between two records that nobody asked for",
-        minimum=0.0,
-        maximum=3600.0,
+        within=(0.0, 3600.0),
         live=True,
     )
 
@@ -72,8 +63,7 @@ class NodeConfig(PipelineConfig):
 
     mode: str = setting(MAP, _MODE, choices=MODES)
     map_path: str = setting(
-        "route.vprmap",
-        "The map's file; to localize, also a folder of maps; ~ is the home folder",
+        "route.vprmap", "The map's file; to localize, also a folder of maps; ~ is the home folder"
     )
     answer: str = setting(
         "every",
@@ -110,19 +100,15 @@ class NodeConfig(PipelineConfig):
         choices=("odometry", "pose", "pose_with_covariance", "tf", "none"),
     )
     pose_timeout: float = setting(
-        0.2,
-        "Seconds to wait for a pose that encloses an image's stamp",
-        minimum=0.0,
-        maximum=10.0,
+        0.2, "Seconds to wait for a pose that encloses an image's stamp", within=(0.0, 10.0)
     )
     pose_gap: float = setting(
-        1.0, "Seconds between two poses that may be interpolated", minimum=0.001, maximum=60.0
+        1.0, "Seconds between two poses that may be interpolated", within=(0.001, 60.0)
     )
     correction_gap: float = setting(
         5.0,
         "Seconds between two poses of corrected_path that may be interpolated",
-        minimum=0.001,
-        maximum=600.0,
+        within=(0.001, 600.0),
     )
     slam: SlamConfig = field(default_factory=SlamConfig)
     tf: TfConfig = field(default_factory=TfConfig)

@@ -9,16 +9,22 @@ from vpr_ros.config.methods import (
     AUTO,
     DESCRIBERS,
     LOCALS,
+    METHODS,
     RERANKERS,
     CalibrationConfig,
     Method,
     NetworkConfig,
     SiftConfig,
     combined,
-    method_setting,
 )
-from vpr_ros.config.places import DecisionConfig, HomographyConfig, KeyframeConfig, LoopConfig
-from vpr_ros.config.sequences import SequenceConfig
+from vpr_ros.config.places import (
+    DecisionConfig,
+    HomographyConfig,
+    KeyframeConfig,
+    LoopConfig,
+    SequenceConfig,
+)
+from vpr_ros.config.renamed import RENAMED_METHODS
 from vpr_ros.config.setting import check_all, setting
 
 
@@ -26,7 +32,13 @@ from vpr_ros.config.setting import check_all, setting
 class PipelineConfig:
     """What it takes to turn images into verdicts."""
 
-    method: str = method_setting()
+    method: str = setting(
+        "r2former_tiny",
+        "How images are described and compared; file: by the network in network.weights, whatever "
+        "that is",
+        choices=tuple(METHODS),
+        renamed=RENAMED_METHODS,
+    )
     describe: str = setting(
         AUTO, "What gives the global descriptor; auto: as the method", choices=(AUTO, *DESCRIBERS)
     )
@@ -55,8 +67,7 @@ class PipelineConfig:
     keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
     homography: HomographyConfig = field(default_factory=HomographyConfig)
     map_stage: str = setting(
-        "",
-        "File of 'vpr train-maps': records and JSON then tell how likely each map is",
+        "", "File of 'vpr train-maps': records and JSON then tell how likely each map is"
     )
     decision: DecisionConfig = field(default_factory=DecisionConfig)
     sequence: SequenceConfig = field(default_factory=SequenceConfig)

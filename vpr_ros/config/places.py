@@ -13,23 +13,18 @@ from vpr_ros.config.setting import setting
 class KeyframeConfig:
     """When the mapper keeps an image."""
 
-    distance: float = setting(
-        1.0, "Meters traveled since the last keyframe", minimum=0.01, maximum=1000.0
-    )
-    angle: float = setting(
-        0.26, "Radians turned since the last keyframe", minimum=0.01, maximum=math.pi
-    )
+    distance: float = setting(1.0, "Meters traveled since the last keyframe", within=(0.01, 1000.0))
+    angle: float = setting(0.26, "Radians turned since the last keyframe", within=(0.01, math.pi))
     view_change: float = setting(
         0.12,
         "Without poses: 1 - inner product of the global descriptors since the last keyframe",
-        minimum=0.0,
-        maximum=2.0,
+        within=(0.0, 2.0),
     )
     commit_period: float = setting(
-        1.0, "Seconds of image time between commits of the map", minimum=0.0, maximum=60.0
+        1.0, "Seconds of image time between commits of the map", within=(0.0, 60.0)
     )
     thumbnail_side: int = setting(
-        320, "Longer side in pixels of the JPEG kept of a keyframe", minimum=32, maximum=4096
+        320, "Longer side in pixels of the JPEG kept of a keyframe", within=(32, 4096)
     )
 
 
@@ -47,17 +42,16 @@ class HomographyConfig:
         choices=(CLEAN, REFERENCE),
     )
     threads: int = setting(
-        2, "Candidates scored at the same time, each by one thread", minimum=1, maximum=64
+        2, "Candidates scored at the same time, each by one thread", within=(1, 64)
     )
     ransac_threshold: float = setting(
         0.006,
         "Largest reprojection error, as a fraction of the longer image side; with patches for "
         "keypoints, at least 1.5 of them",
-        minimum=0.0005,
-        maximum=0.1,
+        within=(0.0005, 0.1),
     )
     max_iterations: int = setting(
-        500, "RANSAC iterations at most; for patches, 2000 is better", minimum=10, maximum=100000
+        500, "RANSAC iterations at most; for patches, 2000 is better", within=(10, 100000)
     )
 
 
@@ -68,28 +62,22 @@ class DecisionConfig:
     candidates: int = setting(
         10,
         "Keyframes retrieved for each query and reranked; published: 100",
-        minimum=1,
-        maximum=1000,
+        within=(1, 1000),
         live=True,
     )
     target_precision: float = setting(
         0.99,
         "Part of the accepted matches that must be right; the map tells what score that takes",
-        minimum=0.5,
-        maximum=0.9999,
+        within=(0.5, 0.9999),
         live=True,
     )
     prior_mapped: float = setting(
-        0.5,
-        "Part of the images that are supposed to show a mapped place",
-        minimum=0.01,
-        maximum=1.0,
+        0.5, "Part of the images that are supposed to show a mapped place", within=(0.01, 1.0)
     )
     rival_ratio: float = setting(
         0.7,
         "Ambiguous when another place reaches this part of the best rerank score",
-        minimum=0.0,
-        maximum=1.0,
+        within=(0.0, 1.0),
         live=True,
     )
     place_radius: float = setting(
@@ -129,4 +117,54 @@ class LoopConfig:
         "Keyframes of this drive's last meters are no loops, if they have poses",
         minimum=0.0,
         live=True,
+    )
+
+
+@dataclass(frozen=True)
+class SequenceConfig:
+    """What earlier images say about this one.
+
+    A fresh look is an image whose view is a keyframe step (``keyframes``) away from the last one;
+    images nearer to it count for a part of a look.
+    """
+
+    mode: str = setting(
+        "off",
+        "off: every image by itself; filter: Bayes filter over the keyframes, with or without "
+        "odometry; seqslam: sequences of similarities, for drives without odometry",
+        choices=("off", "filter", "seqslam"),
+    )
+    trust: float = setting(
+        0.98, "Probability that one image alone can give at most", within=(0.5, 0.999)
+    )
+    miss: float = setting(
+        0.5, "Probability that a look at a mapped place does not find it", within=(0.01, 0.99)
+    )
+    leave: float = setting(
+        0.01,
+        "Probability, with each look, of leaving the map or being carried away",
+        within=(1e-6, 0.5),
+    )
+    enter: float = setting(
+        0.1, "Probability, with each look off the map, of entering it", within=(1e-6, 0.5)
+    )
+    reverse: float = setting(
+        0.1, "Part of the drives that run against the map's direction", within=(0.0, 1.0)
+    )
+    drift: float = setting(
+        0.3,
+        "Odometry's standard deviation after one meter, in meters; it grows with the square root",
+        within=(0.0, 10.0),
+    )
+    max_speed: float = setting(
+        2.0,
+        "Without odometry: the fastest drive, in multiples of the speed the map was made at",
+        within=(0.1, 10.0),
+    )
+    patience: float = setting(
+        5.0, "Looks in a row without support after which no match is accepted", minimum=1.0
+    )
+    seqslam_length: int = setting(10, "seqslam: looks that make a sequence", within=(2, 100))
+    seqslam_window: int = setting(
+        10, "seqslam: keyframes to each side that contrast is taken over", within=(1, 1000)
     )

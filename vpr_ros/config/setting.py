@@ -40,8 +40,12 @@ class Setting:
         return f"at most {high:g}" if low is None else f"{low:g} to {high:g}"
 
 
-def setting(default: T, description: str, **others: Any) -> T:
-    """A dataclass field that knows its description and its range."""
+def setting(
+    default: T, description: str, within: tuple[float, float] | None = None, **others: Any
+) -> T:
+    """A dataclass field that knows its description and its range: both ends, or a ``minimum``."""
+    if within is not None:
+        others["minimum"], others["maximum"] = within
     made: T = field(default=default, metadata={"setting": Setting(description, **others)})
     return made
 

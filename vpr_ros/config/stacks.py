@@ -29,8 +29,7 @@ class RtabmapConfig:
         0.01,
         "Seconds between an image and the RTAB-Map node that is taken for it; the motion in "
         "between is not in the link",
-        minimum=1e-5,
-        maximum=1.0,
+        within=(1e-5, 1.0),
     )
     confirm_timeout: float = setting(
         10.0, "Seconds until a link must show in mapGraph; then it is sent once more", minimum=0.1
@@ -53,10 +52,9 @@ class HydraConfig:
     hold: float = setting(
         15.0,
         "Seconds that a closure is held, until the pose graph holds both of its poses",
-        minimum=0.0,
-        maximum=600.0,
+        within=(0.0, 600.0),
     )
-    robot_id: int = setting(0, "This robot's number in the pose graph", minimum=0, maximum=1000)
+    robot_id: int = setting(0, "This robot's number in the pose graph", within=(0, 1000))
 
 
 @dataclass(frozen=True)
@@ -66,8 +64,7 @@ class SwarmSlamConfig:
     stamp_tolerance: float = setting(
         0.5,
         "Seconds between an image and the Swarm-SLAM keyframe that is taken for it",
-        minimum=1e-5,
-        maximum=10.0,
+        within=(1e-5, 10.0),
     )
 
 
@@ -91,20 +88,17 @@ class SlamConfig:
         0.0,
         "Standard deviation in meters of a pose that only names a place; 0: half of "
         "decision.place_radius",
-        minimum=0.0,
-        maximum=10000.0,  # its square must pass Nav2's check, which refuses more than 1e9
+        within=(0.0, 10000.0),  # its square must pass Nav2's check, which refuses more than 1e9
     )
     heading_sigma: float = setting(
         0.5,
         "Standard deviation in radians about each axis of a pose that only names a place",
-        minimum=0.01,
-        maximum=math.pi,
+        within=(0.01, math.pi),
     )
     patience: float = setting(
         10.0,
         "Seconds that a closure waits for a stack to know both of its images",
-        minimum=0.0,
-        maximum=600.0,
+        within=(0.0, 600.0),
     )
     rtabmap: RtabmapConfig = field(default_factory=RtabmapConfig)
     lio_sam: LioSamConfig = field(default_factory=LioSamConfig)
@@ -135,13 +129,12 @@ class TfConfig:
         "the transform is only as exact as decision.place_radius. Needs odometry",
     )
     broadcast_period: float = setting(
-        0.05, "Seconds between two transforms that are sent", minimum=0.001, maximum=10.0
+        0.05, "Seconds between two transforms that are sent", within=(0.001, 10.0)
     )
     transform_tolerance: float = setting(
         0.2,
         "Seconds that a transform is stamped ahead, to be good until the next one is there",
-        minimum=0.0,
-        maximum=10.0,
+        within=(0.0, 10.0),
     )
 
     @property

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two drives of a demonstration: which bags, which of their topics, and what is true."""
+"""What a demonstration is told, and its two drives: bags, topics, and what is true."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import argparse
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vpr_ros.demo.options import Options
 from vpr_ros.drives.bag_reader import BagReader
-from vpr_ros.drives.bag_topics import POSE_TYPES, Topic, find_camera_topic
+from vpr_ros.drives.topics import POSE_TYPES, Topic, find_camera_topic
 from vpr_ros.drives.tracks import Track
-from vpr_ros.errors import DatasetError
+from vpr_ros.errors import ConfigError, DatasetError
 from vpr_ros.evaluation.judge import Truth
 from vpr_ros.simulation import write_drive
 
@@ -22,6 +22,50 @@ _POSE_INPUTS = {
     "geometry_msgs/msg/PoseWithCovarianceStamped": ("pose_with_covariance", "pose"),
 }
 _TRUTH_NAMES = ("ground_truth", "groundtruth")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to drive and where to leave the results."""
+
+    map_bag: Path | None  # None: the simulated drive
+    query_bag: Path | None
+    image_topic: str  # empty: found by type
+    pose_topic: str
+    truth_topic: str
+    rate: float  # recorded seconds per real second
+    out: Path  # folder of demo.png, demo.html and demo.json; everything else goes into its demo/
+
+    def __post_init__(self) -> None:
+        if (self.map_bag is None) != (self.query_bag is None):
+            raise ConfigError("--map-bag and --query-bag belong together: give both or neither")
+        if not 0.0 < self.rate <= 100.0:
+            raise ConfigError(f"--rate {self.rate:g} must be above 0 and at most 100")
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the drive is rendered by the project itself."""
+        return self.map_bag is None
+
+    @property
+    def scratch(self) -> Path:
+        """Where the simulated drive, the map and the nodes' logs go."""
+        return self.out / "demo"
+
+
+def parse_options(arguments: Sequence[str] | None) -> Options:
+    """The options; bad words end the process with exit code 2, impossible values by ConfigError."""
+    parser = argparse.ArgumentParser(
+        prog="demo", description="Learn a route from one drive and find yourself on it in another."
+    )
+    parser.add_argument("--map-bag", type=Path, help="rosbag2 of the drive that becomes the map")
+    parser.add_argument("--query-bag", type=Path, help="rosbag2 of the drive that is localized")
+    for kind in ("image", "pose", "truth"):
+        help_text = f"{kind} topic of the bags, where it cannot be told by its type"
+        parser.add_argument(f"--{kind}-topic", default="", help=help_text)
+    parser.add_argument("--rate", type=float, default=1.0, help="replay speed, 1 = as recorded")
+    parser.add_argument("--out", type=Path, default=Path("build"), help="folder for the results")
+    return Options(**vars(parser.parse_args(arguments)))
 
 
 @dataclass(frozen=True)
@@ -78,11 +122,7 @@ def choose_drives(options: Options, progress: Callable[[int, int], None]) -> tup
 
 
 def read_truth(map_drive: Drive, query_drive: Drive) -> Truth | None:
-    """The true trajectories, None where a bag holds none.
-
-    Raises:
-        DatasetError: a bag is damaged.
-    """
+    """The true trajectories, None where a bag holds none; DatasetError if a bag is damaged."""
     if map_drive.truth is None or query_drive.truth is None:
         return None
     map_track = _track(map_drive, map_drive.truth)

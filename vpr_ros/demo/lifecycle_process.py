@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import signal
@@ -12,7 +13,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TypeAlias
 
 from lifecycle_msgs.msg import State, Transition
@@ -54,7 +54,8 @@ class NodeCommand:
         words = [sys.executable, "-u", "-m", self.module, "--ros-args"]
         words += ["-r", f"__node:={self.name}"]
         for name, value in self.parameters.items():
-            words += ["-p", f"{name}:={_yaml(value)}"]
+            # JSON is YAML, and its quotes keep the string "1" one.
+            words += ["-p", f"{name}:={json.dumps(value, ensure_ascii=False)}"]
         for source, target in self.remappings.items():
             words += ["-r", f"{source}:={target}"]
         return words
@@ -67,13 +68,7 @@ class LifecycleProcess:
     """
 
     def __init__(self, command: NodeCommand, log: Path, timeout: float = 30.0) -> None:
-        """Prepare, start nothing yet.
-
-        Args:
-            command: What to run.
-            log: File for everything the process writes; replaced.
-            timeout: Seconds that starting, and each transition, may take.
-        """
+        """Prepare, start nothing yet; starting and each transition may take ``timeout`` seconds."""
         self.name = command.name
         self.log = log
         self._command = command
@@ -95,12 +90,7 @@ class LifecycleProcess:
             )  # fmt: skip
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             self._end()
         finally:
@@ -145,21 +135,13 @@ class LifecycleProcess:
         return str(self._state().label)
 
     def request(self, kind: Any, service: str, request: Any) -> Any:
-        """Call one of the node's own services, as in ``request(GetMapInfo, "get_map_info", ...)``.
-
-        Raises:
-            NodeProcessError: the process died or does not answer in time.
-        """
+        """Call one of the node's own services; NodeProcessError if it does not answer in time."""
+        what, end = f"answer {service}", time.monotonic() + self._timeout
         client = self._node.create_client(kind, f"/{self.name}/{service}")
         try:
-            return self.call(client, request, f"answer {service}")
+            answer = self._answer(client, request, what, end)
         finally:
             self._node.destroy_client(client)
-
-    def call(self, client: Any, request: Any, what: str) -> Any:
-        """Wait for the service and its answer; ``what`` names the deed in error messages."""
-        end = time.monotonic() + self._timeout
-        answer = self._answer(client, request, what, end)
         if answer is None:
             self._check(0.0, what)
         return answer
@@ -236,16 +218,3 @@ class LifecycleProcess:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def _yaml(value: ParameterValue) -> str:
-    """A parameter as rcl reads it from the command line: strings quoted, so that 1 stays "1"."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return repr(value)
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, tuple):
-        return f"[{', '.join(_yaml(item) for item in value)}]"
-    return "'" + value.replace("'", "''") + "'"

@@ -7,14 +7,14 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from vpr_ros.datatypes import Recognition, Verdict
 from vpr_ros.demo.drives import Drive
-from vpr_ros.demo.live import judged_in_words
-from vpr_ros.demo.results import Results
+from vpr_ros.demo.results import Results, judged_in_words
 from vpr_ros.drives.bag_file import BagFile
 from vpr_ros.drives.bag_images import BagImages, image_entries
 from vpr_ros.errors import ImageError
@@ -44,17 +44,10 @@ class Gallery:
     def of(
         cls, drive: Drive, map_path: Path, received: Sequence[Recognition], truth: Truth | None
     ) -> Gallery:
-        """Look up the images that were sent and the keyframes of the map.
-
-        Raises:
-            DatasetError: the bag is damaged.
-            MapError: the map cannot be read.
-        """
-        keyframes, bag = Keyframes(map_path), BagFile(drive.bag)
-        try:
+        """Look up the images that were sent and the keyframes of the map."""
+        keyframes = Keyframes(map_path)
+        with closing(BagFile(drive.bag)) as bag:
             queries = BagImages(drive.bag, drive.image, sorted(image_entries(bag, drive.image)))
-        finally:
-            bag.close()
         results = Results.of(received, queries.stamps_ns, keyframes.stamps_ns, truth)
         return cls(keyframes, queries, results, truth)
 

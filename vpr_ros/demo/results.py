@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What came out of a demonstration, and whether it did its job."""
+"""What comes out of a demonstration, line by line and in the end, and whether it did its job."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vpr_ros.datatypes import Recognition
+from vpr_ros.atomic_file import write_files
+from vpr_ros.datatypes import Recognition, Verdict
 from vpr_ros.evaluation.judge import Truth, Verdicts
 
 LEAST_PRECISION = 0.95
 LEAST_RECALL = 0.5
+_NS_PER_S = 1_000_000_000
+_LINE_PERIOD_NS = _NS_PER_S  # of the drive between two lines, unless the verdict changes
 
 
 @dataclass(frozen=True)
@@ -80,16 +83,11 @@ class Results:
 
     def write(self, path: Path) -> None:
         """Write the numbers; the file is replaced as a whole."""
-        scratch = path.with_suffix(".part")
-        scratch.write_text(json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n", "utf-8")
-        scratch.replace(path)
+        text = json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n"
+        write_files({path: text.encode()})
 
     def shortcomings(self, strict: bool) -> list[str]:
-        """Why the demonstration failed; empty if it did its job.
-
-        Args:
-            strict: whether precision and recall are held against what the simulated drive allows.
-        """
+        """Why the demonstration failed; ``strict``: also by what the simulated drive allows."""
         tally = self.verdicts.tally
         if not tally.accepted:
             return ["no match was accepted"]
@@ -144,6 +142,40 @@ class Results:
             for name, latency in latencies.items()
         ]
         return [f"  {'latency [ms]':<{width}}   median      p95      max", *rows]
+
+
+class LiveLines:
+    """Prints a line for a change of verdict, and otherwise one per second of the drive."""
+
+    def __init__(self, say: Callable[[str], None], truth: Truth | None) -> None:
+        self._say = say
+        self._truth = truth
+        self._first_ns: int | None = None
+        self._last: Recognition | None = None
+
+    def show(self, answer: Recognition) -> None:
+        """Take the next answer."""
+        if self._first_ns is None:
+            self._first_ns = answer.stamp_ns
+        last = self._last
+        is_new = last is None or answer.verdict is not last.verdict
+        if is_new or last is None or answer.stamp_ns - last.stamp_ns >= _LINE_PERIOD_NS:
+            seconds = (answer.stamp_ns - self._first_ns) / _NS_PER_S
+            judged = judged_in_words(answer, self._truth)
+            words = f"{answer.reason}; {judged} away" if judged else answer.reason
+            self._say(f"{seconds:7.1f} s  {answer.verdict.name:<9}  {words}")
+            self._last = answer
+
+
+def judged_in_words(answer: Recognition, truth: Truth | None) -> str:
+    """Whether an accepted match is right, and by how many meters; empty where nobody knows."""
+    if truth is None or answer.verdict is not Verdict.ACCEPTED or not answer.candidates:
+        return ""
+    match_ns = answer.candidates[0].keyframe.stamp_ns
+    meters = truth.error_m(answer.stamp_ns, match_ns)
+    if meters is None:
+        return ""
+    return f"{'right' if truth.is_right(answer.stamp_ns, match_ns) else 'WRONG'}, {meters:.1f} m"
 
 
 def _ratio(value: float) -> str:

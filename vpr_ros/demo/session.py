@@ -105,11 +105,7 @@ def _candidate(message: PlaceCandidate) -> Candidate:
 
 
 def learn(drive: Drive, map_path: Path, rate: float, say: Say) -> None:
-    """Replay a drive into a mapper that writes a new map.
-
-    Raises:
-        VprError: the mapper or the replay failed.
-    """
+    """Replay a drive into a mapper that writes a new map; VprError if either failed."""
     parameters = {"map_path": str(map_path), **drive.parameters(), **drive.pose_parameters()}
     command = NodeCommand("vpr_ros.nodes.mapper_node", "mapper", parameters, drive.remappings())
     with LifecycleProcess(command, map_path.parent / "mapper.log") as mapper:
@@ -125,11 +121,7 @@ def learn(drive: Drive, map_path: Path, rate: float, say: Say) -> None:
 def localize(
     drive: Drive, map_path: Path, rate: float, told: Callable[[Recognition], None]
 ) -> list[Recognition]:
-    """Replay a drive into a localizer that has the map; every answer in the order it came.
-
-    Raises:
-        VprError: the localizer or the replay failed.
-    """
+    """Replay a drive into a localizer; every answer in the order it came; VprError if it failed."""
     parameters = {"map_path": str(map_path), **drive.parameters()}
     command = NodeCommand(
         "vpr_ros.nodes.localizer_node", "localizer", parameters, drive.remappings()
@@ -153,11 +145,7 @@ def localize(
 
 @contextmanager
 def _replaying(drive: Drive, rate: float, log: Path) -> Iterator[Callable[[], bool]]:
-    """Replay a drive as a process; gives a function that tells whether it still plays.
-
-    Raises:
-        VprError: the replay failed; the message is its own.
-    """
+    """Replay a drive as a process; gives what tells whether it plays. VprError if it failed."""
     words = [sys.executable, "-m", "vpr_ros.demo.replay.replay_node", str(drive.bag)]
     words += ["--rate", str(rate), "--wait-for-subscribers", "20", "--topics", *drive.replayed]
     with log.open("wb") as output:

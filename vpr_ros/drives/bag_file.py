@@ -7,14 +7,12 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpr_ros.drives.bag_topics import Topic
-from vpr_ros.drives.flaws import OnError, located
-from vpr_ros.drives.rosbags_library import needs_rosbags
+from vpr_ros.drives.flaws import OnError, located, needs_rosbags
+from vpr_ros.drives.topics import Topic
 from vpr_ros.errors import DatasetError
 
 if TYPE_CHECKING:
     from rosbags.interfaces import Connection
-    from rosbags.rosbag2 import Reader
     from rosbags.typesys.store import Typestore
 
 STORAGE_SUFFIXES = (".mcap", ".db3")
@@ -48,7 +46,11 @@ class BagFile:
             raise
         except Exception as error:  # rosbags raises whatever it trips over in damaged bytes
             raise self._damaged(error) from error
-        self.topics = _topics(self._reader)
+        # Several publishers with different QoS are several connections of one topic.
+        self.topics = {
+            name: Topic(name, info.msgtype or "mixture of types", info.msgcount)
+            for name, info in self._reader.topics.items()
+        }
         self.span_ns = (self._reader.start_time, self._reader.end_time)  # when it was recorded
 
     def close(self) -> None:
@@ -78,16 +80,7 @@ class BagFile:
     def raw_messages(
         self, topic: Topic, start_ns: int | None = None
     ) -> Iterator[tuple[int, bytes]]:
-        """(Time of recording in nanoseconds, serialized message) of one topic.
-
-        Args:
-            topic: one of ``topics``.
-            start_ns: begin with what was recorded at this time or later; what was before is not
-                read from the disk where the bag has an index.
-
-        Raises:
-            DatasetError: the bag is closed or damaged.
-        """
+        """(Time of recording in nanoseconds, serialized message) of a topic, as ``recording``."""
         for _, log_ns, data in self.recording([topic.name], start_ns):
             yield log_ns, data
 
@@ -98,7 +91,8 @@ class BagFile:
 
         Args:
             topics: names.
-            start_ns: as in ``raw_messages``.
+            start_ns: begin with what was recorded at this time or later; what was before is not
+                read from the disk where the bag has an index.
             stop_ns: end before what was recorded at this time or later.
 
         Raises:
@@ -121,22 +115,17 @@ class BagFile:
         """
         from rosbags.interfaces import ConnectionExtRosbag2, QosDurability
 
-        extras = (connection.ext for connection in self._connections([topic.name]))
         offers = [
             offer
-            for extra in extras
-            if isinstance(extra, ConnectionExtRosbag2)
-            for offer in extra.offered_qos_profiles
+            for connection in self._connections([topic.name])
+            if isinstance(connection.ext, ConnectionExtRosbag2)
+            for offer in connection.ext.offered_qos_profiles
         ]
         is_latched = any(offer.durability == QosDurability.TRANSIENT_LOCAL for offer in offers)
         return sum(offer.depth for offer in offers), is_latched
 
     def decoder(self, topic: Topic) -> Callable[[bytes], Any]:
-        """What turns serialized messages of a topic into messages; DatasetError where it cannot.
-
-        Raises:
-            DatasetError: the bag is closed, or its definitions are damaged.
-        """
+        """What turns serialized messages of a topic into messages; DatasetError where it cannot."""
         typestore = self._typestore(self._connections([topic.name]))
 
         def decode(data: bytes) -> Any:
@@ -173,14 +162,6 @@ class BagFile:
             f"{self.path}: not a rosbag2, or damaged: {said} (a recording that was cut off: "
             "'mcap recover' or 'ros2 bag reindex' may mend it)"
         )
-
-
-def _topics(reader: Reader) -> dict[str, Topic]:
-    # Several publishers with different QoS are several connections of one topic.
-    return {
-        name: Topic(name, info.msgtype or "mixture of types", info.msgcount)
-        for name, info in reader.topics.items()
-    }
 
 
 def _definitions(connection: Connection) -> dict[str, Any]:

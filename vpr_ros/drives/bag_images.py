@@ -12,7 +12,7 @@ from typing import NamedTuple
 from vpr_ros.datatypes import ImageArray
 from vpr_ros.drives.bag_file import BagFile
 from vpr_ros.drives.bag_messages import image_of
-from vpr_ros.drives.bag_topics import Topic
+from vpr_ros.drives.topics import Topic
 from vpr_ros.errors import DatasetError, ImageError
 
 _LITTLE_ENDIAN = 1
@@ -29,11 +29,7 @@ class ImageEntry(NamedTuple):
 
 
 def image_entries(bag: BagFile, topic: Topic) -> list[ImageEntry]:
-    """All images of a topic in the order of the recording; only their stamps are decoded.
-
-    Raises:
-        DatasetError: the bag is damaged.
-    """
+    """All images of a topic in the order of the recording; only their stamps are decoded."""
     entries: list[ImageEntry] = []
     for position, (log_ns, data) in enumerate(bag.raw_messages(topic)):
         is_repeat = bool(entries) and entries[-1].log_ns == log_ns
@@ -54,19 +50,11 @@ class BagImages:
         self._path = path
         self._topic = topic
         self._entries = list(entries)
-        self._names = _unique([str(entry.stamp_ns) for entry in self._entries])
+        self.stamps_ns: Sequence[int] = [entry.stamp_ns for entry in entries]
+        # Stamps in nanoseconds; with ``#2`` and so on where several images carry one.
+        self.names: Sequence[str] = _unique([str(stamp_ns) for stamp_ns in self.stamps_ns])
         self._stream: _Stream | None = None
         self._lock = threading.Lock()  # a thread that reads ahead shares the stream
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Stamps in nanoseconds; with ``#2`` and so on where several images carry one."""
-        return self._names
-
-    @property
-    def stamps_ns(self) -> Sequence[int]:
-        """The stamps."""
-        return [entry.stamp_ns for entry in self._entries]
 
     def read(self, index: int) -> ImageArray:
         """One image, RGB, uint8 [H, W, 3].
@@ -81,7 +69,7 @@ class BagImages:
         try:
             return image_of(stream.decode(data))
         except (ImageError, DatasetError) as error:
-            where = f"{self._path}: {self._topic.name} at {self._names[index]} ns"
+            where = f"{self._path}: {self._topic.name} at {self.names[index]} ns"
             raise ImageError(f"{where}: {error}") from error
 
     def close(self) -> None:

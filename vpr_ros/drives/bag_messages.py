@@ -22,22 +22,14 @@ def stamp_ns_of(header: Any) -> int:
 
 
 def image_of(message: Any) -> ImageArray:
-    """A raw or compressed image message as RGB, uint8 [H, W, 3].
-
-    Raises:
-        ImageError: it cannot be decoded.
-    """
+    """A raw or compressed image message as RGB, uint8 [H, W, 3]; ImageError if it is damaged."""
     if hasattr(message, "encoding"):  # CompressedImage has a format instead
         return decode_ros_image(message)
     return decode_compressed(message.data)
 
 
 def pose_of(message: Any) -> Pose:
-    """The pose of an Odometry, PoseStamped or PoseWithCovarianceStamped message.
-
-    Raises:
-        PoseError: it is not finite, or its quaternion is zero.
-    """
+    """The pose of an Odometry, PoseStamped or PoseWithCovarianceStamped, or PoseError."""
     pose = message.pose.pose if hasattr(message.pose, "covariance") else message.pose
     return pose_from_parts(pose.position, pose.orientation, str(message.header.frame_id))
 

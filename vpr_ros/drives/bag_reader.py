@@ -3,17 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
-from pathlib import Path
-from types import TracebackType
+from typing import Any, TypeVar
 
+from vpr_ros.config import TfConfig
 from vpr_ros.datatypes import Camera, Frame, Pose
 from vpr_ros.drives.bag_file import BagFile
 from vpr_ros.drives.bag_images import image_entries
-from vpr_ros.drives.bag_messages import camera_of, image_of, pose_of, stamp_of
-from vpr_ros.drives.bag_mounts import RecordedCamera
-from vpr_ros.drives.bag_topics import (
+from vpr_ros.drives.bag_messages import camera_of, image_of, pose_from_parts, pose_of, stamp_of
+from vpr_ros.drives.flaws import OnError, located, log_error
+from vpr_ros.drives.topics import (
     POSE_TYPES,
     Topic,
     find_camera_topic,
@@ -21,80 +22,37 @@ from vpr_ros.drives.bag_topics import (
     find_pose_topic,
     named_topic,
 )
-from vpr_ros.drives.flaws import OnError, located, log_error
 from vpr_ros.drives.tracks import pose_buffer
 from vpr_ros.errors import DatasetError, VprError
+from vpr_ros.geometry.fixed_frames import FixedFrames, as_mount
+from vpr_ros.geometry.transforms import RigidTransform
+
+_TF_TYPE, _TF_TOPIC = "tf2_msgs/msg/TFMessage", "tf_static"
+_T = TypeVar("_T")
 
 
-class BagReader:
-    """One bag, to be closed or used in a ``with`` block.
+class BagReader(BagFile):
+    """An open bag as a drive, to be closed or used in a ``with`` block.
 
     Topics may be left out: an empty name means the only topic that fits.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open the bag's folder or its one storage file.
-
-        Raises:
-            DatasetError: nothing is there, it is no bag, or it is damaged.
-        """
-        self._file = BagFile(Path(path))
-
     def __enter__(self) -> BagReader:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Close the bag; safe to call twice."""
-        self._file.close()
-
-    @property
-    def topics(self) -> dict[str, Topic]:
-        """Name, type and number of messages of every topic, by name."""
-        return dict(self._file.topics)
-
     def image_topic(self, name: str = "") -> Topic:
-        """The image topic that is meant.
-
-        Raises:
-            DatasetError: there is none, it is of another type, or there are several.
-        """
-        try:
-            return find_image_topic(self._file.topics, name)
-        except DatasetError as error:
-            raise located(error, str(self._file.path)) from None
+        """The image topic that is meant, or DatasetError, as ``find_image_topic`` does."""
+        return self._found(find_image_topic, name)
 
     def pose_topic(self, name: str = "") -> Topic | None:
-        """The pose topic that is meant; None if the name is empty and the bag has no poses.
-
-        Raises:
-            DatasetError: there is none of this name, it is of another type, or there are several.
-        """
-        try:
-            return find_pose_topic(self._file.topics, name)
-        except DatasetError as error:
-            raise located(error, str(self._file.path)) from None
-
-    def count(self, image_topic: str = "") -> int:
-        """How many images ``frames`` goes through.
-
-        Raises:
-            DatasetError: as ``image_topic`` does.
-        """
-        return self.image_topic(image_topic).count
+        """The pose topic that is meant, or None, or DatasetError, as ``find_pose_topic`` does."""
+        return self._found(find_pose_topic, name)
 
     def frames(
-        self,
-        image_topic: str = "",
-        pose_topic: str | None = "",
-        on_error: OnError = log_error,
+        self, image_topic: str = "", pose_topic: str | None = "", on_error: OnError = log_error
     ) -> Iterator[Frame]:
         """The images in the order they were recorded, with pose and camera where known.
 
@@ -112,39 +70,30 @@ class BagReader:
         return self._frames(images, poses, on_error)
 
     def stamps_and_poses(
-        self,
-        image_topic: str = "",
-        pose_topic: str | None = "",
-        on_error: OnError = log_error,
+        self, image_topic: str = "", pose_topic: str | None = ""
     ) -> Iterator[tuple[int, Pose | None]]:
-        """Stamp and pose of every image that ``frames`` goes through; none is decoded.
-
-        Raises:
-            DatasetError: a topic cannot be found, or the bag is damaged.
-        """
+        """Stamp and pose of every image that ``frames`` goes through; none is decoded."""
         images = self.image_topic(image_topic)
         poses = None if pose_topic is None else self.pose_topic(pose_topic)
-        buffer = pose_buffer(self._track(poses, on_error) if poses else [])
-        for entry in image_entries(self._file, images):
+        buffer = pose_buffer(self._track(poses, log_error) if poses else [])
+        for entry in image_entries(self, images):
             yield entry.stamp_ns, buffer.at(entry.stamp_ns)
 
-    def trajectory(self, topic: str, on_error: OnError = log_error) -> list[tuple[int, Pose]]:
-        """(Stamp in nanoseconds, pose) of a pose topic, as ``judge.Truth`` takes it.
+    def trajectory(self, topic: str) -> list[tuple[int, Pose]]:
+        """(Stamp in nanoseconds, pose) of a pose topic; DatasetError if there is no such topic."""
+        return self._track(self._found(named_topic, topic, POSE_TYPES), log_error)
 
-        Raises:
-            DatasetError: there is no such topic, it is of another type, or the bag is damaged.
-        """
+    def _found(self, find: Callable[..., _T], *wanted: Any) -> _T:
         try:
-            found = named_topic(self._file.topics, topic, POSE_TYPES)
+            return find(self.topics, *wanted)
         except DatasetError as error:
-            raise located(error, str(self._file.path)) from None
-        return self._track(found, on_error)
+            raise located(error, str(self.path)) from None
 
     def _frames(self, images: Topic, poses: Topic | None, on_error: OnError) -> Iterator[Frame]:
         # Poses first: the one after an image may be recorded later than the image.
         buffer = pose_buffer(self._track(poses, on_error) if poses else [])
-        seen_in = cache(RecordedCamera(self._camera(images.name), self._file, on_error).seen_in)
-        for log_ns, message in self._file.messages(images, on_error):
+        seen_in = self._camera(images.name, on_error)
+        for log_ns, message in self.messages(images, on_error):
             stamp_ns = stamp_of(message, log_ns)
             try:
                 image, pose = image_of(message), buffer.at(stamp_ns)
@@ -155,7 +104,7 @@ class BagReader:
 
     def _track(self, topic: Topic, on_error: OnError) -> list[tuple[int, Pose]]:
         track = []
-        for log_ns, message in self._file.messages(topic, on_error):
+        for log_ns, message in self.messages(topic, on_error):
             stamp_ns = stamp_of(message, log_ns)
             try:
                 track.append((stamp_ns, pose_of(message)))
@@ -163,9 +112,47 @@ class BagReader:
                 on_error(located(error, f"{topic.name} at {stamp_ns} ns"))
         return track
 
-    def _camera(self, image_topic: str) -> Camera | None:
-        """The camera beside an image topic, as its first message describes it."""
-        topic = find_camera_topic(self._file.topics, image_topic)
-        messages = self._file.messages(topic, log_error) if topic else iter(())
+    def _camera(self, image_topic: str, on_error: OnError) -> Callable[[str], Camera | None]:
+        """The camera of a topic's images, by the frame that the image's header names.
+
+        It is as the first message beside the topic describes it, in its place on the robot where
+        that is known; the robot's base is the frame that nodes take it for unless told.
+        """
+        topic = find_camera_topic(self.topics, image_topic)
+        messages = self.messages(topic, log_error) if topic else iter(())
         first = next(messages, None)
-        return camera_of(first[1]) if first else None
+        camera, frames = camera_of(first[1]) if first else None, self._fixed_frames(on_error)
+
+        @cache
+        def seen_in(frame_id: str) -> Camera | None:
+            if not frame_id:
+                return camera
+            base_T_camera = frames.camera_on(TfConfig.base_frame, frame_id)
+            mount = None if base_T_camera is None else as_mount(base_T_camera)
+            return replace(camera or Camera(), frame_id=frame_id, mount=mount)
+
+        return seen_in
+
+    def _fixed_frames(self, on_error: OnError) -> FixedFrames:
+        """The fixed frames of every robot in the bag, without those that cannot be."""
+        frames = FixedFrames()
+        for topic in self.topics.values():
+            if topic.type != _TF_TYPE or not topic.name.endswith(_TF_TOPIC):
+                continue
+            try:
+                for log_ns, message in self.messages(topic, on_error):
+                    for stamped in message.transforms:
+                        _add(frames, stamped, f"{topic.name} at {log_ns} ns", on_error)
+            except VprError as error:
+                on_error(error)
+        return frames
+
+
+def _add(frames: FixedFrames, stamped: Any, where: str, on_error: OnError) -> None:
+    parent, transform = str(stamped.header.frame_id), stamped.transform
+    try:
+        pose = pose_from_parts(transform.translation, transform.rotation, parent)
+    except VprError as error:
+        on_error(located(error, where))
+        return
+    frames.add(parent, str(stamped.child_frame_id), RigidTransform.of_pose(pose))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from vpr_ros.drives.rosbags_library import needs_rosbags
+from vpr_ros.drives.flaws import needs_rosbags
 
 if TYPE_CHECKING:
     from rosbags.rosbag2 import Writer

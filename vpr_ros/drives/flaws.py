@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What readers of recorded drives do about the flaws they find."""
+"""What readers of recorded drives do about flaws, and about a library that is not installed."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from vpr_ros.errors import VprError
+from vpr_ros.errors import ConfigError, VprError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -21,3 +22,12 @@ def log_error(error: VprError) -> None:
 def located(error: VprError, where: str) -> VprError:
     """The same error with the place where it happened."""
     return type(error)(f"{where}: {error}")
+
+
+@contextmanager
+def needs_rosbags() -> Iterator[None]:
+    """For imports of rosbags where it is used, as robots need none; ConfigError without it."""
+    try:
+        yield
+    except ImportError as error:
+        raise ConfigError(f"{error}: bags need it: pip install rosbags") from error

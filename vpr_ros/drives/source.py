@@ -12,7 +12,7 @@ from vpr_ros.datatypes import Frame
 from vpr_ros.drives.bag_file import is_bag
 from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.drives.flaws import OnError
-from vpr_ros.drives.image_folder import DEFAULT_RATE, POSES_FILE, ImageFolder, is_image
+from vpr_ros.drives.image_files import DEFAULT_RATE, POSES_FILE, ImageFolder, is_image
 from vpr_ros.errors import DatasetError, VprError
 
 
@@ -59,7 +59,7 @@ def open_source(
     else:
         folder = ImageFolder(path, rate)
         poses = POSES_FILE if folder.has_poses() else ""
-        yield Source(path, folder.count(), "image files", poses, folder.frames)
+        yield Source(path, len(folder.paths), "image files", poses, folder.frames)
 
 
 def _of_bag(path: Path, bag: BagReader, image_topic: str, pose_topic: str | None) -> Source:

@@ -11,7 +11,7 @@ from sensor_msgs.msg import CameraInfo
 from vpr_ros.config import NodeConfig
 from vpr_ros.datatypes import Camera, Pose
 from vpr_ros.drives.bag_messages import camera_of
-from vpr_ros.drives.topic_names import camera_info_topics, transport_topic
+from vpr_ros.drives.topics import camera_info_topics, transport_topic
 from vpr_ros.errors import ConfigError
 from vpr_ros.nodes.tf.camera_mounts import CameraMounts
 from vpr_ros.route.mounts import parse_mount

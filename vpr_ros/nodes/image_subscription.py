@@ -9,7 +9,7 @@ from typing import Any
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
-from vpr_ros.drives.topic_names import is_compressed
+from vpr_ros.drives.topics import is_compressed
 from vpr_ros.nodes.camera_inputs import CameraInput
 from vpr_ros.nodes.offered_subscription import RELIABLE, OfferedSubscription
 

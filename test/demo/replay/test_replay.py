@@ -32,8 +32,13 @@ from rosgraph_msgs.msg import Clock  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
-from vpr_ros.demo.replay.timing import ClockTicks, Pacer  # noqa: E402
-from vpr_ros.demo.replay.topics import RecordedTopic, message_class, offered_qos  # noqa: E402
+from vpr_ros.demo.replay.publishing import (  # noqa: E402
+    ClockTicks,
+    Pacer,
+    RecordedTopic,
+    message_class,
+    offered_qos,
+)
 from vpr_ros.errors import ConfigError  # noqa: E402
 
 START_NS = 1_700_000_000 * 10**9

@@ -12,6 +12,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from pathlib import Path
 
 import rclpy
 from rclpy.node import Node
@@ -22,11 +23,12 @@ from rclpy.utilities import remove_ros_args
 from rosgraph_msgs.msg import Clock
 from tqdm import tqdm
 
-from vpr_ros.demo.replay.options import parse_options
-from vpr_ros.demo.replay.timing import ClockTicks, Pacer
-from vpr_ros.demo.replay.topics import (
+from vpr_ros.demo.replay.publishing import (
+    ClockTicks,
+    Pacer,
     RecordedTopic,
-    create_publisher,
+    message_class,
+    offered_qos,
     wait_for_delivery,
     wait_for_subscribers,
 )
@@ -42,11 +44,7 @@ class BagPlayer:
     """Publishes the messages of one open bag."""
 
     def __init__(self, node: Node, bag: BagFile, options: argparse.Namespace) -> None:
-        """Offer every topic that was asked for and can be published.
-
-        Raises:
-            DatasetError: the bag has no such topic, or none that can be published.
-        """
+        """Offer what was asked for and can be published; DatasetError if that is nothing."""
         self._node = node
         self._bag = bag
         self._rate: float = options.rate
@@ -111,7 +109,9 @@ class BagPlayer:
         publishers: dict[str, Publisher] = {}
         for topic in self._topics:
             try:
-                publishers[topic.name] = create_publisher(self._node, topic)
+                kind = message_class(topic.msgtype)
+                publisher = self._node.create_publisher(kind, topic.name, offered_qos(topic))
+                publishers[topic.name] = publisher
             except ConfigError as error:
                 self._node.get_logger().warning(f"{topic.name} is skipped: {error}")
         if not publishers:
@@ -120,11 +120,7 @@ class BagPlayer:
 
 
 def _wanted(bag: BagFile, options: argparse.Namespace) -> list[str]:
-    """The topics to play.
-
-    Raises:
-        DatasetError: the bag does not have a topic that was named, or holds nothing.
-    """
+    """The topics to play; DatasetError if the bag lacks one that was named, or is empty."""
     if not any(topic.count for topic in bag.topics.values()):
         raise DatasetError(f"{bag.path}: the bag holds no messages")
     named = {"/" + name.lstrip("/") for name in options.topics or bag.topics}
@@ -160,10 +156,46 @@ def _replay(node: Node, options: argparse.Namespace) -> None:
         log.info(f"played {count} messages of {len(player.publishers)} topics")
 
 
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The words after the program's name; bad ones end the process with exit code 2."""
+    parser = argparse.ArgumentParser(prog="replay", description="Play a rosbag2 over DDS.")
+    parser.add_argument("bag", type=Path, help="folder of a rosbag2, or one .mcap or .db3 file")
+    parser.add_argument("--rate", type=_positive, default=1.0, help="speed, 1 = as recorded")
+    parser.add_argument(
+        "--clock", type=_positive, nargs="?", const=40.0, metavar="HZ",
+        help="also publish the replayed time on /clock (40 Hz if no number is given)",
+    )  # fmt: skip
+    parser.add_argument("--loop", action="store_true", help="begin again at the end, until stopped")
+    parser.add_argument("--topics", nargs="+", metavar="TOPIC", help="play only these")
+    parser.add_argument(
+        "--start-offset", type=_not_negative, default=0.0, metavar="S",
+        help="seconds of the recording to leave out at its start",
+    )  # fmt: skip
+    parser.add_argument(
+        "--wait-for-subscribers", type=_not_negative, default=5.0, metavar="S",
+        help="seconds to wait for subscribers before the first message (default 5)",
+    )  # fmt: skip
+    return parser.parse_args(arguments)
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} must be above 0")
+    return value
+
+
+def _not_negative(text: str) -> float:
+    value = float(text)
+    if not 0.0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} must be 0 or more")
+    return value
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Play a bag; 0 at its end, 2 where it cannot be played, 130 when interrupted."""
     words = list(sys.argv if arguments is None else ["replay", *arguments])
-    options = parse_options(remove_ros_args(words)[1:])
+    options = _parse(remove_ros_args(words)[1:])
     # Python's own handling of Ctrl-C ends the sleep between two messages.
     rclpy.init(args=words, signal_handler_options=SignalHandlerOptions.NO)
     try:

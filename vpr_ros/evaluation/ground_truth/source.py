@@ -23,8 +23,8 @@ from typing import Any, TypeVar
 from vpr_ros.datatypes import Pose
 from vpr_ros.drives.bag_file import BagFile
 from vpr_ros.drives.bag_messages import pose_of, stamp_of
-from vpr_ros.drives.bag_topics import POSE_TYPES, Topic, listed, named_topic
 from vpr_ros.drives.flaws import located, log_error
+from vpr_ros.drives.topics import POSE_TYPES, Topic, listed, named_topic
 from vpr_ros.drives.tracks import MAX_GAP_S, Track, pose_buffer
 from vpr_ros.errors import DatasetError, VprError
 from vpr_ros.evaluation.ground_truth.satellite import (

@@ -15,8 +15,8 @@ import numpy as np
 from vpr_ros.datatypes import Pose
 from vpr_ros.drives.bag_file import BagFile
 from vpr_ros.drives.bag_images import BagImages, ImageEntry, image_entries
-from vpr_ros.drives.bag_topics import find_image_topic
 from vpr_ros.drives.flaws import located
+from vpr_ros.drives.topics import find_image_topic
 from vpr_ros.drives.tracks import stretches
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.ground_truth.positives import (

@@ -24,8 +24,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from vpr_ros.drives.image_files import ImageFiles
-from vpr_ros.drives.image_folder import is_image, natural_order
+from vpr_ros.drives.image_files import ImageFiles, is_image, natural_order
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet

@@ -23,8 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vpr_ros.datatypes import Pose
-from vpr_ros.drives.image_files import ImageFiles, images_below
-from vpr_ros.drives.image_folder import POSES_FILE, ImageFolder
+from vpr_ros.drives.image_files import POSES_FILE, ImageFiles, ImageFolder, images_below
 from vpr_ros.drives.tracks import stretches
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.ground_truth.positives import (

@@ -16,8 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_ros.drives.image_files import ImageFiles
-from vpr_ros.drives.image_folder import ImageFolder
+from vpr_ros.drives.image_files import ImageFiles, ImageFolder
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.protocols.base import Option, Protocol
 from vpr_ros.evaluation.retrieval_set import Indices, Relevance, RetrievalSet

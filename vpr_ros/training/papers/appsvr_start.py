@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from vpr_ros.datatypes import ModelSpec
-from vpr_ros.drives.image_folder import ImageFolder
+from vpr_ros.drives.image_files import ImageFolder
 from vpr_ros.errors import ConfigError, WeightsError
 from vpr_ros.extractors.network import prepared
 from vpr_ros.images import read_image

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which topic of a bag is meant: the one that is named, or the only one that fits."""
+"""Topics: which one of a bag is meant, and what image_transport calls those around a camera."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from vpr_ros.drives.topic_names import camera_info_topics
 from vpr_ros.errors import DatasetError
 
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
@@ -20,6 +19,7 @@ POSE_TYPES = (
 # Poses under these names do not say where the robot believes to be.
 _NOT_ODOMETRY = ("ground_truth", "goal", "initialpose")
 _NOT_VIEWS = ("compressedDepth",)
+_COMPRESSED = "/compressed"
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,7 @@ def find_camera_topic(topics: Mapping[str, Topic], image_topic: str) -> Topic | 
 
 
 def named_topic(topics: Mapping[str, Topic], name: str, types: Collection[str]) -> Topic:
-    """The topic of this name.
-
-    Raises:
-        DatasetError: there is none, or it is of another type.
-    """
+    """The topic of this name; DatasetError if there is none, or it is of another type."""
     topic = topics.get(name) or topics.get("/" + name)
     if topic is None:
         raise DatasetError(f"no topic {name}; the bag holds {listed(topics.values())}")
@@ -102,3 +98,31 @@ def _only(found: list[Topic], kind: str, option: str) -> Topic:
     if len(found) > 1:
         raise DatasetError(f"several {kind} topics: {listed(found)}: choose one with {option}")
     return found[0]
+
+
+def is_compressed(topic: str) -> bool:
+    """Whether a topic is named as one of sensor_msgs/CompressedImage."""
+    return topic.endswith(_COMPRESSED)
+
+
+def transport_topic(topic: str, transport: str) -> str:
+    """Where the images of a camera are: beside its base topic, under the transport's name.
+
+    Args:
+        topic: the base topic, as ``/camera/image_raw``, or what already names its transport.
+        transport: ``raw`` or ``compressed``.
+    """
+    is_named = transport == "raw" or is_compressed(topic)
+    return topic if is_named else topic + _COMPRESSED
+
+
+def camera_info_topics(image_topic: str) -> list[str]:
+    """Where the intrinsics may be: beside the base topic, or beside a topic that is its own base.
+
+    image_transport has ``/camera/camera_info`` for ``/camera/image_raw`` and all its transports;
+    some drivers call their only images ``/camera/compressed``.
+    """
+    heads = [
+        name.rpartition("/")[:2] for name in (image_topic.removesuffix(_COMPRESSED), image_topic)
+    ]
+    return list(dict.fromkeys(f"{head}{slash}camera_info" for head, slash in heads))

@@ -3,7 +3,7 @@
 
 import pytest
 
-from vpr_ros.cli.variants import variants_of
+from vpr_ros.cli.options import variants_of
 from vpr_ros.errors import ConfigError
 
 

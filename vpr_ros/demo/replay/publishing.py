@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The publishers of a replay: classes found by name, quality of service, listeners, delivery."""
+"""How a replay publishes: message classes, quality of service, listeners, pace, and delivery."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ _MESSAGE_TYPE = re.compile(r"([a-z][a-z0-9_]*)/msg/([A-Z][A-Za-z0-9]*)")
 _LEAST_DEPTH = 100  # what a subscriber that is busy for a moment may still ask for again
 _POLL = 0.05  # seconds between two looks at the ROS graph
 _SETTLED = 1.0  # seconds without a change after which discovery counts as finished
+_NS_PER_S = 1_000_000_000
 _DELIVERY_TIMEOUT = 20.0  # seconds to wait for acknowledgement at the end, on a busy machine
 
 
@@ -70,24 +71,10 @@ def offered_qos(topic: RecordedTopic) -> QoSProfile:
     )
 
 
-def create_publisher(node: Node, topic: RecordedTopic) -> Publisher:
-    """A publisher that offers a topic as it was recorded.
-
-    Raises:
-        ConfigError: its type cannot be imported.
-    """
-    return node.create_publisher(message_class(topic.msgtype), topic.name, offered_qos(topic))
-
-
 def wait_for_subscribers(
     node: Node, publishers: Mapping[str, Publisher], timeout: float
 ) -> list[str]:
-    """Wait until whoever subscribes is connected, or the time is over.
-
-    Args:
-        node: Sees the ROS graph.
-        publishers: By topic.
-        timeout: Seconds to wait for a first subscriber and for all of them to be connected.
+    """Wait until whoever subscribes is connected, ``timeout`` seconds at most.
 
     Returns:
         The topics that are connected to at least one subscriber.
@@ -101,6 +88,49 @@ def wait_for_subscribers(
         if now >= end or (_all_connected(seen) and now - changed >= _SETTLED):
             return [name for name, (connected, _) in seen.items() if connected]
         time.sleep(_POLL)
+
+
+class Pacer:
+    """Sleeps until a moment of the recording is due.
+
+    Every deadline is counted from the start, not from the message before, so that neither slow
+    publishing nor late wake-ups add up: whoever comes late catches up.
+    """
+
+    def __init__(
+        self,
+        start_ns: int,
+        rate: float,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Begin at once with the recorded ``start_ns``; ``rate``: recorded seconds per real one."""
+        self._start_ns = start_ns
+        self._rate = rate
+        self._now = now
+        self._sleep = sleep
+        self._begun = now()
+
+    def wait_until(self, log_ns: int) -> None:
+        """Return when the recorded time is reached, at once if it is in the past."""
+        due = self._begun + (log_ns - self._start_ns) / _NS_PER_S / self._rate
+        while (left := due - self._now()) > 0.0:
+            self._sleep(left)
+
+
+class ClockTicks:
+    """The recorded times at which ``/clock`` is told."""
+
+    def __init__(self, start_ns: int, frequency: float, rate: float) -> None:
+        """Tick first at ``start_ns``, and ``frequency`` times per real second."""
+        self._next_ns = start_ns
+        self._step_ns = max(1, round(_NS_PER_S * rate / frequency))
+
+    def until(self, log_ns: int) -> Iterator[int]:
+        """Each tick up to and including a recorded time, once."""
+        while self._next_ns <= log_ns:
+            yield self._next_ns
+            self._next_ns += self._step_ns
 
 
 def wait_for_delivery(publishers: Mapping[str, Publisher]) -> list[str]:
