@@ -9,14 +9,13 @@ from appsvr_samples import SMALL, filled, netvlad_state  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
 from vpr_ros.errors import ConfigError, WeightsError  # noqa: E402
-from vpr_ros.models.appsvr import Appsvr, Sizes, from_netvlad  # noqa: E402
+from vpr_ros.models.appsvr import DIM, Appsvr, Sizes, from_netvlad  # noqa: E402
 from vpr_ros.models.appsvr_attention import (  # noqa: E402
     LocalRefinement,
     SpatialPyramid,
     region_attention,
     regions,
 )
-from vpr_ros.models.vgg import DIM  # noqa: E402
 from vpr_ros.models.weights import load  # noqa: E402
 
 SIZE = (6, 9)  # no multiple of the finest grid

@@ -22,14 +22,18 @@ Shapes: B images, P = h x w patches, D features.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from vpr_ros.models.dinov2 import PATCH, Dinov2
-from vpr_ros.models.sup_vpr_fusion import DEPTHS, Fusion
+from vpr_ros.models.dinov2 import PATCH, PREFIX, Dinov2, from_dinov2
+from vpr_ros.models.layers import layer_norm
+from vpr_ros.models.local_features import all_centers
+
+DEPTHS = 4
 
 
 class Description(NamedTuple):
@@ -38,6 +42,25 @@ class Description(NamedTuple):
     global_descriptor: Tensor  # [B, D] unit norm
     tokens: Tensor  # [B, P, D] of the patches, after all blocks
     grid: tuple[int, int]  # (h, w)
+
+
+class Fusion(nn.Module):
+    """Averages at several depths into one descriptor."""
+
+    def __init__(self, dim: int) -> None:
+        """Make a fusion in which all depths count alike."""
+        super().__init__()
+        self.norms = nn.ModuleList(layer_norm(dim) for _ in range(DEPTHS))
+        self.gamma = nn.Parameter(torch.full((DEPTHS,), 1.0 / DEPTHS))
+
+    def fused(self, averages: Sequence[Tensor]) -> Tensor:
+        """``sum_i gamma_i Phi_i(x_i)`` of averages [B, D] each, [B, D] of any norm."""
+        levels = [norm(each) for norm, each in zip(self.norms, averages, strict=True)]
+        return torch.einsum("i,ibd->bd", self.gamma, torch.stack(levels))
+
+    def forward(self, averages: Sequence[Tensor]) -> Tensor:
+        """The descriptor, [B, D] of unit norm."""
+        return functional.normalize(self.fused(averages), dim=1)
 
 
 class SupVpr(Dinov2):
@@ -79,7 +102,7 @@ class SupVpr(Dinov2):
         """
         found = self.describe(image)
         tokens = functional.normalize(found.tokens.float(), dim=-1)
-        points = _centers(found.grid, image.device) / max(image.shape[-2:])
+        points = all_centers(image, PATCH)
         columns = [points.expand(len(image), -1, -1), torch.ones_like(tokens[..., :1]), tokens]
         return {
             "global_descriptor": found.global_descriptor,
@@ -87,8 +110,14 @@ class SupVpr(Dinov2):
         }
 
 
-def _centers(grid: tuple[int, int], device: torch.device) -> Tensor:
-    """(x, y) of patches in pixels of the input, [P, 2]."""
-    y, x = (torch.arange(side, device=device) * PATCH + PATCH // 2 for side in grid)
-    rows, columns = torch.meshgrid(y, x, indexing="ij")
-    return torch.stack([columns.flatten(), rows.flatten()], dim=1).float()
+def with_fusion(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Files of DINOv2 as a network whose fusion is not trained; others as they are.
+
+    Before any training the descriptor is the mean of the normalized averages, which tells places
+    apart as DINOv2 does.
+    """
+    state = from_dinov2(tensors)
+    if set(state) != set(tensors) and f"{PREFIX}cls_token" in state:
+        dim = state[f"{PREFIX}cls_token"].shape[-1]
+        state |= {f"fusion.{key}": value for key, value in Fusion(dim).state_dict().items()}
+    return state

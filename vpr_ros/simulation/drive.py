@@ -18,18 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
+from vpr_ros.drives.bag_writer import new_bag
 from vpr_ros.errors import DatasetError
-from vpr_ros.simulation.laps import (
-    SECOND_NS,
-    DriveConfig,
-    Film,
-    Lap,
-    map_lap,
-    query_lap,
-)
-from vpr_ros.simulation.odometry import body_steps, dead_reckoning
-from vpr_ros.simulation.path import Trajectory
-from vpr_ros.simulation.recording import Motion, PlanarPose, recording
+from vpr_ros.simulation.laps import DriveConfig, Film, Lap, map_lap, query_lap
+from vpr_ros.simulation.path import Trajectory, body_steps, dead_reckoning
+from vpr_ros.simulation.recording import SECOND_NS, TOPICS, BagRecorder, Motion, PlanarPose
 from vpr_ros.simulation.street import build_town
 
 FORMAT = 1
@@ -41,15 +34,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class DriveBags:
-    """Where the two laps are.
+    """Where the two laps are."""
 
-    Attributes:
-        map_bag: Folder of lap one's rosbag2.
-        query_bag: Folder of lap two's rosbag2.
-    """
-
-    map_bag: Path
-    query_bag: Path
+    map_bag: Path  # folder of lap one's rosbag2
+    query_bag: Path  # folder of lap two's rosbag2
 
 
 def write_drive(
@@ -72,7 +60,7 @@ def write_drive(
         _refuse_foreign(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
-            _render(Path(scratch) / "new", config, progress or _silent)
+            _render(Path(scratch) / "new", config, progress)
             _swap(Path(scratch), folder)
     return _bags(folder)
 
@@ -114,7 +102,7 @@ def _swap(scratch: Path, folder: Path) -> None:
     (scratch / "new").rename(folder)
 
 
-def _render(folder: Path, config: DriveConfig, progress: Progress) -> None:
+def _render(folder: Path, config: DriveConfig, progress: Progress | None) -> None:
     town, bags = build_town(config.plan, config.seed), _bags(folder)
     laps = [(map_lap(config), bags.map_bag), (query_lap(config), bags.query_bag)]
     total = sum(len(lap.trajectory(config)) for lap, _ in laps)
@@ -122,7 +110,8 @@ def _render(folder: Path, config: DriveConfig, progress: Progress) -> None:
     for lap, bag in laps:
         for _ in _write_lap(bag, config, lap, Film(config, town, lap)):
             done += 1
-            progress(done, total)
+            if progress is not None:
+                progress(done, total)
     (folder / RECORD).write_text(json.dumps(_record(config), indent=2), "utf-8")
 
 
@@ -132,7 +121,8 @@ def _write_lap(bag: Path, config: DriveConfig, lap: Lap, film: Film) -> Iterator
     rng = np.random.default_rng([config.seed, 4, lap.index])
     odometry = dead_reckoning(truth, rng)
     motions = _motions(odometry)
-    with recording(bag) as recorder:
+    with new_bag(bag, TOPICS) as writer:
+        recorder = BagRecorder(writer)
         for i, image in enumerate(film.frames()):
             stamp_ns = lap.start_ns + round(float(truth.stamps[i]) * SECOND_NS)
             recorder.image(stamp_ns, image, config.jpeg_quality)
@@ -152,7 +142,3 @@ def _motions(track: Trajectory) -> list[Motion]:
 def _pose(track: Trajectory, index: int, z: float) -> PlanarPose:
     x, y = track.positions[index].tolist()
     return PlanarPose(x, y, z, float(track.headings[index]))
-
-
-def _silent(done: int, total: int) -> None:
-    """Progress that nobody watches."""

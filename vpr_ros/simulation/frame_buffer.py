@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from vpr_ros.simulation.geometry import FloatArray, Image
-from vpr_ros.simulation.scene import MipTexture
 
 SUBPIXEL_BITS = 4
 MOST_HALVINGS = 5
@@ -19,28 +18,38 @@ Window = tuple[slice, slice]
 Nearness = npt.NDArray[np.float32]
 
 
+class MipTexture:
+    """A texture, `width` by `height` meters, and its shrunken versions, made when first needed."""
+
+    def __init__(self, image: Image, alpha: Image | None, texels_per_meter: float) -> None:
+        rows, columns = image.shape[:2]
+        self.texels_per_meter = texels_per_meter
+        self.width, self.height = columns / texels_per_meter, rows / texels_per_meter
+        self._image, self._alpha = image, alpha
+        self._levels: dict[tuple[int, int], tuple[Image, Image | None]] = {}
+
+    def level(self, across: int, down: int) -> tuple[Image, Image | None]:
+        """(image, alpha), halved `across` times along columns and `down` times along rows."""
+        key = across, down
+        if key not in self._levels:
+            alpha = None if self._alpha is None else _shrink(self._alpha, key)
+            self._levels[key] = _shrink(self._image, key), alpha
+        return self._levels[key]
+
+
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """A convex part of a flat face as it lies in the image.
+    """A convex part of a flat face as it lies in the image."""
 
-    Attributes:
-        outline: [N, 2] pixels.
-        meters_T_pixels: [3, 3] homography from pixels to the texture's (u, v) in meters, scaled
-            such that (x, y, 1) becomes (u, v, 1) / depth.
-        texture: What it shows.
-    """
-
-    outline: FloatArray
+    outline: FloatArray  # [N, 2] pixels
+    # [3, 3] homography from pixels to the texture's (u, v) in meters: (x, y, 1) becomes
+    # (u, v, 1) / depth.
     meters_T_pixels: FloatArray
-    texture: MipTexture
+    texture: MipTexture  # what it shows
 
 
 class FrameBuffer:
-    """The image under work.
-
-    Attributes:
-        image: RGB uint8 [H, W, 3].
-    """
+    """The image under work, RGB uint8 [H, W, 3]."""
 
     def __init__(self, background: Image, size: tuple[int, int]) -> None:
         """Begin with a background, stretched to size (width, height)."""
@@ -81,6 +90,14 @@ class FrameBuffer:
         a, b, c = piece.meters_T_pixels[2].astype(np.float32)
         rows, columns = window
         return np.asarray((a * self._columns[columns] + c) + b * self._rows[rows], np.float32)
+
+
+def _shrink(image: Image, times: tuple[int, int]) -> Image:
+    rows, columns = image.shape[:2]
+    size = max(1, columns >> times[0]), max(1, rows >> times[1])
+    if size == (columns, rows):
+        return image
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _filled(outline: FloatArray, window: Window) -> Image:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the corners of a lap to the poses of a car that drives it at a constant speed."""
+"""From the corners of a lap to the poses of a car that drives it, and to what its odometry says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_ros.simulation.camera import CAMERA_T_BODY
+from vpr_ros.simulation.canvas import Rng
 from vpr_ros.simulation.geometry import FloatArray, unit
 from vpr_ros.simulation.plan import Point
 
@@ -17,30 +17,25 @@ RADIUS_M = 4.5
 """Of the curves."""
 EASING_M = 1.5
 """Over about this length, the steering wheel turns from straight ahead into a curve."""
+SCALE_ERROR = (0.01, 0.02)
+"""Of the wheels' radius; the gyro's heading drifts, too."""
+HEADING_WALK = 0.003
+"""Standard deviation of the heading after one meter, radians; it grows with the square root."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """Poses of base_link in the plane.
+    """Poses of base_link in the plane."""
 
-    Attributes:
-        stamps: [N] seconds since the start of the lap.
-        positions: [N, 2] meters in the map frame.
-        headings: [N] radians from the x axis, unwrapped.
-    """
-
-    stamps: FloatArray
-    positions: FloatArray
-    headings: FloatArray
+    stamps: FloatArray  # [N] seconds since the start of the lap
+    positions: FloatArray  # [N, 2] meters in the map frame
+    headings: FloatArray  # [N] radians from the x axis, unwrapped
 
     def __len__(self) -> int:
-        """The number of poses."""
         return len(self.stamps)
 
 
-def drive_along(
-    corners: Sequence[Point], left: float, speed: float, rate: float
-) -> Trajectory:  # fmt: skip
+def drive_along(corners: Sequence[Point], left: float, speed: float, rate: float) -> Trajectory:
     """Drive through right-angled corners, `left` meters beside the line that connects them.
 
     Args:
@@ -59,14 +54,25 @@ def drive_along(
     return Trajectory(stamps, np.stack([x, y], axis=1), np.interp(driven, length, heading))
 
 
-def camera_pose(position: FloatArray, heading: float, height: float) -> FloatArray:
-    """[4, 4] map_T_camera of an optical frame that looks ahead, `height` meters up."""
-    cos, sin = np.cos(heading), np.sin(heading)
-    map_T_body = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
-    pose = np.eye(4)
-    pose[:3, :3] = map_T_body @ CAMERA_T_BODY.T
-    pose[:3, 3] = [*position, height]
-    return pose
+def dead_reckoning(truth: Trajectory, rng: Rng) -> Trajectory:
+    """The poses that odometry reports, from zero at the start, where the truth is in the map."""
+    scale = 1.0 + rng.uniform(*SCALE_ERROR) * rng.choice([-1.0, 1.0])
+    ahead, sideways = body_steps(truth).T * scale
+    turns = np.diff(truth.headings)
+    turns = turns + rng.normal(0.0, HEADING_WALK, len(turns)) * np.sqrt(np.hypot(ahead, sideways))
+    headings = np.concatenate([[0.0], np.cumsum(turns)])
+    cos, sin = np.cos(headings[:-1]), np.sin(headings[:-1])
+    steps = np.stack([ahead * cos - sideways * sin, ahead * sin + sideways * cos], axis=1)
+    positions = np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
+    return Trajectory(truth.stamps, positions, headings)
+
+
+def body_steps(track: Trajectory) -> FloatArray:
+    """[N - 1, 2] motion from each pose to the next, ahead and to the left of it, meters."""
+    steps = np.diff(track.positions, axis=0)
+    cos, sin = np.cos(track.headings[:-1]), np.sin(track.headings[:-1])
+    ahead = steps[:, 0] * cos + steps[:, 1] * sin
+    return np.stack([ahead, steps[:, 1] * cos - steps[:, 0] * sin], axis=1)
 
 
 def _rounded(corners: FloatArray) -> FloatArray:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from vpr_ros.simulation.canvas import Canvas, Color, Rng, cloud_noise, pick, shade, vary
-from vpr_ros.simulation.geometry import Face, Image, Texture, face
-from vpr_ros.simulation.plan import SIDEWALK_M, FloatArray, Point, TownPlan
+from vpr_ros.simulation.geometry import Face, FloatArray, Image, Texture, face
+from vpr_ros.simulation.plan import SIDEWALK_M, Point, TownPlan
 
 SCALE = 30.0
 TILE_M = 8.0

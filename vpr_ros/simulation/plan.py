@@ -16,12 +16,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from vpr_ros.errors import ConfigError
 
-FloatArray = npt.NDArray[np.float64]
 Point = tuple[float, float]
 
 SIDEWALK_M = 1.6
@@ -32,19 +28,12 @@ START_M = 9.0
 
 @dataclass(frozen=True)
 class TownPlan:
-    """Where the streets run; all numbers in meters.
+    """Where the streets run; all numbers in meters."""
 
-    Attributes:
-        length: Distance between the center lines of the block's two short streets.
-        width: Distance between the center lines of the block's two long streets.
-        detour: Side of the square of streets that only lap two visits.
-        half_street: Half the distance between the house fronts of a street.
-    """
-
-    length: float = 64.0
-    width: float = 38.0
-    detour: float = 21.0
-    half_street: float = 6.0
+    length: float = 64.0  # distance between the center lines of the block's two short streets
+    width: float = 38.0  # distance between the center lines of the block's two long streets
+    detour: float = 21.0  # side of the square of streets that only lap two visits
+    half_street: float = 6.0  # half the distance between the house fronts of a street
 
     def __post_init__(self) -> None:
         """Refuse streets that leave no room for the houses between them.

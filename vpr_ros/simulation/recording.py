@@ -3,16 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
-from vpr_ros.drives.bag_writer import BagWriter, new_bag
+from vpr_ros.drives.bag_writer import BagWriter
 from vpr_ros.simulation.camera import Camera
 from vpr_ros.simulation.geometry import Image
 
@@ -30,8 +26,7 @@ TOPICS = {
 SECOND_NS = 1_000_000_000
 
 
-@dataclass(frozen=True)
-class PlanarPose:
+class PlanarPose(NamedTuple):
     """A pose that turns about the vertical only: meters and radians."""
 
     x: float
@@ -40,20 +35,12 @@ class PlanarPose:
     heading: float
 
 
-@dataclass(frozen=True)
-class Motion:
+class Motion(NamedTuple):
     """Speed of the body: ahead and left in meters, turning in radians, per second."""
 
     ahead: float
     left: float
     turning: float
-
-
-@contextmanager
-def recording(bag: Path) -> Iterator[BagRecorder]:
-    """A new bag that is complete once the context ends without an error."""
-    with new_bag(bag, TOPICS) as writer:
-        yield BagRecorder(writer)
 
 
 class BagRecorder:

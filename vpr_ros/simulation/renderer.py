@@ -8,18 +8,38 @@ shows most walls at a grazing angle.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import cv2
 import numpy as np
 
 from vpr_ros.simulation.camera import Camera
-from vpr_ros.simulation.clipping import slices
-from vpr_ros.simulation.frame_buffer import FrameBuffer, Piece
-from vpr_ros.simulation.geometry import FloatArray, Image
-from vpr_ros.simulation.scene import NEAR_M, Scene
+from vpr_ros.simulation.frame_buffer import FrameBuffer, MipTexture, Piece
+from vpr_ros.simulation.geometry import Face, FloatArray, Image
 
 SUPERSAMPLING = 2
+NEAR_M = 0.25
+"""What is closer to the camera is not drawn."""
+DEPTH_RATIO = 1.6
+"""Within one slice, the far end is at most this much further away than the near one."""
+
+
+class Scene:
+    """Faces with what each shows under the light of a lap, ready to be drawn."""
+
+    def __init__(self, faces: Sequence[Face], images: Sequence[Image]) -> None:
+        """Stack the corners of all faces, so that most can be sorted out at once."""
+        self.faces = faces
+        self.textures = [
+            MipTexture(image, face.texture.alpha, face.texture.texels_per_meter)
+            for face, image in zip(faces, images, strict=True)
+        ]
+        most = max(len(face.corners) for face in faces)
+        padded = [np.pad(f.corners, ((0, most - len(f.corners)), (0, 0)), "edge") for f in faces]
+        self.corners = np.stack(padded)  # [F, N, 3], the last one repeated where there are fewer
+        self.normals = np.stack([face.normal for face in faces])  # [F, 3]
+        self.two_sided = np.array([face.two_sided for face in faces])
 
 
 class Renderer:
@@ -28,7 +48,6 @@ class Renderer:
     def __init__(self, scene: Scene, camera: Camera) -> None:
         self._scene, self._camera = scene, camera
         self._fine = camera.enlarged(SUPERSAMPLING)
-        self._matrix = self._fine.matrix
 
     def render(self, map_T_camera: FloatArray, background: Image) -> Image:
         """The view from a pose of the optical frame, RGB uint8 [H, W, 3].
@@ -68,8 +87,39 @@ class Renderer:
         face, turn = self._scene.faces[index], map_T_camera[:3, :3].T
         origin = turn @ (face.origin - map_T_camera[:3, 3])
         axes = np.stack([turn @ face.u_axis, turn @ face.v_axis, origin], axis=1)
-        meters_T_pixels = np.linalg.inv(self._matrix @ axes).astype(np.float64)
-        for part in slices(points):
-            pixels = part @ self._matrix.T
-            outline = pixels[:, :2] / pixels[:, 2:]
-            yield Piece(outline, meters_T_pixels, self._scene.textures[index])
+        meters_T_pixels = np.linalg.inv(self._fine.matrix @ axes).astype(np.float64)
+        for part in _slices(points):
+            yield Piece(self._fine.project(part), meters_T_pixels, self._scene.textures[index])
+
+
+def _slices(points: FloatArray) -> Iterator[FloatArray]:
+    """Cut a convex polygon [N, 3] in the optical frame at growing depths.
+
+    Each slice is so thin that one scale of the texture suits all of it.
+    """
+    near, far = max(float(points[:, 2].min()), NEAR_M), float(points[:, 2].max())
+    count = max(1, int(np.ceil(np.log(far / near) / np.log(DEPTH_RATIO))))
+    depths = [near * (far / near) ** (i / count) for i in range(count + 1)]
+    if float(points[:, 2].min()) < NEAR_M:
+        points = _clip(points, NEAR_M, 1.0)
+    for low, high in pairwise(depths):
+        part = points
+        if low > near:
+            part = _clip(part, low, 1.0)
+        if high < 0.999 * far:
+            part = _clip(part, high, -1.0)
+        if len(part) > 2:
+            yield part
+
+
+def _clip(points: FloatArray, depth: float, side: float) -> FloatArray:
+    """The part of a convex polygon beyond (side = 1) or before (side = -1) a depth."""
+    beyond = side * (points[:, 2] - depth)
+    following, after = np.roll(points, -1, axis=0), np.roll(beyond, -1)
+    kept = []
+    for here, there, start, end in zip(points, following, beyond, after, strict=True):
+        if start >= 0:
+            kept.append(here)
+        if (start >= 0) != (end >= 0):
+            kept.append(here + (there - here) * start / (start - end))
+    return np.array(kept).reshape(-1, 3)

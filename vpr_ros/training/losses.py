@@ -6,7 +6,7 @@ computes them. Contrast: van den Oord et al., "Representation Learning with Cont
 Coding", 2018, in the form of Chen et al., "A Simple Framework for Contrastive Learning of Visual
 Representations", ICML 2020, equation 1.
 
-Shapes: B samples, D values of a descriptor, P points of an image.
+Shapes: B samples, D values of a descriptor, P points of an image, C negatives of a sample.
 """
 
 from __future__ import annotations
@@ -84,6 +84,24 @@ def contrastive(first: Tensor, second: Tensor, temperature: float, related: Tens
     )
     partners = torch.arange(2 * count, device=logits.device).roll(count)
     return functional.cross_entropy(logits.masked_fill(left_out, _NEVER), partners)
+
+
+def info_nce(query: Tensor, positive: Tensor, negatives: Tensor, tau: float = 0.1) -> Tensor:
+    """Equation 3 of SUP-VPR: the loss that both of its stages minimize, a mean over images.
+
+    The text beside it would also "minimize the distance" to negatives, which pulls them in; the
+    equation pushes them away.
+
+    Args:
+        query: unit norm, [B, D].
+        positive: of the same place or map, [B, D].
+        negatives: of others, [B, C, D].
+        tau: temperature, in units of inner products.
+    """
+    right = (query * positive).sum(dim=-1, keepdim=True)
+    wrong = torch.einsum("bd,bcd->bc", query, negatives)
+    logits = torch.cat([right, wrong], dim=1) / tau
+    return (logits.logsumexp(dim=1) - logits[:, 0]).mean()
 
 
 def local_contrastive(

@@ -3,17 +3,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
-from vpr_ros.training.data import TrainingData
+from vpr_ros.evaluation.retrieval_set import RetrievalSet
 from vpr_ros.training.feed import Feed
 from vpr_ros.training.papers.classes import ClassFeed, class_names, validate_classes
+from vpr_ros.training.papers.labels import label
+from vpr_ros.training.photos import Photos
 from vpr_ros.training.recipe import Stage
 from vpr_ros.training.trainee import Trainee
 from vpr_ros.training.triplets import TripletFeed
 from vpr_ros.training.validation import validate, validate_places
 
 AnyFeed = Feed | ClassFeed | TripletFeed
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """All images of a run: of each kind those to train with, and those to validate by."""
+
+    photos: tuple[Photos, Photos] | None = None  # without labels; none may be to validate by
+    places: RetrievalSet | None = None
+    validation: RetrievalSet | None = None  # with known places
+
+    @property
+    def photos_to_train(self) -> Photos:
+        """Photos without labels."""
+        assert self.photos is not None  # checked
+        return self.photos[0]
+
+    @property
+    def photos_to_validate(self) -> Photos:
+        """Photos that are not trained on; may be none."""
+        assert self.photos is not None  # checked
+        return self.photos[1]
 
 
 class Material(Protocol):
@@ -67,9 +91,11 @@ class Places:
 
     def feed(self, data: TrainingData, stage: Stage, trainee: Trainee, seed: int) -> AnyFeed:
         """Queries, each with what is right and what is wrong."""
-        return TripletFeed(data.places_to_train(stage.labels), stage, trainee, seed)
+        assert data.places is not None  # checked
+        return TripletFeed(label(data.places, stage.labels), stage, trainee, seed)
 
     def judge(self, data: TrainingData, stage: Stage, trainee: Trainee) -> dict[str, float]:
         """Whether places are found."""
-        labeled = data.places_to_validate(stage.labels)
-        return validate_places(trainee, labeled, stage) if labeled else {}
+        if data.validation is None:
+            return {}
+        return validate_places(trainee, label(data.validation, stage.labels), stage)

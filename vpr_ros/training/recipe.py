@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
 
@@ -15,12 +15,19 @@ from vpr_ros.config.setting import setting
 from vpr_ros.errors import ConfigError
 from vpr_ros.models import variant_of
 from vpr_ros.training.appearance import AppearanceRecipe
+from vpr_ros.training.optimizers import OPTIMIZERS, SCHEDULES
 from vpr_ros.training.papers.labels import LabelRecipe
 from vpr_ros.training.views import ViewRecipe
 
+_TYPES = {  # of what a recipe has besides stages
+    "method": str,
+    "variant": str,
+    "seed": int,
+    "validate_every": int,
+    "drives": dict,
+    "validation": list,
+}
 MINING = ("partial", "full", "random", "global", "violators")
-OPTIMIZERS = ("adam", "adamw", "sgd")
-SCHEDULE_NAMES = ("constant", "cosine", "appsvr", "r2former", "sup_vpr", "transvpr")
 
 
 @dataclass(frozen=True)
@@ -36,9 +43,9 @@ class Stage:
     patience: int = setting(
         0, "Validations without a better score that end the stage; 0: any number", minimum=0
     )
-    optimizer: str = setting("adamw", "What changes the weights", choices=OPTIMIZERS)
+    optimizer: str = setting("adamw", "What changes the weights", choices=tuple(OPTIMIZERS))
     learning_rate: float = setting(1e-3, "The highest", minimum=0.0, maximum=1.0)
-    schedule: str = setting("cosine", "How the rate changes", choices=SCHEDULE_NAMES)
+    schedule: str = setting("cosine", "How the rate changes", choices=tuple(SCHEDULES))
     warmup: int = setting(50, "Steps until the full rate", minimum=0)
     epoch: int = setting(1, "Steps after which schedules by epochs change the rate", minimum=1)
     weight_decay: float = setting(0.03, "On everything that learns", minimum=0.0, maximum=1.0)
@@ -127,15 +134,8 @@ def _recipe(content: Any) -> Recipe:
     if not content.get("method") or not content.get("stages"):
         raise ConfigError("a recipe needs 'method' and at least one of 'stages'")
     stages = tuple(_stage(number, each) for number, each in enumerate(content["stages"]))
-    return Recipe(
-        _typed(content, "method", str, ""),
-        stages,
-        _typed(content, "variant", str, ""),
-        _typed(content, "seed", int, 0),
-        max(0, _typed(content, "validate_every", int, 200)),
-        {str(name): float(step) for name, step in _typed(content, "drives", dict, {}).items()},
-        tuple(map(str, _typed(content, "validation", list, []))),
-    )
+    others = {name: _typed(name, value) for name, value in content.items() if name != "stages"}
+    return Recipe(stages=stages, **others)
 
 
 def _stage(number: int, content: Any) -> Stage:
@@ -166,8 +166,12 @@ def _number(value: Any) -> Any:
         return value
 
 
-def _typed(content: Mapping[str, Any], name: str, kind: type, default: Any) -> Any:
-    value = content.get(name, default)
+def _typed(name: str, value: Any) -> Any:
+    kind = _TYPES[name]
     if not isinstance(value, kind):
         raise ConfigError(f"{name} = {value!r}: must be of type {kind.__name__}")
-    return cast(Any, value)
+    if name == "validate_every":
+        return max(0, value)
+    if name == "drives":
+        return {str(pattern): float(step) for pattern, step in value.items()}
+    return tuple(map(str, value)) if name == "validation" else value

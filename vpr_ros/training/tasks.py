@@ -24,9 +24,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from vpr_ros.errors import ConfigError
-from vpr_ros.models.r2former_backbones import Dense
+from vpr_ros.models.local_features import Dense
 from vpr_ros.training.feed import Batch
-from vpr_ros.training.journal import Figures, figures_of
 from vpr_ros.training.losses import (
     contrastive,
     local_contrastive,
@@ -36,6 +35,7 @@ from vpr_ros.training.material import Material, Places, Scenes, Views
 from vpr_ros.training.papers import published
 from vpr_ros.training.papers.classes import classification
 from vpr_ros.training.recipe import Stage
+from vpr_ros.training.run_files import Figures, figures_of
 from vpr_ros.training.trainee import Trainee
 
 _RERANKING = ("extractor.local_head", "reranker")  # what learns behind a frozen backbone

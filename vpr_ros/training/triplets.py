@@ -21,8 +21,6 @@ from vpr_ros.training.papers.labels import LabeledSet
 from vpr_ros.training.recipe import Stage
 from vpr_ros.training.trainee import Trainee
 
-_CHUNK = 32  # images in one run
-
 
 class Triplets(NamedTuple):
     """B queries with k negatives each."""
@@ -127,16 +125,7 @@ def describe_images(
     Raises:
         ImageError: an image is missing or damaged.
     """
-    spec = replace(trainee.spec, input_height=stage.height, input_width=stage.width)
-    was_training = trainee.training
-    trainee.eval()
-    antialias = bool(spec.settings.get("antialias"))
-    found = []
-    with torch.inference_mode():
-        for start in range(0, len(indices), _CHUNK):
-            images = [source.read(int(each)) for each in indices[start : start + _CHUNK]]
-            values = np.concatenate([prepared(image, spec, antialias) for image in images])
-            described = trainee.describe(torch.from_numpy(values).to(trainee.device))
-            found.append(described.float().cpu().numpy())
-    trainee.train(was_training)
-    return np.concatenate(found)
+    antialias = bool(trainee.spec.settings.get("antialias"))
+    with trainee.at_rest():
+        images = trainee.inputs(source.read, indices, stage, antialias)
+        return np.concatenate([trainee.describe(each).float().cpu().numpy() for each in images])

@@ -8,7 +8,7 @@ the most similar one at most three frames away from the query, which is every fi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -16,19 +16,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vpr_ros.extractors.network import prepared
 from vpr_ros.training.feed import Feed
 from vpr_ros.training.papers.labels import LabeledSet
 from vpr_ros.training.photos import Photos
 from vpr_ros.training.recipe import Stage
-from vpr_ros.training.trainee import Trainee
+from vpr_ros.training.trainee import CHUNK, Trainee
 from vpr_ros.training.triplets import describe_images
 
 _VIEWS = 200  # photos at most
 _EVERY, _REACH = 5, 3.0  # frames
 _CANDIDATES = 10  # reranked
 _QUERIES = 60  # reranked: they cost much more than describing an image
-_CHUNK = 32  # images in one run
 _SEED = 1_000_003  # of the views: the same ones whenever they are asked for
 
 
@@ -46,12 +44,8 @@ def validate(trainee: Trainee, photos: Photos, stage: Stage) -> dict[str, float]
     Raises:
         ImageError: a photo is missing or damaged.
     """
-    was_training = trainee.training
-    trainee.eval()
-    with torch.inference_mode():
-        found = {**_of_views(trainee, photos, stage), **_of_drives(trainee, photos, stage)}
-    trainee.train(was_training)
-    return found
+    with trainee.at_rest():
+        return {**_of_views(trainee, photos, stage), **_of_drives(trainee, photos, stage)}
 
 
 def validate_places(trainee: Trainee, data: LabeledSet, stage: Stage) -> dict[str, float]:
@@ -76,7 +70,10 @@ def _of_views(trainee: Trainee, photos: Photos, stage: Stage) -> dict[str, float
     count = min(len(photos), _VIEWS)
     alone = replace(stage, neighbor_share=0.0, batch=count)
     batch = Feed(photos, alone, trainee.spec, _SEED).batch(0)
-    first, second = (_described(trainee, each).descriptors for each in (batch.first, batch.second))
+    first, second = (
+        _described(trainee, torch.split(each, CHUNK)).descriptors
+        for each in (batch.first, batch.second)
+    )
     similarity = (first @ second.T).masked_fill(batch.related & ~torch.eye(count).bool(), -2.0)
     hits = similarity.argmax(dim=1) == torch.arange(count)
     return {"views": float(hits.float().mean())}
@@ -90,7 +87,11 @@ def _of_drives(trainee: Trainee, photos: Photos, stage: Stage) -> dict[str, floa
     positives = [each for each in positives if each]
     if not queries:
         return {}
-    asked, known = (_frames(trainee, photos, each, stage) for each in (queries, database))
+    # Whole photos, as a robot's network gets them.
+    asked, known = (
+        _described(trainee, trainee.inputs(photos.read, each, stage))
+        for each in (queries, database)
+    )
     ranking = (asked.descriptors @ known.descriptors.T).argsort(dim=1, descending=True)
     figures = {"drives": _recall(ranking[:, 0], database, positives)}
     if stage.task != "contrast":
@@ -115,21 +116,7 @@ def _recall(best: Tensor, database: Sequence[int], positives: Sequence[set[int]]
     return float(np.mean(hits))
 
 
-def _frames(trainee: Trainee, photos: Photos, indices: Sequence[int], stage: Stage) -> _Described:
-    """Whole photos, as a robot's network gets them."""
-    spec = replace(trainee.spec, input_height=stage.height, input_width=stage.width)
-    parts = []
-    for start in range(0, len(indices), _CHUNK):
-        chunk = [photos.read(each) for each in indices[start : start + _CHUNK]]
-        images = np.concatenate([prepared(image, spec, antialias=True) for image in chunk])
-        parts.append(_described(trainee, torch.from_numpy(images)))
-    columns = zip(*((each.descriptors, each.rows) for each in parts), strict=True)
-    descriptors, rows = (torch.cat(each) for each in columns)
-    return _Described(descriptors, rows)
-
-
-def _described(trainee: Trainee, images: Tensor) -> _Described:
-    chunks = torch.split(images, _CHUNK)
+def _described(trainee: Trainee, chunks: Iterable[Tensor]) -> _Described:
     outputs = [trainee.extractor(each.to(trainee.device)) for each in chunks]
     descriptors = torch.cat([each["global_descriptor"].cpu() for each in outputs])
     return _Described(descriptors, torch.cat([each["local_features"].cpu() for each in outputs]))

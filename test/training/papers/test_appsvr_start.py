@@ -17,10 +17,9 @@ from vpr_ros.errors import ConfigError, WeightsError
 from vpr_ros.extractors.network import prepared
 from vpr_ros.images import read_image
 from vpr_ros.models import NETWORKS
-from vpr_ros.models.appsvr import Appsvr, Sizes
-from vpr_ros.models.vgg import vgg16_conv5
+from vpr_ros.models.appsvr import Appsvr, Sizes, vgg16_conv5
 from vpr_ros.models.weights import load, write_new
-from vpr_ros.training import checkpoint as checkpoints
+from vpr_ros.training import run_files
 from vpr_ros.training.loop import Run, RunOptions
 from vpr_ros.training.papers.appsvr_start import clustered, pictures_in, whitened
 from vpr_ros.training.recipe import Recipe
@@ -79,7 +78,7 @@ def test_from_a_vgg_to_a_whitened_descriptor(vgg, folder, places, change, tmp_pa
     recipe = Recipe("appsvr", (stage,), seed=1)
     told = []
     Run(recipe, places, RunOptions(tmp_path / "run"), told.append, begun).go()
-    after = checkpoints.load(tmp_path / "run").weights
+    after = run_files.load_checkpoint(tmp_path / "run").weights
     changed = {key for key, value in state.items() if not torch.equal(after[key], value)}
     assert changed == {"centroids"}
     Run(recipe, places, RunOptions(tmp_path / "run", resume=True), told.append)

@@ -12,10 +12,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vpr_ros.models.hard_negatives import info_nce
-from vpr_ros.training.journal import Figures, figures_of
-from vpr_ros.training.losses import r2former_total, rerank_cross_entropy, triplet_sum
+from vpr_ros.training.losses import info_nce, r2former_total, rerank_cross_entropy, triplet_sum
 from vpr_ros.training.recipe import Stage
+from vpr_ros.training.run_files import Figures, figures_of
 from vpr_ros.training.trainee import Trainee
 from vpr_ros.training.triplets import Triplets
 

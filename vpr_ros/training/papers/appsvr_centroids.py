@@ -3,8 +3,8 @@
 
 The semantic-constrained initialization of SRALNet (ICRA 2021) and APPSVR's supplement: 200 local
 features of each of 1,000 training images are clustered. Labels of pixels, by whatever segmentation
-there is, are needed here alone, never while a robot drives. See ``appsvr_attention`` for the
-papers.
+there is, are needed here alone, never while a robot drives. See ``models.appsvr_attention``
+for the papers.
 
 Shapes: P points (local features) of D values, K clusters, L shadow centroids of each.
 """

@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="whitening needs PyTorch")
 
 from vpr_ros.errors import ConfigError  # noqa: E402
-from vpr_ros.models.whitening import fit_whitening  # noqa: E402
+from vpr_ros.training.papers.appsvr_start import fit_whitening  # noqa: E402
 
 
 def descriptors(count, dim=40):
@@ -16,8 +16,8 @@ def descriptors(count, dim=40):
 
 @pytest.mark.parametrize("count", [30, 200])
 def test_covariance_becomes_the_identity(count):
-    found = fit_whitening(descriptors(count), 12)
-    whitened = descriptors(count) @ found.weight.T + found.bias
+    weight, bias = fit_whitening(descriptors(count), 12)
+    whitened = descriptors(count) @ weight.T + bias
     torch.testing.assert_close(whitened.mean(dim=0), torch.zeros(12), rtol=0, atol=1e-4)
     torch.testing.assert_close(whitened.T.cov(), torch.eye(12), rtol=0, atol=1e-3)
 
@@ -26,9 +26,9 @@ def test_both_ways_find_the_same_directions():
     """Values that are always 0 make it fewer images than values."""
     few = descriptors(50)
     wide = torch.cat([few, torch.zeros(50, 30)], dim=1)
-    left, right = fit_whitening(few, 8), fit_whitening(wide, 8)
-    assert bool((right.weight[:, 40:] == 0).all())
-    ours, theirs = few @ left.weight.T + left.bias, wide @ right.weight.T + right.bias
+    (left, shift), (right, other) = fit_whitening(few, 8), fit_whitening(wide, 8)
+    assert bool((right[:, 40:] == 0).all())
+    ours, theirs = few @ left.T + shift, wide @ right.T + other
     torch.testing.assert_close(ours.abs(), theirs.abs(), rtol=1e-3, atol=1e-3)
 
 

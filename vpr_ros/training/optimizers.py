@@ -1,14 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Learning rates as a function of how much of a stage is done: nothing to be stored or resumed."""
+"""What changes the weights, and at which rate.
+
+Rates are a function of how much of a stage is done: nothing to be stored or resumed.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
-from vpr_ros.errors import ConfigError
+from torch.optim import SGD, Adam, AdamW, Optimizer
 
 Schedule = Callable[[float, float, float], float]  # (done, all, warm-up), one unit each -> factor
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "adam": Adam,
+    "adamw": AdamW,
+    "sgd": partial(SGD, momentum=0.9),
+}
 
 
 def constant(done: float, total: float, warmup: float) -> float:
@@ -41,34 +51,13 @@ def transvpr(done: float, total: float, warmup: float) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * (epoch - warmup) / (total - warmup)))
 
 
-def appsvr(done: float, total: float, warmup: float) -> float:
-    """Halved after every five epochs, as NetVLAD's is."""
-    del total, warmup
-    return float(0.5 ** (math.floor(done) // 5))
-
-
-def sup_vpr(done: float, total: float, warmup: float) -> float:
-    """SUP-VPR's: a twentieth less after every epoch, which is 500 steps there."""
-    del total, warmup
-    return float(0.95 ** math.floor(done))
-
-
 SCHEDULES: dict[str, Schedule] = {
-    "appsvr": appsvr,
     "constant": constant,
     "cosine": cosine,
+    # Halved after every five epochs, as NetVLAD's is.
+    "appsvr": lambda done, *_: float(0.5 ** (math.floor(done) // 5)),
     "r2former": r2former,
-    "sup_vpr": sup_vpr,
+    # A twentieth less after every epoch, which is 500 steps there.
+    "sup_vpr": lambda done, *_: float(0.95 ** math.floor(done)),
     "transvpr": transvpr,
 }
-
-
-def schedule_of(name: str) -> Schedule:
-    """The schedule of this name.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    if name not in SCHEDULES:
-        raise ConfigError(f"schedule {name!r} is unknown; known: {', '.join(SCHEDULES)}")
-    return SCHEDULES[name]
