@@ -71,7 +71,6 @@ class Appsvr(nn.Module):
     """Images in, descriptors out."""
 
     def __init__(self, sizes: Sizes | None = None, num_local: int = NUM_LOCAL) -> None:
-        """Make a network that is not trained."""
         super().__init__()
         sizes = sizes or Sizes()
         self._num_local = num_local
@@ -93,9 +92,7 @@ class Appsvr(nn.Module):
     def residuals(self, features: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """The descriptor before whitening, [B, K D] of unit norm, and the attention [B, N].
 
-        Args:
-            features: [B, N, D].
-            size: (h, w) of the locations.
+        Of features [B, N, D] at (h, w) locations.
         """
         weights = self.refinement(features)
         salience = weights.sum(dim=1)
@@ -122,12 +119,8 @@ class Appsvr(nn.Module):
         """Describe normalized images [B, 3, H, W] in the form that all extractors share.
 
         The paper describes images as a whole and compares nothing else. A verdict that a robot acts
-        on needs geometry, so the locations of most attention are given as local features.
-
-        Returns:
-            ``global_descriptor`` [B, G], and ``local_features`` [B, P, 515] by descending
-            attention: position divided by the input's longer side, attention divided by the
-            largest, and the location's unit feature.
+        on needs geometry, so the locations of most attention are given as ``local_features``
+        [B, P, 515], beside ``global_descriptor`` [B, G].
         """
         found = self.describe(image)
         dense = Dense(found.global_descriptor, found.attention, found.features)

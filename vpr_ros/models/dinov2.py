@@ -44,11 +44,7 @@ class Dinov2(nn.Module):
     """The backbone, with timm's keys below ``vit``."""
 
     def __init__(self, size: str = "small", registers: bool = False) -> None:
-        """Make a backbone that is not trained.
-
-        Raises:
-            ConfigError: the size is unknown.
-        """
+        """Raises ConfigError if the size is unknown."""
         super().__init__()
         if size not in _NAMES:
             raise ConfigError(f"size = {size!r}: choose one of {', '.join(_NAMES)}")

@@ -50,14 +50,7 @@ def selected(
 
 
 def centers(patches: Tensor, columns: int, pitch: int, side: int) -> Tensor:
-    """(u, v) of numbered patches [B, K] of a grid, [B, K, 2].
-
-    Args:
-        patches: their numbers.
-        columns: of the grid.
-        pitch: pixels from one patch to the next.
-        side: of the input, the longer one, pixels.
-    """
+    """(u, v) of numbered patches [B, K] of a grid, [B, K, 2]; pitch and longer side in pixels."""
     row = torch.div(patches, columns, rounding_mode="floor")
     grid = torch.stack([patches - row * columns, row], dim=-1)
     return (grid * pitch + pitch // 2).float() / side

@@ -70,11 +70,7 @@ class R2Former(nn.Module):
         num_local: int = NUM_LOCAL,
         repairs: Repairs | None = None,
     ) -> None:
-        """Make a network that is not trained.
-
-        Raises:
-            ConfigError: the backbone is unknown.
-        """
+        """Raises ConfigError if the backbone is unknown."""
         super().__init__()
         if backbone not in BACKBONES:
             raise ConfigError(f"backbone = {backbone!r}: choose one of {', '.join(BACKBONES)}")
@@ -93,8 +89,7 @@ class R2Former(nn.Module):
 
         Returns:
             ``global_descriptor`` [B, 256], unit norm, and ``local_features`` [B, K, 131] by
-            descending attention: u, v (patch center in pixels, divided by the longer side of the
-            input), attention divided by the largest, and 128 features of any norm.
+            descending attention, divided by the largest, their descriptors of any norm.
         """
         height, width = image.shape[-2:]
         return self.select(self.describe(image), height, width)
@@ -215,18 +210,10 @@ def _positions(
 
 
 def resize_positions(plane: Tensor, rows: int, columns: int) -> Tensor:
-    """Position embeddings for another grid, by the rule of the published code.
+    """Position embeddings [1, D, h0, w0] for another grid, by the rule of the published code.
 
     A square as long as the longer side is cut out of the table, or stretched from it if the table
     is smaller, and then cut to the shorter side.
-
-    Args:
-        plane: the table as a plane, [1, D, h0, w0].
-        rows: height of the grid.
-        columns: width of the grid.
-
-    Returns:
-        [1, D, rows, columns].
     """
     side = max(rows, columns)
     fits = side <= min(plane.shape[-2:])

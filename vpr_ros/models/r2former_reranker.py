@@ -139,11 +139,6 @@ def _pair_up(left: _Side, right: _Side, weight: Tensor) -> tuple[Tensor, Tensor]
     A pair is (query's point, candidate's point, correlation) in this order in either kind of
     group. Where correlations tie at the fifth place, another sort may pick another partner.
 
-    Args:
-        left: the query's features.
-        right: the candidates' features.
-        weight: the correlation's column of the pair's projection, [32].
-
     Returns:
         Tokens [K, G, 32] and positions [B, N + M, 32]; the query's groups come first.
     """

@@ -49,7 +49,6 @@ class R2FormerTiny(nn.Module):
     """Images of any size in, descriptors out."""
 
     def __init__(self, num_local: int = NUM_LOCAL) -> None:
-        """Make a network that is not trained."""
         super().__init__()
         self._num_local = num_local
         self.stem = nn.Sequential(*(_convolution(a, b, 4) for a, b in pairwise(_STEM)))
@@ -70,8 +69,7 @@ class R2FormerTiny(nn.Module):
 
         Returns:
             ``global_descriptor`` [B, 256], unit norm, and ``local_features`` [B, K, 67] by
-            descending attention: u, v (center in pixels, divided by the longer side of the
-            input), attention divided by the largest, and 64 features of any norm.
+            descending attention, divided by the largest, their descriptors of any norm.
         """
         height, width = image.shape[-2:]
         return self.select(self.describe(image), height, width)

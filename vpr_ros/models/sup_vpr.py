@@ -67,11 +67,7 @@ class SupVpr(Dinov2):
     """Images in, descriptors out."""
 
     def __init__(self, size: str = "large", registers: bool = False) -> None:
-        """Make a network that is not trained.
-
-        Raises:
-            ConfigError: the size of the backbone is unknown.
-        """
+        """Raises ConfigError if the size of the backbone is unknown."""
         super().__init__(size, registers)
         self.fusion = Fusion(self.dim)
 
@@ -90,12 +86,8 @@ class SupVpr(Dinov2):
         """Describe normalized images [B, 3, H, W] in the form that all extractors share.
 
         The paper compares images as a whole and nothing else. A verdict that a robot acts on needs
-        geometry, so the final tokens of the patches are given as local features. Nothing weighs
-        one patch against another: all score 1.
-
-        Returns:
-            ``global_descriptor`` [B, D] unit norm, and ``local_features`` [B, P, 3 + D] in
-            row-major order: position divided by the input's longer side, 1, and the unit token.
+        geometry, so the final tokens of the patches, made unit, are given as ``local_features``
+        [B, P, 3 + D] in row-major order. Nothing weighs one patch against another: all score 1.
 
         Raises:
             ConfigError: H or W is not a multiple of 14.

@@ -75,12 +75,7 @@ class MapStage(nn.Module):
         self._tau = tau
 
     def describe(self, descriptors: Tensor, prototypes: Tensor) -> Tensor:
-        """What the maps make of descriptors, [B, D] of unit norm.
-
-        Args:
-            descriptors: unit norm, [B, D].
-            prototypes: unit norm, [S, D].
-        """
+        """What the maps' prototypes [S, D] make of descriptors, all of unit norm, [B, D]."""
         for block in self.blocks:
             descriptors = block(descriptors, prototypes)
         return functional.normalize(descriptors, dim=-1)

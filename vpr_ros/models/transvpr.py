@@ -77,10 +77,7 @@ class AttentionPooling(nn.Module):
         self.fc = nn.Sequential(_UnitNorm(), nn.Linear(levels * WIDTH, GLOBAL_DIM))
 
     def forward(self, levels: Tensor) -> tuple[Tensor, Tensor]:
-        """Describe an image.
-
-        Args:
-            levels: patch tokens of the low, mid and high level, [B, L, N, 256].
+        """Describe an image by its tokens of the low, mid and high level, [B, L, N, 256].
 
         Returns:
             The global descriptor, unit norm [B, 256], and the masks, each of sum 1, [B, M, N].
@@ -119,7 +116,6 @@ class TransVPR(Encoder):
     """The network, with the keys of the published weights."""
 
     def __init__(self, wiring: Wiring | None = None) -> None:
-        """Make a network that is not trained; the published wiring by default."""
         super().__init__()
         self._wiring = wiring or Wiring()
         self.pool = AttentionPooling(self._wiring.aggregation)
@@ -150,8 +146,8 @@ class TransVPR(Encoder):
         """Describe normalized images [B, 3, H, W] in the form that all extractors share.
 
         Returns:
-            ``global_descriptor`` [B, 256], and ``local_features`` [B, N, 259]: position divided
-            by the input's longer side, fused mask and token of every patch, key patch or not.
+            ``global_descriptor`` [B, 256], and ``local_features`` [B, N, 259] with the fused mask
+            and the token of every patch, key patch or not.
         """
         found = self.describe(image)
         where = all_centers(image, PATCH).expand(len(image), -1, -1)

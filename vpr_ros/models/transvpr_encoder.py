@@ -115,13 +115,10 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(WIDTH)
 
     def forward(self, patches: Tensor) -> list[Tensor]:
-        """The normalized output of every block.
+        """The normalized output of every block over patches [B, N, 256].
 
         All blocks share one normalization, and it works on a copy: the next block gets what
         the block before it gave.
-
-        Args:
-            patches: [B, N, 256].
 
         Returns:
             Six tensors [B, 1 + N, 256]; token 0 is the class token, which nothing here reads.

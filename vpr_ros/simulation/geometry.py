@@ -57,25 +57,15 @@ class Solid:
 
 
 def face(
-    upper_left: Sequence[float] | FloatArray,
-    u_axis: Sequence[float] | FloatArray,
-    v_axis: Sequence[float] | FloatArray,
+    upper_left: Sequence[float] | FloatArray,  # [3] corner of the texture, meters
+    u_axis: Sequence[float] | FloatArray,  # [3] direction of its columns; any length
+    v_axis: Sequence[float] | FloatArray,  # [3] direction of its rows; any length
     texture: Texture,
-    outline: Sequence[tuple[float, float]] | None = None,
+    outline: Sequence[tuple[float, float]] | None = None,  # convex, (u, v) from there, meters
     *,
-    two_sided: bool = False,
+    two_sided: bool = False,  # whether it is also seen from behind
 ) -> Face:
-    """A face that shows a texture, all of it or the part within an outline.
-
-    Args:
-        upper_left: [3] place of the texture's upper left corner, meters.
-        u_axis: [3] direction of the texture's columns; any length.
-        v_axis: [3] direction of the texture's rows; any length.
-        texture: The look.
-        outline: Convex, as (u, v) in meters from the upper left corner; the whole texture
-            if not given.
-        two_sided: Whether it is also seen from behind.
-    """
+    """A face that shows a texture, all of it or the part within an outline."""
     width, height = texture.size_m
     shape = outline or [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)]
     origin, u, v = np.asarray(upper_left, float), unit(u_axis), unit(v_axis)

@@ -40,11 +40,7 @@ class DriveConfig:
     seed: int = 7  # of everything that is left to chance: houses, cars, noise, drift
 
     def __post_init__(self) -> None:
-        """Refuse numbers that no drive can have.
-
-        Raises:
-            ConfigError: With the value, and the limit.
-        """
+        """Raises ConfigError for numbers that no drive can have, with the value and the limit."""
         for name in ("speed", "rate_hz", "image_width", "image_height", "camera_height"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} must be above 0, not {getattr(self, name):g}")

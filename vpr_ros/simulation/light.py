@@ -78,12 +78,7 @@ class LightField:
         self._lamps, self.lighting = town.lamps, lighting
 
     def irradiance(self, points: FloatArray, normal: FloatArray) -> Radiance:
-        """Light on surface points, linear RGB float32 [N, 3].
-
-        Args:
-            points: [N, 3] meters in the map frame.
-            normal: [3] unit vector of the surface.
-        """
+        """Light on points [N, 3] of the map under a unit normal [3], linear RGB float32 [N, 3]."""
         light = self.lighting
         total = self._openness(points, normal)[:, None] * np.asarray(light.sky)
         to_sun = unit(light.to_sun)

@@ -38,11 +38,7 @@ class Trajectory:
 def drive_along(corners: Sequence[Point], left: float, speed: float, rate: float) -> Trajectory:
     """Drive through right-angled corners, `left` meters beside the line that connects them.
 
-    Args:
-        corners: Of the lap, meters in the map frame.
-        left: Offset to the left; negative keeps right.
-        speed: Meters per second.
-        rate: Poses per second.
+    Speed in meters per second, rate in poses per second; a negative offset keeps right.
     """
     line = _eased(_sampled(_rounded(np.asarray(corners, np.float64))))
     heading = _headings(line)

@@ -36,11 +36,7 @@ class TownPlan:
     half_street: float = 6.0  # half the distance between the house fronts of a street
 
     def __post_init__(self) -> None:
-        """Refuse streets that leave no room for the houses between them.
-
-        Raises:
-            ConfigError: A block would be thinner than 4 m.
-        """
+        """Raises ConfigError where a block would be thinner than 4 m, too thin for houses."""
         thinnest = min(self.length, self.width, self.detour) - 2 * self.half_street
         if thinnest < 4.0:
             raise ConfigError(

@@ -50,12 +50,7 @@ class Renderer:
         self._fine = camera.enlarged(SUPERSAMPLING)
 
     def render(self, map_T_camera: FloatArray, background: Image) -> Image:
-        """The view from a pose of the optical frame, RGB uint8 [H, W, 3].
-
-        Args:
-            map_T_camera: [4, 4] pose.
-            background: What is seen where no face is, uint8 [H, W, 3].
-        """
+        """The view from a pose [4, 4] of the optical frame, all images RGB uint8 [H, W, 3]."""
         buffer = FrameBuffer(background, (self._fine.width, self._fine.height))
         points = (self._scene.corners - map_T_camera[:3, 3]) @ map_T_camera[:3, :3]
         for index in self._in_view(points, map_T_camera[:3, 3]):
@@ -65,12 +60,7 @@ class Renderer:
         return np.asarray(cv2.resize(buffer.image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
     def _in_view(self, points: FloatArray, eye: FloatArray) -> list[int]:
-        """The faces that may be seen, the nearest first.
-
-        Args:
-            points: [F, N, 3] corners of all faces in the optical frame.
-            eye: [3] place of the camera in the map frame.
-        """
+        """The faces that may be seen, the nearest first, by their optical corners, [F, N, 3]."""
         scene, camera = self._scene, self._camera
         to_eye = ((eye - scene.corners[:, 0]) * scene.normals).sum(axis=1)
         x, y, z = points[..., 0], points[..., 1], points[..., 2]

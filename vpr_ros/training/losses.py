@@ -24,11 +24,8 @@ def triplet_sum(
 ) -> Tensor:
     """How much nearer than the margin negatives are, summed over the batch.
 
-    Args:
-        query: global descriptors, unit norm, [B, D].
-        positive: of images of the same places, [B, D].
-        negative: of images of other places, [B, D].
-        margin: by which a negative shall be farther than the positive, Euclidean distance.
+    Global descriptors of queries, of the same places and of other places, unit norm, [B, D] each;
+    distances are Euclidean.
     """
     # Torch's distance adds 1e-6 to each difference, as the authors' does.
     near = functional.pairwise_distance(query, positive)
@@ -39,9 +36,7 @@ def triplet_sum(
 def rerank_cross_entropy(positive: Tensor, negative: Tensor) -> Tensor:
     """Mean cross entropy of a reranker's judgments of as many right pairs as wrong ones.
 
-    Args:
-        positive: logits of (query, positive), [B, 2]; class 1 is "one place".
-        negative: logits of (query, negative), [B, 2].
+    Logits of (query, positive) and of (query, negative), [B, 2]; class 1 is "one place".
     """
     labels = torch.cat([positive.new_ones(len(positive)), negative.new_zeros(len(negative))])
     return functional.cross_entropy(torch.cat([positive, negative]), labels.long())
@@ -69,8 +64,7 @@ def contrastive(first: Tensor, second: Tensor, temperature: float, related: Tens
         first: global descriptors of one view of each place, unit norm, [B, D].
         second: of the other view, [B, D].
         temperature: by which similarities are divided.
-        related: pairs that are no negatives though they are no partners, bool [B, B]; the
-            diagonal does not matter.
+        related: pairs that are no negatives, bool [B, B]; the diagonal does not matter.
     """
     views = torch.cat([first, second])
     logits = (views @ views.T / temperature).float()
@@ -105,28 +99,18 @@ def info_nce(query: Tensor, positive: Tensor, negatives: Tensor, tau: float = 0.
 
 
 def local_contrastive(
-    first: Tensor,
-    second: Tensor,
-    points: Tensor,
-    is_seen: Tensor,
-    related: Tensor,
-    temperature: float,
-    near: float,
+    first: Tensor,  # descriptors of points in one view of each place, any norm, [B, P, D]
+    second: Tensor,  # of the same points in the other view, [B, P, D]
+    points: Tensor,  # where they lie in the first view, pixels, [B, P, 2]
+    is_seen: Tensor,  # whether both views show the point, bool [B, P]
+    related: Tensor,  # places whose points are no negatives, bool [B, B]; not the diagonal
+    temperature: float,  # by which similarities are divided
+    near: float,  # points of one view that are closer, pixels, are not told apart
 ) -> Tensor:
     """Each point's descriptor shall be most similar to that of the same point in the other view.
 
     It is told from the other points of its own view, and from those of all other places: within one
     view, where a point lies is enough to know it, and streets would look alike wherever they are.
-
-    Args:
-        first: descriptors of points in one view of each place, any norm, [B, P, D].
-        second: descriptors of the same points in the other view, [B, P, D].
-        points: where they lie in the first view, pixels, [B, P, 2].
-        is_seen: whether both views show the point, bool [B, P].
-        related: places whose points are no negatives of each other's, bool [B, B]; the diagonal
-            does not matter.
-        temperature: by which similarities are divided.
-        near: points of one view closer to each other than this, pixels, are not told apart.
 
     Returns:
         The mean over both directions and all points seen; 0 where there are none.

@@ -19,7 +19,7 @@ from vpr_ros.training.optimizers import OPTIMIZERS, SCHEDULES
 from vpr_ros.training.papers.labels import LabelRecipe
 from vpr_ros.training.views import ViewRecipe
 
-_TYPES = {  # of what a recipe has besides stages
+_TYPES: dict[str, type[Any]] = {  # of what a recipe has besides stages
     "method": str,
     "variant": str,
     "seed": int,

@@ -3,12 +3,7 @@
 
 ``contrast``: global and local descriptors of two views of a photo agree, those of others do not.
 ``rerank``: R2Former's second stage: the reranker learns from the hardest negatives of the batch,
-behind a backbone that does not change. ``joint``: both at once.
-
-``classify``: TransVPR's first stage, see ``classes``.
-
-``triplets``, ``triplets_rerank``, ``triplets_joint``: R2Former's three stages as published, on data
-with known places (Zhu et al., CVPR 2023, section 3.4).
+behind a backbone that does not change. ``joint``: both at once. For the others see ``papers``.
 
 Shapes: B places, K local features of an image, P points.
 """

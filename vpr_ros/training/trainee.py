@@ -36,11 +36,7 @@ class Trainee(nn.Module):
     """An R2Former of any kind with its reranker, or a method that has none."""
 
     def __init__(self, method: str) -> None:
-        """Make the networks, not trained.
-
-        Raises:
-            ConfigError: the method is unknown.
-        """
+        """Raises ConfigError if the method is unknown."""
         super().__init__()
         network = network_of(method)
         self.spec: ModelSpec = network.spec

@@ -38,14 +38,6 @@ class TripletFeed:
     """
 
     def __init__(self, data: LabeledSet, stage: Stage, trainee: Trainee, seed: int) -> None:
-        """Nothing is mined yet.
-
-        Args:
-            data: the images and their places.
-            stage: how many, how large, and how negatives are mined.
-            trainee: the network, as it is whenever a round begins.
-            seed: what decides, together with the round's number.
-        """
         self._data, self._stage, self._trainee, self._seed = data, stage, trainee, seed
         self._spec = replace(trainee.spec, input_height=stage.height, input_width=stage.width)
         self._taken = min(stage.refresh, len(data.indices))

@@ -46,19 +46,12 @@ class View(NamedTuple):
 
 
 def pair_of_views(
-    photos: tuple[ImageArray, ImageArray],
-    size: tuple[int, int],
+    photos: tuple[ImageArray, ImageArray],  # RGB [H, W, 3]; both are mirrored or none is
+    size: tuple[int, int],  # width and height of the views, pixels
     recipe: ViewRecipe,
     random: np.random.Generator,
 ) -> tuple[View, View]:
-    """Two views of one photo, or of two photos of a place.
-
-    Args:
-        photos: RGB [H, W, 3], of each view; both are mirrored or none is.
-        size: width and height of the views, pixels.
-        recipe: how they may differ.
-        random: what decides.
-    """
+    """Two views of one photo, or of two photos of a place."""
     step = -1 if random.random() < recipe.flip else 1
     first, second = (
         _view(np.ascontiguousarray(each[:, ::step]), size, recipe, random) for each in photos

@@ -93,22 +93,14 @@ def _spread(points: Tensor, clusters: int, generator: torch.Generator) -> Tensor
 
 
 def semantic_centroids(
-    points: Tensor,
-    labels: Tensor | None,
-    clusters: int,
-    shadows: int,
-    semantics: Semantics,
+    points: Tensor,  # unit local features of many images, [P, D]
+    labels: Tensor | None,  # of these points, int [P]; None: of none, and there are no shadows
+    clusters: int,  # K
+    shadows: int,  # L; without labels, 0
+    semantics: Semantics,  # what the labels mean
     generator: torch.Generator,
 ) -> Centroids:
     """Informative centroids of static classes, and the dynamic ones nearest to each as its shadows.
-
-    Args:
-        points: unit local features of many images, [P, D].
-        labels: of these points, int [P]; None: nothing is known of any, and there are no shadows.
-        clusters: K.
-        shadows: L; without labels, 0.
-        semantics: what the labels mean.
-        generator: of random numbers.
 
     Raises:
         ConfigError: there are too few points of some kind.

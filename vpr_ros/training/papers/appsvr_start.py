@@ -103,12 +103,8 @@ def fit_whitening(descriptors: Tensor, size: int) -> tuple[Tensor, Tensor]:
     With fewer images than values the products of images say the same as those of values do, in a
     matrix that fits into memory: 10,000 images of 32,768 values need 0.8 GB instead of 8.6.
 
-    Args:
-        descriptors: of N images of a map or a training set, [N, G].
-        size: of the result, P.
-
     Returns:
-        Weight [P, G] and bias [P]; what they give is to be normalized afterwards.
+        Weight [P, G] and bias [P] for descriptors [N, G]; what they give is to be normalized.
 
     Raises:
         ConfigError: the images do not vary in so many directions.

@@ -87,11 +87,7 @@ def train_map_stage(
 
 
 def write_map_stage(path: Path, stage: MapStage, recipe: MapStageRecipe, space: str) -> None:
-    """Write what ``place_map.map_stage`` reads.
-
-    Raises:
-        OSError: the file cannot be written; an old one is still there.
-    """
+    """Write what ``place_map.map_stage`` reads; raises OSError where that cannot be."""
     buffer = io.BytesIO()
     arrays = {key: value.numpy() for key, value in stage.state_dict().items()}
     np.savez(buffer, heads=recipe.heads, tau=recipe.tau, space=space, **arrays)
@@ -173,15 +169,10 @@ def _shows(table: KeyframeTable, row: int, other: int, near: float) -> bool:
 
 
 def mean_similarity(descriptors: Tensor) -> float:
-    """Mean inner product of two different images of a city, ``(n^2 |mu|^2 - n) / (n^2 - n)``.
+    """Mean inner product of two different images of a city, descriptors [N, D]; 1 of one image.
 
-    All pairs add up to the square of the sum, each image with itself to 1: no pair is looked at.
-
-    Args:
-        descriptors: of a city, [N, D].
-
-    Returns:
-        1 for a city of one image, which is as alike as can be.
+    ``(n^2 |mu|^2 - n) / (n^2 - n)``: all pairs add up to the square of the sum, each image with
+    itself to 1, so that no pair is looked at.
     """
     count = len(descriptors)
     if count < 2:
