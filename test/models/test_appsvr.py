@@ -167,9 +167,8 @@ def test_what_an_extractor_needs():
     assert bool((rows[:, 0, 2] == 1).all())
     assert bool((rows[:, 1:, 2] <= rows[:, :-1, 2]).all())
     column, row = ((rows[0, :, :2] * 150 - 8) / 16).round().long().T
-    assert found.size == (6, 9)
     close(found.attention[0, row * 9 + column], rows[0, :, 2] * found.attention[0].max())
-    close(found.features[0, row * 9 + column], rows[0, :, 3:])
+    close(found.sources[0, row * 9 + column], rows[0, :, 3:])
 
 
 def test_impossible_networks():

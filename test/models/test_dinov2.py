@@ -66,7 +66,6 @@ def test_with_registers_every_size_is_timm_s(registers, pair, size):
     ours, theirs = pair
     image = torch.randn(1, 3, *size)
     found = ours.levels(image, (3, 12))
-    assert found.grid == (4, 6)
     difference = float((found.final - final_of(theirs, image)).abs().max())
     if registers:
         assert difference < 2e-4

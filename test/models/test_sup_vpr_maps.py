@@ -8,7 +8,7 @@ pytest.importorskip("timm", reason="the layers are timm's")
 
 from torch.nn import functional  # noqa: E402
 
-from vpr_ros.models.sup_vpr_maps import MapStage  # noqa: E402
+from vpr_ros.models.sup_vpr import MapStage  # noqa: E402
 
 DIM = 32
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -58,15 +57,6 @@ class Sizes:
         return self.whitened or self.clusters * DIM
 
 
-class Description(NamedTuple):
-    """Everything that APPSVR says of B images."""
-
-    global_descriptor: Tensor  # [B, G] unit norm
-    features: Tensor  # [B, N, D] unit norm
-    attention: Tensor  # [B, N] how much each location counts, after all attentions
-    size: tuple[int, int]  # (h, w) of the locations
-
-
 class Appsvr(nn.Module):
     """Images in, descriptors out."""
 
@@ -101,7 +91,7 @@ class Appsvr(nn.Module):
         flat = normalized_clusters(sums, self.cluster_weights).flatten(1)
         return functional.normalize(flat, dim=1), regional * salience
 
-    def describe(self, image: Tensor) -> Description:
+    def describe(self, image: Tensor) -> Dense:
         """Describe normalized images [B, 3, H, W]; pixels beyond multiples of 16 are not seen.
 
         Raises:
@@ -112,8 +102,7 @@ class Appsvr(nn.Module):
             raise ConfigError(f"input {width}x{height}: both sides must be {STRIDE} at least")
         features, size = self.locations(image)
         flat, attention = self.residuals(features, size)
-        descriptor = functional.normalize(self.whitening(flat).float(), dim=1)
-        return Description(descriptor, features, attention, size)
+        return Dense(functional.normalize(self.whitening(flat).float(), dim=1), attention, features)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Describe normalized images [B, 3, H, W] in the form that all extractors share.
@@ -122,11 +111,9 @@ class Appsvr(nn.Module):
         on needs geometry, so the locations of most attention are given as ``local_features``
         [B, P, 515], beside ``global_descriptor`` [B, G].
         """
-        found = self.describe(image)
-        dense = Dense(found.global_descriptor, found.attention, found.features)
-        columns, side = found.size[1], max(image.shape[-2:])
-        locate = partial(centers, columns=columns, pitch=STRIDE, side=side)
-        return selected(dense, nn.Identity(), self._num_local, locate)
+        height, width = image.shape[-2:]
+        locate = partial(centers, columns=width // STRIDE, pitch=STRIDE, side=max(height, width))
+        return selected(self.describe(image), nn.Identity(), self._num_local, locate)
 
 
 def vgg16_conv5() -> nn.Sequential:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 _NO_LICENSE = "no license granted: ask the authors before any use beyond private study"
 _NOT_STATED = "none stated for the weights (code: Apache-2.0); MSLS has terms of its own"
-_APACHE = "Apache-2.0"
-_DINOV2 = "https://dl.fbaipublicfiles.com/dinov2"
 _TRANSVPR = "https://github.com/RuotongWANG/TransVPR-model-implementation"
 
 
@@ -25,22 +23,6 @@ class Checkpoint:
     source: str  # where its authors host it
     license: str
     git_blob: str = ""  # what `git hash-object FILE` prints, where known
-
-
-def _dinov2(letter: str, network: str) -> tuple[Checkpoint, Checkpoint]:
-    """DINOv2 of one size, without registers and with them."""
-    name = f"dinov2_vit{letter}14"
-    made = [
-        Checkpoint(
-            file=f"{name}{kind}_pretrain.pth",
-            networks=(network + suffix,),
-            trained_on="LVD-142M, without labels; no places yet",
-            source=f"{_DINOV2}/{name}/{name}{kind}_pretrain.pth",
-            license=_APACHE,
-        )
-        for kind, suffix in (("", ""), ("_reg4", "_reg"))
-    ]
-    return made[0], made[1]
 
 
 CHECKPOINTS = (
@@ -88,15 +70,24 @@ CHECKPOINTS = (
         source="https://github.com/QVPR/Patch-NetVLAD: download_models.py",
         license="none stated for the weights (code: MIT)",
     ),
-    *_dinov2("s", "sup_vpr_small"),
-    *_dinov2("b", "sup_vpr_base"),
-    *_dinov2("l", "sup_vpr"),
+    *(
+        Checkpoint(
+            file=f"{name}{kind}_pretrain.pth",
+            networks=(network + suffix,),
+            trained_on="LVD-142M, without labels; no places yet",
+            source=f"https://dl.fbaipublicfiles.com/dinov2/{name}/{name}{kind}_pretrain.pth",
+            license="Apache-2.0",
+        )
+        for name, network in (
+            ("dinov2_vits14", "sup_vpr_small"),
+            ("dinov2_vitb14", "sup_vpr_base"),
+            ("dinov2_vitl14", "sup_vpr"),
+        )
+        for kind, suffix in (("", ""), ("_reg4", "_reg"))  # without registers and with them
+    ),
 )
 
 
 def published_as(git_blob: str) -> Checkpoint | None:
     """The published file of this Git hash, or None."""
-    for checkpoint in CHECKPOINTS:
-        if checkpoint.git_blob and checkpoint.git_blob == git_blob:
-            return checkpoint
-    return None
+    return next((each for each in CHECKPOINTS if each.git_blob and each.git_blob == git_blob), None)

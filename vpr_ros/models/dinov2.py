@@ -37,7 +37,6 @@ class Levels(NamedTuple):
 
     patches: tuple[Tensor, ...]  # [B, P, D] after each of the blocks asked for, not normalized
     final: Tensor  # [B, P, D] after the last block and the final normalization
-    grid: tuple[int, int]  # (h, w)
 
 
 class Dinov2(nn.Module):
@@ -82,7 +81,7 @@ class Dinov2(nn.Module):
             tokens = block(tokens)
             if number in depths:
                 found.append(tokens[:, special:])
-        return Levels(tuple(found), self.vit.norm(tokens)[:, special:], grid)
+        return Levels(tuple(found), self.vit.norm(tokens)[:, special:])
 
     def _embed(self, image: Tensor, grid: tuple[int, int]) -> Tensor:
         """The sequence before the first block: class token, registers, patches."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SUP-VPR: DINOv2's tokens at four depths, fused into one descriptor of a place.
+"""SUP-VPR: DINOv2's tokens at four depths, fused into one descriptor of a place; and its map stage.
 
 This is a reading of the paper on SUP-VPR that a program can follow: its text contradicts itself in
 places, and its authors published no code. What is read otherwise than it is written, and why:
@@ -17,13 +17,25 @@ places, and its authors published no code. What is read otherwise than it is wri
 - It has 1024 features, those of the large backbone. The others here keep their own 384 and 768: a
   projection to 1024 would add no information, and make a map three times as large.
 
-Shapes: B images, P = h x w patches, D features.
+In the map stage an image's descriptor attends to prototypes of all maps:
+
+- Its keys contain the image's true counterpart, which nobody knows when a robot asks. Keys are the
+  prototypes of all maps, without labels; the counterpart appears in the training loss alone.
+- It has one vector for each city. Maps of similar looks need several (``place_map.map_choice``).
+- It puts 12 blocks before those of the backbone, whose tokens its equation 2 does not have. They
+  stand on the descriptor. The 300 blocks of its introduction are defined nowhere.
+- Equation 2 divides by the root of the number of maps as well: with each map more, attention gets
+  flatter, until it says nothing. Here, products are divided by the root of the head's size alone.
+- Normalization stands before attention and not after, and both branches begin at zero: so untrained
+  blocks change nothing, and the stage begins as the training-free one.
+
+Shapes: B images, P = h x w patches, D features, S prototypes of all M maps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +46,7 @@ from vpr_ros.models.layers import layer_norm
 from vpr_ros.models.local_features import all_centers
 
 DEPTHS = 4
+_WIDER = 4  # times that a block's perceptron is wider than the descriptor
 
 
 class Description(NamedTuple):
@@ -41,7 +54,6 @@ class Description(NamedTuple):
 
     global_descriptor: Tensor  # [B, D] unit norm
     tokens: Tensor  # [B, P, D] of the patches, after all blocks
-    grid: tuple[int, int]  # (h, w)
 
 
 class Fusion(nn.Module):
@@ -80,7 +92,7 @@ class SupVpr(Dinov2):
         depths = [self.depth * number // DEPTHS for number in range(1, DEPTHS + 1)]
         found = self.levels(image, depths)
         averages = [patches.float().mean(dim=1) for patches in found.patches]
-        return Description(self.fusion(averages).float(), found.final, found.grid)
+        return Description(self.fusion(averages).float(), found.final)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Describe normalized images [B, 3, H, W] in the form that all extractors share.
@@ -113,3 +125,77 @@ def with_fusion(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         dim = state[f"{PREFIX}cls_token"].shape[-1]
         state |= {f"fusion.{key}": value for key, value in Fusion(dim).state_dict().items()}
     return state
+
+
+class PrototypeBlock(nn.Module):
+    """One round of attention to the prototypes."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        """Make a block that changes nothing yet; D must be a multiple of ``heads``."""
+        super().__init__()
+        self.norm, self.key_norm, self.norm2 = layer_norm(dim), layer_norm(dim), layer_norm(dim)
+        self.attention = nn.MultiheadAttention(dim, heads, batch_first=True)
+        self.mlp = nn.Sequential(
+            nn.Linear(dim, _WIDER * dim), nn.GELU(), nn.Linear(_WIDER * dim, dim)
+        )
+        for last in (self.attention.out_proj, cast(nn.Linear, self.mlp[2])):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+
+    def forward(self, queries: Tensor, prototypes: Tensor) -> Tensor:
+        """Update descriptors [B, D] by what they resemble among prototypes [S, D]."""
+        keys = self.key_norm(prototypes).unsqueeze(0)  # all images look at the same ones
+        # Images are a sequence of queries here: none attends to another.
+        seen, _ = self.attention(self.norm(queries).unsqueeze(0), keys, keys, need_weights=False)
+        queries = queries + seen.squeeze(0)
+        updated: Tensor = queries + self.mlp(self.norm2(queries))
+        return updated
+
+
+class MapStage(nn.Module):
+    """Which map an image is from, or none."""
+
+    def __init__(self, dim: int, blocks: int = 12, heads: int = 8, tau: float = 0.1) -> None:
+        """Make a stage that is not trained: the attention of unchanged descriptors.
+
+        Args:
+            dim: D.
+            blocks: of attention; one or two are enough for few maps.
+            heads: of each block.
+            tau: temperature of the posterior, in units of inner products.
+        """
+        super().__init__()
+        self.blocks = nn.ModuleList(PrototypeBlock(dim, heads) for _ in range(blocks))
+        self.keys = nn.Linear(dim, dim, bias=False)
+        nn.init.eye_(self.keys.weight)
+        self.null = nn.Parameter(torch.zeros(()))  # likeness of images of no known map
+        self._tau = tau
+
+    def describe(self, descriptors: Tensor, prototypes: Tensor) -> Tensor:
+        """What the maps' prototypes [S, D] make of descriptors, all of unit norm, [B, D]."""
+        for block in self.blocks:
+            descriptors = block(descriptors, prototypes)
+        return functional.normalize(descriptors, dim=-1)
+
+    def forward(
+        self, descriptors: Tensor, prototypes: Tensor, owners: Tensor, prior: Tensor
+    ) -> Mapping[str, Tensor]:
+        """Posterior of maps, and of none.
+
+        Args:
+            descriptors: unit norm, [B, D].
+            prototypes: unit norm, [S, D].
+            owners: 1 where a prototype is of a map, float32 [M, S].
+            prior: of each map and, last, of none, [M + 1].
+
+        Returns:
+            ``descriptors`` [B, D] after the blocks, and ``probabilities`` [B, M + 1], those of
+            none last.
+        """
+        found = self.describe(descriptors, prototypes)
+        logits = found @ self.keys(prototypes).T / self._tau
+        others = torch.where(owners > 0, 0.0, -torch.inf)  # [M, S]
+        mass = (logits.unsqueeze(1) + others).logsumexp(dim=-1)
+        null = (self.null / self._tau).expand(len(mass), 1)
+        probabilities = (torch.cat([mass, null], dim=1) + prior.log()).softmax(dim=1)
+        return {"descriptors": found, "probabilities": probabilities}

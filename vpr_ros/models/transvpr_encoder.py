@@ -24,16 +24,14 @@ _STAGES = ((3, 64, 8), (64, 128, 4), (128, 256, 2), (256, 512, 1))  # in, out, t
 _DROPOUT = 0.1
 
 
-class ConvStage(nn.Sequential):
+def _conv_stage(inputs: int, outputs: int) -> nn.Sequential:
     """Halves the image: convolution, batch normalization, ReLU and overlapping max pooling."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(
-            nn.Conv2d(inputs, outputs, 3, padding=1),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(inplace=True),
-            nn.MaxPool2d(3, stride=2, padding=1),
-        )
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, stride=2, padding=1),
+    )
 
 
 class Tokenizer(nn.Module):
@@ -138,7 +136,7 @@ class Encoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         for number, (inputs, outputs, kernel) in enumerate(_STAGES, start=1):
-            self.add_module(f"conv{number}", ConvStage(inputs, outputs))
+            self.add_module(f"conv{number}", _conv_stage(inputs, outputs))
             self.add_module(f"tokenizer{number}", Tokenizer(outputs, kernel))
         self.transformer = Transformer()
         self.apply(_initialize)

@@ -21,15 +21,13 @@ import numpy as np
 from vpr_ros.drives.bag_writer import new_bag
 from vpr_ros.errors import DatasetError
 from vpr_ros.simulation.laps import DriveConfig, Film, Lap, map_lap, query_lap
-from vpr_ros.simulation.path import Trajectory, body_steps, dead_reckoning
+from vpr_ros.simulation.plan import Trajectory, body_steps, dead_reckoning
 from vpr_ros.simulation.recording import SECOND_NS, TOPICS, BagRecorder, Motion, PlanarPose
 from vpr_ros.simulation.street import build_town
 
-FORMAT = 1
-"""Counts up whenever the same numbers would give another drive."""
+FORMAT = 1  # counts up whenever the same numbers would give another drive
 RECORD = "drive.json"
-Progress = Callable[[int, int], None]
-"""Called with (frames written, frames in all)."""
+Progress = Callable[[int, int], None]  # called with (frames written, frames in all)
 
 
 @dataclass(frozen=True)

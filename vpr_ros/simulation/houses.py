@@ -23,8 +23,7 @@ from vpr_ros.simulation.textures import (
 )
 from vpr_ros.simulation.walls import BRICK
 
-DEPTH_M = 4.5
-"""How far a house reaches back from its front; what lies behind is never seen."""
+DEPTH_M = 4.5  # how far a house reaches back from its front; what lies behind is never seen
 
 
 @dataclass(frozen=True)

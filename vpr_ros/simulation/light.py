@@ -16,15 +16,11 @@ from vpr_ros.simulation.geometry import Face, FloatArray, Image, Solid, unit
 from vpr_ros.simulation.street import Town
 
 Radiance = npt.NDArray[np.float32]
-RASTER_M = 0.25
-"""Cell of the raster of heights that throws the shadows."""
+RASTER_M = 0.25  # cell of the raster of heights that throws the shadows
 STEPS = 48
-REACH_M = 14.0
-"""Longest shadow that is followed."""
-DISPLAY_GAMMA = 2.2
-"""Textures are painted as a screen shows them; light adds up linearly."""
-COARSE = 4
-"""The sky is soft: it is looked up for one pixel in 4 x 4."""
+REACH_M = 14.0  # longest shadow that is followed
+DISPLAY_GAMMA = 2.2  # textures are painted as a screen shows them; light adds up linearly
+COARSE = 4  # the sky is soft: it is looked up for one pixel in 4 x 4
 PANORAMA = (512, 2048)
 
 

@@ -19,8 +19,7 @@ from vpr_ros.simulation.frame_buffer import FrameBuffer, MipTexture, Piece
 from vpr_ros.simulation.geometry import Face, FloatArray, Image
 
 SUPERSAMPLING = 2
-NEAR_M = 0.25
-"""What is closer to the camera is not drawn."""
+NEAR_M = 0.25  # what is closer to the camera is not drawn
 DEPTH_RATIO = 1.6
 """Within one slice, the far end is at most this much further away than the near one."""
 

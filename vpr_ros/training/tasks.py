@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -168,7 +169,7 @@ TASKS = {
     "classify": Task(classification, Scenes(), needs_reranker=False),
     "triplets": Task(published.retrieval, Places(), needs_reranker=False),
     "triplets_rerank": Task(published.reranking, Places(), _RERANKING),
-    "triplets_joint": Task(published.joint, Places()),
+    "triplets_joint": Task(partial(published.reranking, with_triplets=True), Places()),
     "tuples": Task(published.tuples, Places(), needs_reranker=False),
     "info_nce": Task(published.places, Places(), needs_reranker=False),
 }

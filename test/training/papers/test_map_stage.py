@@ -13,7 +13,7 @@ from vpr_ros.cli.main import main
 from vpr_ros.datatypes import Features, Keyframe, LocalFeatures
 from vpr_ros.errors import MapError, TrainingError
 from vpr_ros.models import network_of
-from vpr_ros.models.sup_vpr_maps import MapStage as TorchStage
+from vpr_ros.models.sup_vpr import MapStage as TorchStage
 from vpr_ros.place_map import MapSet, MapStage, PlaceMap
 from vpr_ros.training.losses import info_nce
 from vpr_ros.training.papers.map_stage import (

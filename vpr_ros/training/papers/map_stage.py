@@ -10,7 +10,7 @@ The loss is equation 3 of the paper, which teaches the blocks alone, and the cro
 posterior, which the paper does not have and which teaches the keys and what is none, too. Where the
 images of one map differ by light, that finds the map of 99 % of made-up images, equation 3 of 93 %,
 and no training of 57 %. Where they differ by nothing but noise, there is nothing to learn, and
-training costs some percent: measure before you use it. See ``models.sup_vpr_maps`` for what is read
+training costs some percent: measure before you use it. See ``models.sup_vpr`` for what is read
 otherwise. It takes minutes: killed, it begins anew.
 
 Shapes: N keyframes of a map, S prototypes of all M maps, D values of a descriptor.
@@ -30,7 +30,7 @@ from torch import Tensor
 
 from vpr_ros.atomic_file import write_files
 from vpr_ros.errors import TrainingError
-from vpr_ros.models.sup_vpr_maps import MapStage
+from vpr_ros.models.sup_vpr import MapStage
 from vpr_ros.place_map import PlaceMap
 from vpr_ros.place_map.keyframe_table import NO_FRAME, KeyframeTable
 from vpr_ros.place_map.prototypes import SHARE, prototypes_of
