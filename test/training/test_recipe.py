@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from vpr_ros.errors import ConfigError
-from vpr_ros.training.optimizers import SCHEDULES
-from vpr_ros.training.recipe import read_recipe
+from vpr_ros.training.recipe import SCHEDULES, read_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "config" / "train").glob("*.yaml"))
 

@@ -13,10 +13,10 @@ from vpr_ros.simulation.camera import DIM, SHARP, Camera, Sensor, SensorLook, ca
 from vpr_ros.simulation.geometry import FloatArray, Image
 from vpr_ros.simulation.light import DAYLIGHT, DUSK, LightField, Lighting, Sky, bake
 from vpr_ros.simulation.plan import PARKING_M, SIDEWALK_M, Point, TownPlan, Trajectory, drive_along
-from vpr_ros.simulation.recording import SECOND_NS
 from vpr_ros.simulation.renderer import Renderer, Scene
 from vpr_ros.simulation.street import Town, all_faces, parked_cars
 
+SECOND_NS = 1_000_000_000
 MAP_START_NS = 1_717_250_400 * SECOND_NS  # 1 June 2024, 14:00 UTC
 QUERY_START_NS = MAP_START_NS + 7 * 3600 * SECOND_NS
 

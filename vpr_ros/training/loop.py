@@ -16,8 +16,7 @@ from vpr_ros.errors import TrainingError
 from vpr_ros.models import network_of
 from vpr_ros.training.devices import take_place
 from vpr_ros.training.material import AnyFeed, TrainingData
-from vpr_ros.training.optimizers import OPTIMIZERS, SCHEDULES
-from vpr_ros.training.recipe import Recipe, Stage
+from vpr_ros.training.recipe import OPTIMIZERS, SCHEDULES, Recipe, Stage
 from vpr_ros.training.run_files import (
     CHECKPOINT,
     Checkpoint,

@@ -1,22 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a task learns from and is judged by: views of photos, kinds of scenes, or known places."""
+"""What a task learns from and is judged by: views of photos, kinds of scenes, or known places.
+
+Photos that the recipe holds out answer two questions. ``views``: of the second views of all photos,
+is the most similar one that of the same photo? ``drives``: of the frames of all drives, is the most
+similar one at most three frames away from the query, which is every fifth frame?
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
 
 from vpr_ros.evaluation.retrieval_set import RetrievalSet
 from vpr_ros.training.feed import Feed
 from vpr_ros.training.papers.classes import ClassFeed, class_names, validate_classes
-from vpr_ros.training.papers.labels import label
+from vpr_ros.training.papers.labels import LabeledSet, label
 from vpr_ros.training.photos import Photos
 from vpr_ros.training.recipe import Stage
-from vpr_ros.training.trainee import Trainee
-from vpr_ros.training.triplets import TripletFeed
-from vpr_ros.training.validation import validate, validate_places
+from vpr_ros.training.trainee import CHUNK, Trainee
+from vpr_ros.training.triplets import TripletFeed, describe_images
 
 AnyFeed = Feed | ClassFeed | TripletFeed
+_VIEWS = 200  # photos at most
+_EVERY, _REACH = 5, 3.0  # frames
+_CANDIDATES = 10  # reranked
+_QUERIES = 60  # reranked: they cost much more than describing an image
+_SEED = 1_000_003  # of the views: the same ones whenever they are asked for
 
 
 @dataclass(frozen=True)
@@ -99,3 +114,95 @@ class Places:
         if data.validation is None:
             return {}
         return validate_places(trainee, label(data.validation, stage.labels), stage)
+
+
+@dataclass(frozen=True)
+class _Described:
+    descriptors: Tensor  # [N, D]
+    rows: Tensor  # [N, K, 3 + C]
+
+
+def validate(trainee: Trainee, photos: Photos, stage: Stage) -> dict[str, float]:
+    """Recall@1 of both questions, and of the second one after reranking ten candidates.
+
+    A figure is left out where the photos cannot give it.
+
+    Raises:
+        ImageError: a photo is missing or damaged.
+    """
+    with trainee.at_rest():
+        return {**_of_views(trainee, photos, stage), **_of_drives(trainee, photos, stage)}
+
+
+def validate_places(trainee: Trainee, data: LabeledSet, stage: Stage) -> dict[str, float]:
+    """Recall@1 and @5 of global descriptors; right is what is too near to be a negative.
+
+    Raises:
+        ImageError: an image is missing or damaged.
+    """
+    describe = partial(describe_images, trainee, stage)
+    known = describe(data.database, np.arange(len(data.database.names)))
+    asked = describe(data.queries, data.indices)
+    ranking = np.argsort(-(asked @ known.T), axis=1, kind="stable")[:, :5]
+    hits = np.stack(
+        [np.isin(row, data.excluded[n]) for n, row in zip(data.indices, ranking, strict=True)]
+    )
+    return {"places": float(hits[:, 0].mean()), "places_at_5": float(hits.any(axis=1).mean())}
+
+
+def _of_views(trainee: Trainee, photos: Photos, stage: Stage) -> dict[str, float]:
+    if len(photos) < 2:
+        return {}
+    count = min(len(photos), _VIEWS)
+    alone = replace(stage, neighbor_share=0.0, batch=count)
+    batch = Feed(photos, alone, trainee.spec, _SEED).batch(0)
+    first, second = (
+        _described(trainee, torch.split(each, CHUNK)).descriptors
+        for each in (batch.first, batch.second)
+    )
+    similarity = (first @ second.T).masked_fill(batch.related & ~torch.eye(count).bool(), -2.0)
+    hits = similarity.argmax(dim=1) == torch.arange(count)
+    return {"views": float(hits.float().mean())}
+
+
+def _of_drives(trainee: Trainee, photos: Photos, stage: Stage) -> dict[str, float]:
+    frames = [index for index, moment in enumerate(photos.moments) if moment.drive]
+    queries, database = frames[::_EVERY], [f for n, f in enumerate(frames) if n % _EVERY]
+    positives = [set(photos.near(each, _REACH)) & set(database) for each in queries]
+    queries = [each for each, right in zip(queries, positives, strict=True) if right]
+    positives = [each for each in positives if each]
+    if not queries:
+        return {}
+    # Whole photos, as a robot's network gets them.
+    asked, known = (
+        _described(trainee, trainee.inputs(photos.read, each, stage))
+        for each in (queries, database)
+    )
+    ranking = (asked.descriptors @ known.descriptors.T).argsort(dim=1, descending=True)
+    figures = {"drives": _recall(ranking[:, 0], database, positives)}
+    if stage.task != "contrast":
+        best = _reranked(trainee, asked, known, ranking)
+        figures["retrieved"] = _recall(ranking[:_QUERIES, 0], database, positives)
+        figures["reranked"] = _recall(best, database, positives)
+    return figures
+
+
+def _reranked(trainee: Trainee, asked: _Described, known: _Described, ranking: Tensor) -> Tensor:
+    """The best candidate of the first queries, [Q]."""
+    chosen = []
+    for row, order in zip(asked.rows[:_QUERIES], ranking[:_QUERIES, :_CANDIDATES], strict=True):
+        rows = (each.to(trainee.device) for each in (row.unsqueeze(0), known.rows[order]))
+        scores = trainee.reranker(*rows)["scores"]
+        chosen.append(order[int(scores.argmax())])
+    return torch.stack(chosen)
+
+
+def _recall(best: Tensor, database: Sequence[int], positives: Sequence[set[int]]) -> float:
+    hits = [database[int(each)] in right for each, right in zip(best, positives, strict=False)]
+    return float(np.mean(hits))
+
+
+def _described(trainee: Trainee, chunks: Iterable[Tensor]) -> _Described:
+    outputs = [trainee.extractor(each.to(trainee.device)) for each in chunks]
+    descriptors = torch.cat([each["global_descriptor"].cpu() for each in outputs])
+    return _Described(descriptors, torch.cat([each["local_features"].cpu() for each in outputs]))

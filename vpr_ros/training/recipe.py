@@ -3,19 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
+from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from vpr_ros.config import check_all, with_settings
 from vpr_ros.config.setting import setting
 from vpr_ros.errors import ConfigError
 from vpr_ros.models import variant_of
 from vpr_ros.training.appearance import AppearanceRecipe
-from vpr_ros.training.optimizers import OPTIMIZERS, SCHEDULES
 from vpr_ros.training.papers.labels import LabelRecipe
 from vpr_ros.training.views import ViewRecipe
 
@@ -28,6 +30,56 @@ _TYPES: dict[str, type[Any]] = {  # of what a recipe has besides stages
     "validation": list,
 }
 MINING = ("partial", "full", "random", "global", "violators")
+Schedule = Callable[[float, float, float], float]  # (done, all, warm-up), one unit each -> factor
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "adam": Adam,
+    "adamw": AdamW,
+    "sgd": partial(SGD, momentum=0.9),
+}
+
+
+def constant(done: float, total: float, warmup: float) -> float:
+    """The full rate, after a linear rise."""
+    del total
+    return min(1.0, (done + 1.0) / (warmup + 1.0))
+
+
+def cosine(done: float, total: float, warmup: float) -> float:
+    """A linear rise, then half a cosine down to 1 % of the rate, so that the last steps count."""
+    if done < warmup:
+        return (done + 1.0) / (warmup + 1.0)
+    left = (done - warmup) / max(total - warmup, 1.0)
+    return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(left, 1.0)))
+
+
+def r2former(done: float, total: float, warmup: float) -> float:
+    """R2Former's, by whole epochs: from a tenth, then half a cosine that began with the warm-up."""
+    epoch = math.floor(done)
+    if epoch < warmup:
+        return 0.1 * (1.0 - epoch / warmup) + epoch / warmup
+    return 0.5 * (1.0 + math.cos(math.pi * epoch / total))
+
+
+def transvpr(done: float, total: float, warmup: float) -> float:
+    """TransVPR's, by whole epochs: 1/5, 1/4 .. 1 of the rate, then half a cosine."""
+    epoch = math.floor(done)
+    if epoch < warmup:
+        return 1.0 / (warmup - epoch)
+    return 0.5 * (1.0 + math.cos(math.pi * (epoch - warmup) / (total - warmup)))
+
+
+# Rates are a function of how much of a stage is done: nothing to be stored or resumed.
+SCHEDULES: dict[str, Schedule] = {
+    "constant": constant,
+    "cosine": cosine,
+    # Halved after every five epochs, as NetVLAD's is.
+    "appsvr": lambda done, *_: float(0.5 ** (math.floor(done) // 5)),
+    "r2former": r2former,
+    # A twentieth less after every epoch, which is 500 steps there.
+    "sup_vpr": lambda done, *_: float(0.95 ** math.floor(done)),
+    "transvpr": transvpr,
+}
 
 
 @dataclass(frozen=True)
