@@ -17,7 +17,7 @@ from vpr_ros.errors import TrainingError
 from vpr_ros.models.weights import load
 from vpr_ros.training import loop, run_files
 from vpr_ros.training.loop import Run, RunOptions
-from vpr_ros.training.material import Views
+from vpr_ros.training.material import VIEWS
 from vpr_ros.training.recipe import Recipe
 from vpr_ros.training.tasks import Task
 
@@ -151,7 +151,7 @@ def test_settings_that_are_newer_than_the_run(recipe, photos, tmp_path):
 
 
 def test_a_loss_that_is_not_finite(recipe, photos, tmp_path, monkeypatch):
-    infinite = Task(lambda trainee, *_: (trainee.extractor.pool.p.sum() / 0.0, {}), Views())
+    infinite = Task(lambda trainee, *_: (trainee.extractor.pool.p.sum() / 0.0, {}), VIEWS)
     monkeypatch.setitem(loop.TASKS, recipe.stages[0].task, infinite)
     with pytest.raises(TrainingError, match="step 0: the loss is inf: lower learning_rate or set"):
         run(recipe, photos, tmp_path)

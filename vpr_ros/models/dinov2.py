@@ -65,9 +65,7 @@ class Dinov2(nn.Module):
     def levels(self, image: Tensor, depths: Sequence[int]) -> Levels:
         """Run the network on normalized images [B, 3, H, W].
 
-        Args:
-            image: the images.
-            depths: blocks, counted from 1, whose patches are wanted.
+        ``depths`` are the blocks, counted from 1, whose patches are wanted.
 
         Raises:
             ConfigError: H or W is not a multiple of 14.

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import timm
 import torch
@@ -77,9 +77,13 @@ class R2Former(nn.Module):
         self._num_local = num_local
         self._repairs = repairs or Repairs()
         name, dim = _DEITS.get(backbone, ("", _RESNET_DIM))
-        self.backbone = _deit(name) if name else _resnet50()
-        if not name:
-            self.aggregation = _gem_head()
+        self.backbone: Any
+        if name:
+            self.backbone = timm.create_model(name, img_size=INPUT_SIZE, num_classes=GLOBAL_DIM)
+        else:  # as torchvision has it, without its classifier; and what follows its last stage
+            self.backbone = nn.Sequential(*list(timm.create_model("resnet50").children())[:-2])
+            pool = nn.Sequential(_UnitNorm(), Gem())
+            self.aggregation = nn.Sequential(pool, nn.Linear(2048, GLOBAL_DIM))
         self.local_head = nn.Linear(dim, LOCAL_DIM)
         nn.init.normal_(self.local_head.weight, std=0.01)
         nn.init.zeros_(self.local_head.bias)
@@ -124,22 +128,6 @@ class Gem(nn.Module):
 class _UnitNorm(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         return functional.normalize(features, dim=1)
-
-
-def _deit(name: str) -> VisionTransformerDistilled:
-    """Distilled DeiT by timm's name, not trained, for the published input size."""
-    made = timm.create_model(name, img_size=INPUT_SIZE, num_classes=GLOBAL_DIM)
-    return cast(VisionTransformerDistilled, made)
-
-
-def _resnet50() -> nn.Sequential:
-    """ResNet-50 as torchvision has it, not trained, without its classifier."""
-    return nn.Sequential(*list(timm.create_model("resnet50").children())[:-2])
-
-
-def _gem_head() -> nn.Sequential:
-    """From ResNet's last stage to the global descriptor before its normalization."""
-    return nn.Sequential(nn.Sequential(_UnitNorm(), Gem()), nn.Linear(2048, GLOBAL_DIM))
 
 
 def _describe_with_deit(vit: VisionTransformerDistilled, image: Tensor, repairs: Repairs) -> Dense:

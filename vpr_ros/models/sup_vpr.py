@@ -65,14 +65,11 @@ class Fusion(nn.Module):
         self.norms = nn.ModuleList(layer_norm(dim) for _ in range(DEPTHS))
         self.gamma = nn.Parameter(torch.full((DEPTHS,), 1.0 / DEPTHS))
 
-    def fused(self, averages: Sequence[Tensor]) -> Tensor:
-        """``sum_i gamma_i Phi_i(x_i)`` of averages [B, D] each, [B, D] of any norm."""
-        levels = [norm(each) for norm, each in zip(self.norms, averages, strict=True)]
-        return torch.einsum("i,ibd->bd", self.gamma, torch.stack(levels))
-
     def forward(self, averages: Sequence[Tensor]) -> Tensor:
-        """The descriptor, [B, D] of unit norm."""
-        return functional.normalize(self.fused(averages), dim=1)
+        """``sum_i gamma_i Phi_i(x_i)`` of averages [B, D] each, of unit norm, [B, D]."""
+        levels = [norm(each) for norm, each in zip(self.norms, averages, strict=True)]
+        fused = torch.einsum("i,ibd->bd", self.gamma, torch.stack(levels))
+        return functional.normalize(fused, dim=1)
 
 
 class SupVpr(Dinov2):
@@ -156,13 +153,10 @@ class MapStage(nn.Module):
     """Which map an image is from, or none."""
 
     def __init__(self, dim: int, blocks: int = 12, heads: int = 8, tau: float = 0.1) -> None:
-        """Make a stage that is not trained: the attention of unchanged descriptors.
+        """Make a stage that is not trained: the attention of unchanged descriptors of D values.
 
-        Args:
-            dim: D.
-            blocks: of attention; one or two are enough for few maps.
-            heads: of each block.
-            tau: temperature of the posterior, in units of inner products.
+        One or two blocks are enough for few maps; tau is the posterior's temperature, in units of
+        inner products.
         """
         super().__init__()
         self.blocks = nn.ModuleList(PrototypeBlock(dim, heads) for _ in range(blocks))
@@ -170,12 +164,6 @@ class MapStage(nn.Module):
         nn.init.eye_(self.keys.weight)
         self.null = nn.Parameter(torch.zeros(()))  # likeness of images of no known map
         self._tau = tau
-
-    def describe(self, descriptors: Tensor, prototypes: Tensor) -> Tensor:
-        """What the maps' prototypes [S, D] make of descriptors, all of unit norm, [B, D]."""
-        for block in self.blocks:
-            descriptors = block(descriptors, prototypes)
-        return functional.normalize(descriptors, dim=-1)
 
     def forward(
         self, descriptors: Tensor, prototypes: Tensor, owners: Tensor, prior: Tensor
@@ -192,7 +180,9 @@ class MapStage(nn.Module):
             ``descriptors`` [B, D] after the blocks, and ``probabilities`` [B, M + 1], those of
             none last.
         """
-        found = self.describe(descriptors, prototypes)
+        for block in self.blocks:
+            descriptors = block(descriptors, prototypes)
+        found = functional.normalize(descriptors, dim=-1)
         logits = found @ self.keys(prototypes).T / self._tau
         others = torch.where(owners > 0, 0.0, -torch.inf)  # [M, S]
         mass = (logits.unsqueeze(1) + others).logsumexp(dim=-1)

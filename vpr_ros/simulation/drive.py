@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,7 +23,7 @@ import numpy as np
 from vpr_ros.drives.bag_writer import BagWriter, new_bag
 from vpr_ros.errors import DatasetError
 from vpr_ros.simulation.camera import Camera
-from vpr_ros.simulation.geometry import Image
+from vpr_ros.simulation.geometry import FloatArray, Image
 from vpr_ros.simulation.laps import SECOND_NS, DriveConfig, Film, Lap, map_lap, query_lap
 from vpr_ros.simulation.plan import Trajectory, body_steps, dead_reckoning
 from vpr_ros.simulation.street import build_town
@@ -57,12 +57,8 @@ def write_drive(
 ) -> DriveBags:
     """Render the drive into a folder, unless it is already there.
 
-    The folder appears when the drive is complete, or not at all.
-
-    Args:
-        folder: Where the bags shall be.
-        config: The numbers; those of the demonstration if not given.
-        progress: Told after every frame how far the work is.
+    The folder appears when the drive is complete, or not at all. Without numbers it is that of the
+    demonstration; ``progress`` is told after every frame.
 
     Raises:
         DatasetError: The folder holds something that is not a simulated drive.
@@ -139,38 +135,19 @@ def _write_lap(bag: Path, config: DriveConfig, lap: Lap, film: Film) -> Iterator
             stamp_ns = lap.start_ns + round(float(truth.stamps[i]) * SECOND_NS)
             recorder.image(stamp_ns, image, config.jpeg_quality)
             recorder.camera_info(stamp_ns, config.camera)
-            recorder.odometry(stamp_ns, _pose(odometry, i, 0.0), motions[i])
-            recorder.ground_truth(stamp_ns, _pose(truth, i, config.camera_height))
+            recorder.odometry(stamp_ns, odometry, i, motions[i])
+            recorder.ground_truth(stamp_ns, truth, i, config.camera_height)
             yield
 
 
-def _motions(track: Trajectory) -> list[Motion]:
-    """The speed at each pose: that of the step to the next one, and at the end of the last."""
+def _motions(track: Trajectory) -> FloatArray:
+    """[N, 3] speed at each pose, ahead, left and turning (meters, radians per second).
+
+    It is that of the step to the next pose, and at the end of the last one.
+    """
     seconds = np.diff(track.stamps)
     steps = np.column_stack([body_steps(track), np.diff(track.headings)]) / seconds[:, None]
-    return [Motion(*step) for step in [*steps.tolist(), steps[-1].tolist()]]
-
-
-def _pose(track: Trajectory, index: int, z: float) -> PlanarPose:
-    x, y = track.positions[index].tolist()
-    return PlanarPose(x, y, z, float(track.headings[index]))
-
-
-class PlanarPose(NamedTuple):
-    """A pose that turns about the vertical only: meters and radians."""
-
-    x: float
-    y: float
-    z: float
-    heading: float
-
-
-class Motion(NamedTuple):
-    """Speed of the body: ahead and left in meters, turning in radians, per second."""
-
-    ahead: float
-    left: float
-    turning: float
+    return np.concatenate([steps, steps[-1:]])
 
 
 class BagRecorder:
@@ -202,28 +179,27 @@ class BagRecorder:
             binning_x=0, binning_y=0, roi=region,
         )  # fmt: skip
 
-    def ground_truth(self, stamp_ns: int, pose: PlanarPose) -> None:
-        """Write the true pose of base_link in the map frame."""
+    def ground_truth(self, stamp_ns: int, track: Trajectory, index: int, z: float) -> None:
+        """Write the true pose of base_link in the map frame, z meters up."""
         header = self._header(stamp_ns, MAP_FRAME)
-        self._write(TRUTH_TOPIC, stamp_ns, header=header, pose=self._pose(pose))
+        self._write(TRUTH_TOPIC, stamp_ns, header=header, pose=self._pose(track, index, z))
 
-    def odometry(self, stamp_ns: int, pose: PlanarPose, motion: Motion) -> None:
+    def odometry(self, stamp_ns: int, track: Trajectory, index: int, motion: FloatArray) -> None:
         """Write what odometry reports; zero covariances say that it does not know its errors."""
-        linear, angular = (motion.ahead, motion.left, 0.0), (0.0, 0.0, motion.turning)
-        twist = self._make(
-            "geometry_msgs/msg/Twist", linear=self._vector(*linear), angular=self._vector(*angular)
-        )
+        ahead, left, turning = motion.tolist()
+        linear, angular = self._vector(ahead, left, 0.0), self._vector(0.0, 0.0, turning)
+        twist = self._make("geometry_msgs/msg/Twist", linear=linear, angular=angular)
         self._write(
             ODOMETRY_TOPIC, stamp_ns,
             header=self._header(stamp_ns, ODOM_FRAME),
             child_frame_id=BODY_FRAME,
-            pose=self._uncertain("Pose", pose=self._pose(pose)),
+            pose=self._uncertain("Pose", pose=self._pose(track, index, 0.0)),
             twist=self._uncertain("Twist", twist=twist),
         )  # fmt: skip
 
-    def _pose(self, pose: PlanarPose) -> Any:
-        half = pose.heading / 2
-        position = self._make("geometry_msgs/msg/Point", x=pose.x, y=pose.y, z=pose.z)
+    def _pose(self, track: Trajectory, index: int, z: float) -> Any:
+        (x, y), half = track.positions[index].tolist(), float(track.headings[index]) / 2
+        position = self._make("geometry_msgs/msg/Point", x=x, y=y, z=z)
         turn = self._make(
             "geometry_msgs/msg/Quaternion",
             x=0.0, y=0.0, z=float(np.sin(half)), w=float(np.cos(half)),

@@ -70,10 +70,7 @@ class Place:
 
 
 def take_place(name: str) -> Place:
-    """Find this process's device, and meet the others if torchrun has started several.
-
-    Args:
-        name: ``cpu`` or ``cuda``.
+    """Find this process's device, ``cpu`` or ``cuda``, and meet others that torchrun has started.
 
     Raises:
         TrainingError: the device is not there.

@@ -77,11 +77,7 @@ class Feed(PhotoFeed):
     """Makes the batches of one stage: two views of each photo."""
 
     def batch(self, step: int) -> Batch:
-        """The batch of a step, counted from 0 within the stage.
-
-        Raises:
-            ImageError: a photo is missing or damaged.
-        """
+        """The batch of a step, counted from 0 within the stage."""
         indices, samples = self.samples(step, self._sample)
         first, second, matrices = zip(*samples, strict=True)
         related = self.photos.related(indices, self.stage.related_reach)
@@ -117,11 +113,7 @@ class Feed(PhotoFeed):
 def in_order(together: NDArray[np.intp], batch: int, step: int, seed: int) -> list[int]:
     """Which photos a step sees: every one once before any comes again.
 
-    Args:
-        together: the number of each photo's group, [N]; those of a group follow each other.
-        batch: photos in a step.
-        step: its number.
-        seed: of the order.
+    Those of one group follow each other; ``together`` has the number of each photo's group, [N].
     """
     count = len(together)
     places = range(step * batch, (step + 1) * batch)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -122,7 +122,7 @@ class Run:
             return
         optimizer = self._optimizer.state_dict() if self._optimizer else None
         made = Checkpoint(
-            self._recipe.as_dict(),
+            asdict(self._recipe),
             self._stage,
             self._step,
             self.trainee.state(),

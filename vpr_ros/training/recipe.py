@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -154,10 +154,6 @@ class Recipe:
             ConfigError: the method has no such variant.
         """
         return variant_of(self.method, self.variant)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Everything in it, of plain types."""
-        return asdict(self)
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -89,7 +89,7 @@ def check_recipe(checkpoint: Checkpoint, recipe: Recipe) -> None:
         TrainingError: something else differs; the message names it.
     """
     begun = checkpoint.stage + (checkpoint.step > 0)
-    old, new = (_fixed(each, begun) for each in (checkpoint.recipe, recipe.as_dict()))
+    old, new = (_fixed(each, begun) for each in (checkpoint.recipe, asdict(recipe)))
     for name, value in old.items():
         if new.get(name) != value:
             raise TrainingError(

@@ -27,7 +27,7 @@ from vpr_ros.training.losses import (
     local_contrastive,
     rerank_cross_entropy,
 )
-from vpr_ros.training.material import Material, Places, Scenes, Views
+from vpr_ros.training.material import PLACES, SCENES, VIEWS, Material
 from vpr_ros.training.papers import published
 from vpr_ros.training.papers.classes import classification
 from vpr_ros.training.recipe import Stage
@@ -163,15 +163,15 @@ def _itself(batch: Batch) -> Tensor:
 
 
 TASKS = {
-    "contrast": Task(_contrast, Views()),
-    "rerank": Task(_rerank, Views(), _RERANKING),
-    "joint": Task(_joint, Views()),
-    "classify": Task(classification, Scenes(), needs_reranker=False),
-    "triplets": Task(published.retrieval, Places(), needs_reranker=False),
-    "triplets_rerank": Task(published.reranking, Places(), _RERANKING),
-    "triplets_joint": Task(partial(published.reranking, with_triplets=True), Places()),
-    "tuples": Task(published.tuples, Places(), needs_reranker=False),
-    "info_nce": Task(published.places, Places(), needs_reranker=False),
+    "contrast": Task(_contrast, VIEWS),
+    "rerank": Task(_rerank, VIEWS, _RERANKING),
+    "joint": Task(_joint, VIEWS),
+    "classify": Task(classification, SCENES, needs_reranker=False),
+    "triplets": Task(published.retrieval, PLACES, needs_reranker=False),
+    "triplets_rerank": Task(published.reranking, PLACES, _RERANKING),
+    "triplets_joint": Task(partial(published.reranking, with_triplets=True), PLACES),
+    "tuples": Task(published.tuples, PLACES, needs_reranker=False),
+    "info_nce": Task(published.places, PLACES, needs_reranker=False),
 }
 """The tasks by the names that recipes call them."""
 

@@ -102,12 +102,9 @@ class Trainee(nn.Module):
         return next(self.parameters()).device
 
     def select(self, dense: Dense, size: torch.Size, finetune: bool = True) -> Tensor:
-        """Local features [B, K, 3 + C] of images of a size (H, W).
+        """Local features [B, K, 3 + C] of images of a size (H, W) that ``describe`` has seen.
 
-        Args:
-            dense: what the extractor's ``describe`` gave.
-            size: (height, width), pixels.
-            finetune: whether gradients reach what comes before the last projection.
+        Without ``finetune`` gradients do not reach what comes before the last projection.
         """
         if not finetune:
             dense = dense._replace(sources=dense.sources.detach())
@@ -161,10 +158,8 @@ class Trainee(nn.Module):
 def start(trainee: Trainee, path: Path) -> str:
     """Give networks the weights of a file.
 
-    Args:
-        trainee: what is to be trained.
-        path: weights of the method, with or without its reranker's, or a distilled DeiT that was
-            trained on ImageNet, for R2Former.
+    They are the method's, with or without its reranker's, or for R2Former those of a distilled DeiT
+    that was trained on ImageNet.
 
     Returns:
         What was taken over, for people.

@@ -47,11 +47,7 @@ class TripletFeed:
         self._miner: Miner | None = None
 
     def batch(self, step: int) -> Triplets:
-        """The batch of a step, counted from 0 within the stage.
-
-        Raises:
-            ImageError: an image is missing or damaged.
-        """
+        """The batch of a step, counted from 0 within the stage."""
         number, place = divmod(step, self._batches)
         if number != self._round:
             self._begin_round(number)

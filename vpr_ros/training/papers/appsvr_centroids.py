@@ -50,12 +50,7 @@ class Centroids(NamedTuple):
 
 
 def labels_at(labels: NDArray[np.integer], size: tuple[int, int]) -> Tensor:
-    """Labels in the middle of each location, int64 [N] in row-major order.
-
-    Args:
-        labels: of the pixels of an image of any size, [H, W].
-        size: (h, w) of the locations.
-    """
+    """Labels [H, W] in the middle of each of (h, w) locations, int64 [N] in row-major order."""
     rows, columns = (
         ((np.arange(count) + 0.5) * side / count).astype(int)
         for count, side in zip(size, labels.shape, strict=True)

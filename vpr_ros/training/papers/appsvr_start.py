@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vpr_ros.datatypes import ModelSpec
 from vpr_ros.drives.image_files import ImageFolder
 from vpr_ros.errors import ConfigError, WeightsError
 from vpr_ros.extractors.network import prepared
@@ -144,7 +143,7 @@ def _residuals(network: Appsvr, paths: Sequence[Path]) -> Iterator[Tensor]:
 
 def _locations(network: Appsvr, path: Path) -> tuple[Tensor, tuple[int, int]]:
     """Local features of an image, [N, 512], and their grid."""
-    image = torch.from_numpy(prepared(read_image(path), _spec(), antialias=True))
+    image = torch.from_numpy(prepared(read_image(path), network_of("appsvr").spec, antialias=True))
     with torch.inference_mode():
         features, size = network.locations(image)
     return features[0].clone(), size
@@ -172,10 +171,6 @@ def _encoder(path: Path) -> Mapping[str, Tensor]:
     if wrong:
         raise WeightsError(f"{path} holds another VGG: {prefix}{wrong[0]} does not fit")
     return {key: value for key, value in found.items() if value is not None}
-
-
-def _spec() -> ModelSpec:
-    return network_of("appsvr").spec
 
 
 def pictures_in(folder: Path, labels: Path | None = None) -> Pictures:

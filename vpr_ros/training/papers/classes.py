@@ -60,11 +60,7 @@ class ClassFeed(PhotoFeed):
     names: Sequence[str]
 
     def batch(self, step: int) -> ClassBatch:
-        """The batch of a step, counted from 0 within the stage.
-
-        Raises:
-            ImageError: a photo is missing or damaged.
-        """
+        """The batch of a step, counted from 0 within the stage."""
         indices, images = self.samples(step, self._image)
         return ClassBatch(as_input(images, self.spec), _numbers(self.photos, indices, self.names))
 

@@ -17,15 +17,15 @@ from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.ground_truth.positives import Places, positives_within
 from vpr_ros.evaluation.retrieval_set import ImageSource, Indices, RetrievalSet
 
-RULES = ("distance", "field_of_view")
-
 
 @dataclass(frozen=True)
 class LabelRecipe:
     """When two images show one place, for training."""
 
     rule: str = setting(
-        "distance", "distance: R2Former's; field_of_view: TransVPR's", choices=RULES
+        "distance",
+        "distance: R2Former's; field_of_view: TransVPR's",
+        choices=("distance", "field_of_view"),
     )
     positive_distance: float = setting(
         10.0, "distance: positives are at most so far away, meters", minimum=0.0

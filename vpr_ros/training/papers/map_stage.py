@@ -59,12 +59,7 @@ class MapStageRecipe:
 def train_map_stage(
     maps: Sequence[PlaceMap], recipe: MapStageRecipe, tell: Callable[[str], None]
 ) -> MapStage:
-    """Teach a stage to tell maps apart.
-
-    Args:
-        maps: two at least, of one model.
-        recipe: how.
-        tell: is told progress, line by line.
+    """Teach a stage to tell maps of one model apart, two at least; ``tell`` is told progress.
 
     Raises:
         TrainingError: there are too few maps, no keyframe has a counterpart, or the loss is not

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights that the methods' authors published: where they are, and what may be done with them.
+"""Weights that there are: those that the methods' authors published, and those of this package.
 
-None is contained in this package or downloaded by it.
+Published ones are neither contained in this package nor downloaded by it: the table says where they
+are, and what may be done with them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+from vpr_ros.errors import WeightsError
 
 _NO_LICENSE = "no license granted: ask the authors before any use beyond private study"
 _NOT_STATED = "none stated for the weights (code: Apache-2.0); MSLS has terms of its own"
@@ -86,8 +90,41 @@ CHECKPOINTS = (
         for kind, suffix in (("", ""), ("_reg4", "_reg"))  # without registers and with them
     ),
 )
+SHIPPED = {"r2former_tiny": "r2former_tiny_192x256_fp16.onnx"}  # method -> file of its extractor
 
 
 def published_as(git_blob: str) -> Checkpoint | None:
     """The published file of this Git hash, or None."""
     return next((each for each in CHECKPOINTS if each.git_blob and each.git_blob == git_blob), None)
+
+
+def shipped_file(method: str) -> Path | None:
+    """The exported network that comes with the package; None for methods that have none.
+
+    Raises:
+        WeightsError: the package is not whole: its file is missing.
+    """
+    if method not in SHIPPED:
+        return None
+    path = _share() / "weights" / SHIPPED[method]
+    if not path.is_file():
+        raise WeightsError(
+            f"{path} is missing, which comes with vpr_ros for the method {method}: build and "
+            "install the package again, or name another file in network.weights"
+        )
+    return path
+
+
+def _share() -> Path:
+    """The folder of the package's files: the checkout, or ``share/vpr_ros`` where it is installed.
+
+    An installed package is ``PREFIX/lib/pythonX.Y/site-packages/vpr_ros`` in a workspace, a virtual
+    environment and ``/opt/ros`` alike; links of ``colcon build --symlink-install`` lead to the
+    checkout.
+    """
+    package = Path(__file__).resolve().parents[1]
+    checkout = package.parent
+    if (checkout / "setup.py").is_file():
+        return checkout
+    libraries = checkout.parents
+    return (libraries[2] if len(libraries) > 2 else checkout) / "share" / "vpr_ros"
