@@ -53,8 +53,8 @@ def angle(left: Pose, right: Pose) -> float:
 
 def interpolated(before: Pose, after: Pose, fraction: float) -> Pose:
     """Linear in position, the shorter great arc in orientation (Shoemake, SIGGRAPH 1985)."""
-    rows = (np.array([(*pose.position, *pose.orientation)]) for pose in (before, after))
-    mixed = _mixed(*rows, np.array([[fraction]]))[0].tolist()
+    rows = np.array([(*pose.position, *pose.orientation) for pose in (before, after)])
+    mixed = _mixed(rows[:1], rows[1:], np.array([[fraction]]))[0].tolist()
     return checked_pose(tuple(mixed[:3]), tuple(mixed[3:]), before.frame_id)
 
 
