@@ -80,10 +80,7 @@ class Appsvr(nn.Module):
         return features, (dense.shape[2], dense.shape[3])
 
     def residuals(self, features: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """The descriptor before whitening, [B, K D] of unit norm, and the attention [B, N].
-
-        Of features [B, N, D] at (h, w) locations.
-        """
+        """The descriptor before whitening, [B, K D] of unit norm, and the attention [B, N]."""
         weights = self.refinement(features)
         salience = weights.sum(dim=1)
         regional = self.pyramid(features, salience, size)

@@ -117,10 +117,7 @@ def regions(size: tuple[int, int], grid: int, device: torch.device | None = None
 
 
 def pooled(features: Tensor, weights: Tensor, centroids: Tensor) -> Tensor:
-    """Weighted sums of the residuals to each cluster's centroid, [B, K, D].
-
-    Features [B, N, D], weights [B, K, N], centroids [K, D].
-    """
+    """Sums of the residuals of features [B, N, D] to centroids [K, D], weighted [B, K, N], [B, K, D]."""
     return weights @ features - weights.sum(dim=-1, keepdim=True) * centroids
 
 

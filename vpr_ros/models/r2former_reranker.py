@@ -60,16 +60,14 @@ class RerankerNetwork(nn.Module):
         self._initialize()
 
     def forward(self, query: Tensor, candidates: Tensor) -> dict[str, Tensor]:
-        """Score candidates for one query, or pairs.
-
-        The score is not symmetric: the query comes first in training, too.
+        """Score candidates for one query, or pairs; the query comes first, in training, too.
 
         Args:
             query: u, v, attention and descriptor of each feature, [1 or B, N, 131].
             candidates: the same of the other images, [B, M, 131].
 
         Returns:
-            ``scores`` [B]: probability that both images show one place.
+            ``scores`` [B]: probability that both images show one place; not symmetric.
         """
         return {"scores": self.logits(query, candidates).float().softmax(dim=1)[:, 1]}
 

@@ -65,11 +65,14 @@ class Fusion(nn.Module):
         self.norms = nn.ModuleList(layer_norm(dim) for _ in range(DEPTHS))
         self.gamma = nn.Parameter(torch.full((DEPTHS,), 1.0 / DEPTHS))
 
-    def forward(self, averages: Sequence[Tensor]) -> Tensor:
-        """``sum_i gamma_i Phi_i(x_i)`` of averages [B, D] each, of unit norm, [B, D]."""
+    def fused(self, averages: Sequence[Tensor]) -> Tensor:
+        """``sum_i gamma_i Phi_i(x_i)`` of averages [B, D] each, [B, D] of any norm."""
         levels = [norm(each) for norm, each in zip(self.norms, averages, strict=True)]
-        fused = torch.einsum("i,ibd->bd", self.gamma, torch.stack(levels))
-        return functional.normalize(fused, dim=1)
+        return torch.einsum("i,ibd->bd", self.gamma, torch.stack(levels))
+
+    def forward(self, averages: Sequence[Tensor]) -> Tensor:
+        """The descriptor, [B, D] of unit norm."""
+        return functional.normalize(self.fused(averages), dim=1)
 
 
 class SupVpr(Dinov2):

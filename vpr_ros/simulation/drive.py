@@ -141,10 +141,7 @@ def _write_lap(bag: Path, config: DriveConfig, lap: Lap, film: Film) -> Iterator
 
 
 def _motions(track: Trajectory) -> FloatArray:
-    """[N, 3] speed at each pose, ahead, left and turning (meters, radians per second).
-
-    It is that of the step to the next pose, and at the end of the last one.
-    """
+    """[N, 3] speed ahead, left and turning (m/s, rad/s): that of the step to the next pose."""
     seconds = np.diff(track.stamps)
     steps = np.column_stack([body_steps(track), np.diff(track.headings)]) / seconds[:, None]
     return np.concatenate([steps, steps[-1:]])

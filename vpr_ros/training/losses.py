@@ -46,12 +46,8 @@ def r2former_total(triplets: Tensor | None, entropies: Tensor, batch: int) -> Te
     """R2Former's loss of a batch of queries with S negatives each.
 
     The reductions are mixed as in the authors' code: triplets are sums, cross entropies means, and
-    both are divided by the batch's size.
-
-    Args:
-        triplets: ``triplet_sum`` of each negative's slot, [S]; None while the backbone is frozen.
-        entropies: ``rerank_cross_entropy`` of each slot, [S].
-        batch: number of queries.
+    both are divided by the batch's size: ``triplet_sum`` of each negative's slot, [S] or None while
+    the backbone is frozen, and ``rerank_cross_entropy`` of each slot, [S].
     """
     losses = entropies if triplets is None else triplets + entropies
     return losses.sum() / (batch * len(entropies))
@@ -60,11 +56,8 @@ def r2former_total(triplets: Tensor | None, entropies: Tensor, batch: int) -> Te
 def contrastive(first: Tensor, second: Tensor, temperature: float, related: Tensor) -> Tensor:
     """Each view's partner shall be the most similar of all views in the batch.
 
-    Args:
-        first: global descriptors of one view of each place, unit norm, [B, D].
-        second: of the other view, [B, D].
-        temperature: by which similarities are divided.
-        related: pairs that are no negatives, bool [B, B]; the diagonal does not matter.
+    Global descriptors of one view of each place and of the other, unit norm, [B, D]; related pairs,
+    bool [B, B] but for the diagonal, are no negatives.
     """
     views = torch.cat([first, second])
     logits = (views @ views.T / temperature).float()
@@ -84,13 +77,8 @@ def info_nce(query: Tensor, positive: Tensor, negatives: Tensor, tau: float = 0.
     """Equation 3 of SUP-VPR: the loss that both of its stages minimize, a mean over images.
 
     The text beside it would also "minimize the distance" to negatives, which pulls them in; the
-    equation pushes them away.
-
-    Args:
-        query: unit norm, [B, D].
-        positive: of the same place or map, [B, D].
-        negatives: of others, [B, C, D].
-        tau: temperature, in units of inner products.
+    equation pushes them away. Descriptors have unit norm: [B, D] of queries and of the same places
+    or maps, [B, C, D] of others; tau is in units of inner products.
     """
     right = (query * positive).sum(dim=-1, keepdim=True)
     wrong = torch.einsum("bd,bcd->bc", query, negatives)

@@ -22,11 +22,7 @@ from torch.nn import functional
 from vpr_ros.errors import ConfigError
 from vpr_ros.models.local_features import Dense
 from vpr_ros.training.feed import Batch
-from vpr_ros.training.losses import (
-    contrastive,
-    local_contrastive,
-    rerank_cross_entropy,
-)
+from vpr_ros.training.losses import contrastive, local_contrastive, rerank_cross_entropy
 from vpr_ros.training.material import PLACES, SCENES, VIEWS, Material
 from vpr_ros.training.papers import published
 from vpr_ros.training.papers.classes import classification
