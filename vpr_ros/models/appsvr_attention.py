@@ -117,7 +117,7 @@ def regions(size: tuple[int, int], grid: int, device: torch.device | None = None
 
 
 def pooled(features: Tensor, weights: Tensor, centroids: Tensor) -> Tensor:
-    """Sums of the residuals of features [B, N, D] to centroids [K, D], weighted [B, K, N], [B, K, D]."""
+    """Weighted [B, K, N] sums of residuals of features [B, N, D] to centroids [K, D], [B, K, D]."""
     return weights @ features - weights.sum(dim=-1, keepdim=True) * centroids
 
 
