@@ -17,7 +17,7 @@ places, and its authors published no code. What is read otherwise than it is wri
 - It has 1024 features, those of the large backbone. The others here keep their own 384 and 768: a
   projection to 1024 would add no information, and make a map three times as large.
 
-In the map stage an image's descriptor attends to prototypes of all maps:
+The map stage, in which an image's descriptor attends to prototypes of all maps, is read so:
 
 - Its keys contain the image's true counterpart, which nobody knows when a robot asks. Keys are the
   prototypes of all maps, without labels; the counterpart appears in the training loss alone.

@@ -32,8 +32,7 @@ STEP_M = 0.05
 RADIUS_M = 4.5  # of the curves
 EASING_M = 1.5  # over about this length, the steering wheel turns from straight ahead into a curve
 SCALE_ERROR = (0.01, 0.02)  # of the wheels' radius; the gyro's heading drifts, too
-HEADING_WALK = 0.003
-"""Standard deviation of the heading after one meter, radians; it grows with the square root."""
+HEADING_WALK = 0.003  # deviation of the heading after 1 m, radians; grows with the square root
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,7 @@ from vpr_ros.simulation.geometry import Face, FloatArray, Image
 
 SUPERSAMPLING = 2
 NEAR_M = 0.25  # what is closer to the camera is not drawn
-DEPTH_RATIO = 1.6
-"""Within one slice, the far end is at most this much further away than the near one."""
-
+DEPTH_RATIO = 1.6  # of the depths of a slice's far end and its near one, at most
 SUBPIXEL_BITS = 4
 MOST_HALVINGS = 5
 WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

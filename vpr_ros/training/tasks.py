@@ -158,7 +158,7 @@ def _itself(batch: Batch) -> Tensor:
     return torch.eye(len(batch.first), dtype=torch.bool, device=batch.first.device)
 
 
-TASKS = {
+TASKS = {  # by the names that recipes call them
     "contrast": Task(_contrast, VIEWS),
     "rerank": Task(_rerank, VIEWS, _RERANKING),
     "joint": Task(_joint, VIEWS),
@@ -169,7 +169,6 @@ TASKS = {
     "tuples": Task(published.tuples, PLACES, needs_reranker=False),
     "info_nce": Task(published.places, PLACES, needs_reranker=False),
 }
-"""The tasks by the names that recipes call them."""
 
 
 def task_of(stage: Stage) -> Task:
