@@ -38,7 +38,7 @@ def selected(
         ``global_descriptor`` [B, D] and ``local_features`` [B, K, 3 + C] by descending attention.
     """
     count = min(num_local, dense.attention.shape[1])
-    # Which of two equal patches comes first is left to the sort, here as there.
+    # Which of two equal patches comes first is left to the sort, as in R2Former's own code.
     attention, patches = dense.attention.detach().float().topk(count, dim=1)
     index = patches.unsqueeze(-1).expand(-1, -1, dense.sources.shape[-1])
     features = head(dense.sources.gather(1, index))
