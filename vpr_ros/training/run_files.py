@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from vpr_ros.atomic_file import write_files
-from vpr_ros.backends.failures import first_line
+from vpr_ros.backends.base import first_line
 from vpr_ros.errors import TrainingError
 from vpr_ros.training.recipe import Recipe, Stage
 from vpr_ros.training.trainee import Trainee
