@@ -279,7 +279,7 @@ def test_tests_mirror_the_tree():
         ("images.py", "from rosbags import rosbag2"),
         ("nodes/conversions.py", "from rosbags.image import message_to_cvimage"),
         ("demo/replay/replay_node.py", "from rosbags.rosbag2 import Reader"),
-        ("simulation/recording.py", "from rosbags.rosbag2 import Writer"),
+        ("simulation/drive.py", "from rosbags.rosbag2 import Writer"),
         ("nodes/mapper_node.py", "from cv_bridge import CvBridge"),
         ("images.py", "__import__('cv_bridge')"),
         ("nodes/tf/tf_poses.py", "from tf2_ros import Buffer"),

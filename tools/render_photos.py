@@ -18,9 +18,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vpr_ros.simulation.camera import DIM, SHARP
 from vpr_ros.simulation.laps import DriveConfig, Film, map_lap
 from vpr_ros.simulation.light import DAYLIGHT, DUSK
-from vpr_ros.simulation.sensor import DIM, SHARP
 from vpr_ros.simulation.street import build_town
 
 _FIRST_SEED = 1000

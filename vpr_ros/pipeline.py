@@ -20,7 +20,7 @@ from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import ConfigError
 from vpr_ros.extractors import HAND_MADE
 from vpr_ros.extractors.base import FeatureExtractor
-from vpr_ros.extractors.combined import with_local
+from vpr_ros.extractors.hand_made import with_local
 from vpr_ros.extractors.network import MIN_SCORE, NetworkExtractor
 from vpr_ros.extractors.seeing import SeeingExtractor
 from vpr_ros.place_map import Map, MapSet, MapStage, PlaceMap, maps_in

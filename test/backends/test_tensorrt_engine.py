@@ -8,7 +8,7 @@ from vpr_ros.backends.exported import reranker_path
 from vpr_ros.backends.options import Hooks
 from vpr_ros.backends.tensorrt_engine import OnnxFile, build_engine
 from vpr_ros.errors import BackendError
-from vpr_ros.models.shipped import SHIPPED, shipped_file
+from vpr_ros.models.known_weights import SHIPPED, shipped_file
 
 GRAPHS = ("r2former", "r2former_reranker", "transvpr")
 ONE = ("8.6",)

@@ -11,7 +11,7 @@ import pytest
 
 from vpr_ros.calibration_curve import Calibration, CalibrationRecord, Tail
 from vpr_ros.errors import UnavailableError
-from vpr_ros.extractors.combined import hog_sift
+from vpr_ros.extractors.hand_made import hog_sift
 from vpr_ros.place_map import PlaceMap
 
 NETWORK = Path(__file__).parents[2] / "weights" / "r2former_tiny_192x256_fp16.onnx"

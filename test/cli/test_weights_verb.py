@@ -8,7 +8,7 @@ import pytest
 from vpr_ros.cli import weights_verb
 from vpr_ros.errors import BackendError, WeightsError
 from vpr_ros.models import NETWORKS
-from vpr_ros.models.checkpoints import CHECKPOINTS, published_as
+from vpr_ros.models.known_weights import CHECKPOINTS, published_as
 
 
 @pytest.fixture

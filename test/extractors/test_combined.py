@@ -8,7 +8,7 @@ import pytest
 from vpr_ros.config import SiftConfig
 from vpr_ros.datatypes import Features, LocalFeatures, ModelSpec
 from vpr_ros.errors import BackendError, ConfigError, ImageError
-from vpr_ros.extractors.combined import hog_sift, with_local
+from vpr_ros.extractors.hand_made import hog_sift, with_local
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vpr_ros.errors import ConfigError, NothingShownError
-from vpr_ros.extractors.combined import hog_sift
+from vpr_ros.extractors.hand_made import hog_sift
 from vpr_ros.extractors.seeing import SeeingExtractor, read_mask
 
 LOWER_HALF = "0,0.5 1,0.5 1,1 0,1"

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from vpr_ros.datatypes import Pose
-from vpr_ros.geometry.fixed_frames import FixedFrames
-from vpr_ros.geometry.transforms import RigidTransform
+from vpr_ros.geometry.transforms import FixedFrames, RigidTransform
 
 HALF = math.sqrt(0.5)
 AHEAD, LEFT = (0.0, 0.0, 0.0, 1.0), (0.0, 0.0, HALF, HALF)

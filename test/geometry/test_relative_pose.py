@@ -9,8 +9,7 @@ import pytest
 
 from vpr_ros.datatypes import MeasuredTransform, Pose
 from vpr_ros.geometry.poses import PoseError
-from vpr_ros.geometry.relative_pose import RelativePose
-from vpr_ros.geometry.transforms import RigidTransform, cross
+from vpr_ros.geometry.transforms import RelativePose, RigidTransform, cross
 
 SMALL = 1e-6
 

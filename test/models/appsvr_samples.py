@@ -3,8 +3,7 @@
 
 import torch
 
-from vpr_ros.models.appsvr import Appsvr, Sizes
-from vpr_ros.models.vgg import DIM
+from vpr_ros.models.appsvr import DIM, Appsvr, Sizes
 
 SMALL = Sizes(clusters=6, shadows=2, levels=3, whitened=24)
 

@@ -9,14 +9,13 @@ from appsvr_samples import SMALL, filled, netvlad_state  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
 from vpr_ros.errors import ConfigError, WeightsError  # noqa: E402
-from vpr_ros.models.appsvr import Appsvr, Sizes, from_netvlad  # noqa: E402
+from vpr_ros.models.appsvr import DIM, Appsvr, Sizes, from_netvlad  # noqa: E402
 from vpr_ros.models.appsvr_attention import (  # noqa: E402
     LocalRefinement,
     SpatialPyramid,
     region_attention,
     regions,
 )
-from vpr_ros.models.vgg import DIM  # noqa: E402
 from vpr_ros.models.weights import load  # noqa: E402
 
 SIZE = (6, 9)  # no multiple of the finest grid
@@ -168,9 +167,8 @@ def test_what_an_extractor_needs():
     assert bool((rows[:, 0, 2] == 1).all())
     assert bool((rows[:, 1:, 2] <= rows[:, :-1, 2]).all())
     column, row = ((rows[0, :, :2] * 150 - 8) / 16).round().long().T
-    assert found.size == (6, 9)
     close(found.attention[0, row * 9 + column], rows[0, :, 2] * found.attention[0].max())
-    close(found.features[0, row * 9 + column], rows[0, :, 3:])
+    close(found.sources[0, row * 9 + column], rows[0, :, 3:])
 
 
 def test_impossible_networks():

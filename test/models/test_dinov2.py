@@ -11,8 +11,14 @@ from timm.models.vision_transformer import checkpoint_filter_fn  # noqa: E402
 from torch.nn.functional import interpolate  # noqa: E402
 
 from vpr_ros.errors import ConfigError  # noqa: E402
-from vpr_ros.models.dinov2 import Dinov2, resized_positions  # noqa: E402
-from vpr_ros.models.dinov2_keys import from_dinov2  # noqa: E402
+from vpr_ros.models.dinov2 import (  # noqa: E402
+    Dinov2,
+    from_dinov2,
+    resize_matrix,
+    resized_positions,
+)
+
+LINE = torch.randn(1, 1, 37, 2, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +66,6 @@ def test_with_registers_every_size_is_timm_s(registers, pair, size):
     ours, theirs = pair
     image = torch.randn(1, 3, *size)
     found = ours.levels(image, (3, 12))
-    assert found.grid == (4, 6)
     difference = float((found.final - final_of(theirs, image)).abs().max())
     if registers:
         assert difference < 2e-4
@@ -108,3 +113,33 @@ def test_what_is_impossible():
         network = Dinov2("small")
     with pytest.raises(ConfigError, match="input 224x225: both sides must be multiples of 14"):
         network.levels(torch.zeros(1, 3, 225, 224), (1,))
+
+
+def by_matrix(*sizes, **rule):
+    return torch.from_numpy(resize_matrix(*sizes, **rule)) @ LINE[0, 0, :, 0]
+
+
+def by_torch(**rule):
+    return interpolate(LINE, mode="bicubic", **rule)[0, 0, :, 0]
+
+
+@pytest.mark.parametrize("target", [1, 2, 16, 23, 36, 37, 38, 64])
+def test_a_matrix_resizes_as_torch_does(target):
+    for antialias in (False, True):
+        expected = by_torch(size=(target, 2), antialias=antialias)
+        found = by_matrix(37, target, antialias=antialias)
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("target", [1, 16, 22, 23, 45])
+def test_another_scale_than_the_sizes_say(target):
+    scale = (target + 0.1) / 37
+    expected = by_torch(scale_factor=(scale, 1.0))
+    assert len(expected) == target
+    found = by_matrix(37, target, scale=scale)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+    assert float((found - by_matrix(37, target)).abs().max()) > 1e-3
+
+
+def test_the_same_length_changes_nothing():
+    assert (resize_matrix(5, 5) == torch.eye(5).numpy()).all()

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch", reason="the networks need PyTorch")
 pytest.importorskip("timm", reason="the networks need timm")
 
 from vpr_ros.models import NETWORKS  # noqa: E402
-from vpr_ros.models.r2former_tiny import PITCH, R2FormerTiny, tiny_reranker  # noqa: E402
+from vpr_ros.models.r2former_tiny import PITCH, R2FormerTiny  # noqa: E402
 from vpr_ros.models.weights import load  # noqa: E402
 
 
@@ -50,7 +50,8 @@ def test_a_feature_sees_what_is_around_its_position():
 def test_files_hold_both_networks(tmp_path):
     path = tmp_path / "tiny.pth"
     state = {**R2FormerTiny().state_dict()}
-    state |= {f"Reranker.{key}": value for key, value in tiny_reranker().state_dict().items()}
+    reranker = NETWORKS["r2former_tiny_reranker"].make({})
+    state |= {f"Reranker.{key}": value for key, value in reranker.state_dict().items()}
     torch.save(state, path)
     for name in ("r2former_tiny", "r2former_tiny_reranker"):
         assert load(path, name).spec.method == name

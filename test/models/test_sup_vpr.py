@@ -11,8 +11,7 @@ from torch.nn import functional  # noqa: E402
 
 from vpr_ros.errors import WeightsError  # noqa: E402
 from vpr_ros.models import NETWORKS  # noqa: E402
-from vpr_ros.models.sup_vpr import SupVpr  # noqa: E402
-from vpr_ros.models.sup_vpr_fusion import Fusion  # noqa: E402
+from vpr_ros.models.sup_vpr import Fusion, SupVpr  # noqa: E402
 from vpr_ros.models.weights import contents, load  # noqa: E402
 from vpr_ros.models.weights_file import read_weights  # noqa: E402
 

@@ -13,8 +13,7 @@ from vpr_ros.rerankers.homography import HomographyReranker, PatchGrid, referenc
 torch = pytest.importorskip("torch", reason="the networks need PyTorch")
 
 from vpr_ros.models import NETWORKS  # noqa: E402
-from vpr_ros.models.transvpr import TransVPR, Wiring  # noqa: E402
-from vpr_ros.models.transvpr_pooling import fuse_masks  # noqa: E402
+from vpr_ros.models.transvpr import TransVPR, Wiring, fuse_masks  # noqa: E402
 
 GOLDEN = golden()
 

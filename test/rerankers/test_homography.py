@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from vpr_ros.config import HomographyConfig
 from vpr_ros.datatypes import Features, LocalFeatures
-from vpr_ros.extractors.combined import hog_sift
+from vpr_ros.extractors.hand_made import hog_sift
 from vpr_ros.rerankers.homography import HomographyReranker
 from vpr_ros.rerankers.matches import mutual_nearest
 

@@ -10,7 +10,7 @@ import pytest
 from vpr_ros.config import KeyframeConfig, SiftConfig
 from vpr_ros.datatypes import Camera, Frame, Pose
 from vpr_ros.errors import ImageError
-from vpr_ros.extractors.combined import hog_sift
+from vpr_ros.extractors.hand_made import hog_sift
 from vpr_ros.images import decode_compressed
 from vpr_ros.place_map import PlaceMap
 from vpr_ros.route.map_builder import MapBuilder

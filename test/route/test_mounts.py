@@ -16,9 +16,8 @@ from vpr_ros.datatypes import (
     Verdict,
 )
 from vpr_ros.errors import ConfigError
-from vpr_ros.geometry.fixed_frames import FixedFrames, as_mount
 from vpr_ros.geometry.poses import angle, distance
-from vpr_ros.geometry.transforms import RigidTransform
+from vpr_ros.geometry.transforms import FixedFrames, RigidTransform, as_mount
 from vpr_ros.route.mounts import parse_mount, seen_from
 
 AHEAD = parse_mount("0.4 0 1 0 0 0")

@@ -12,14 +12,14 @@ from rosbags.typesys import Stores, get_typestore
 from vpr_ros.errors import DatasetError
 from vpr_ros.simulation import DriveBags, write_drive
 from vpr_ros.simulation import drive as simulated_drive
-from vpr_ros.simulation.laps import map_lap, query_lap, small_drive
-from vpr_ros.simulation.recording import (
+from vpr_ros.simulation.drive import (
     IMAGE_TOPIC,
     INFO_TOPIC,
     ODOMETRY_TOPIC,
     TOPICS,
     TRUTH_TOPIC,
 )
+from vpr_ros.simulation.laps import map_lap, query_lap, small_drive
 
 CONFIG = dataclasses.replace(small_drive(), image_width=96, image_height=64, rate_hz=1.0)
 STORE = get_typestore(Stores.ROS2_HUMBLE)

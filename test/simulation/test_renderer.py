@@ -4,11 +4,9 @@
 import numpy as np
 import pytest
 
-from vpr_ros.simulation.camera import Camera
+from vpr_ros.simulation.camera import Camera, camera_pose
 from vpr_ros.simulation.geometry import Texture, upright
-from vpr_ros.simulation.path import camera_pose
-from vpr_ros.simulation.renderer import Renderer
-from vpr_ros.simulation.scene import Scene
+from vpr_ros.simulation.renderer import Renderer, Scene
 
 CAMERA = Camera(160, 120, 100.0)
 BLACK = np.zeros((120, 160, 3), np.uint8)
@@ -28,10 +26,14 @@ def draw(*faces, pose=EYE):
     return Renderer(scene, CAMERA).render(pose, BLACK)
 
 
+def project(points):
+    return CAMERA.project((points - EYE[:3, 3]) @ EYE[:3, :3])
+
+
 def test_a_wall_ends_where_its_corners_project():
     face = wall(10.0, 2.0, -3.0, 4.0, 255)
     image = draw(face)[..., 0]
-    (left, top), (right, _), (_, bottom), _ = CAMERA.project(face.corners, EYE)
+    (left, top), (right, _), (_, bottom), _ = project(face.corners)
     assert (left, right) == (59.5, 109.5)  # 79.5 - 100 * 2 / 10, 79.5 + 100 * 3 / 10
     columns, rows = np.flatnonzero(image[60] > 127), np.flatnonzero(image[:, 80] > 127)
     assert columns[[0, -1]] == pytest.approx([left, right], abs=1.0)
@@ -43,7 +45,7 @@ def test_a_mark_on_a_slanted_wall_appears_where_it_projects():
     texture.albedo[100:110, 400:410] = 255
     face = upright((6.0, 4.0), (14.0, -4.9), 4.0, texture)
     image = draw(face)[..., 0].astype(float)
-    expected = CAMERA.project(face.point(8.1, 2.1)[None], EYE)[0]
+    expected = project(face.origin[None] + 8.1 * face.u_axis + 2.1 * face.v_axis)[0]
     rows, columns = np.indices(image.shape)
     found = np.array([(columns * image).sum(), (rows * image).sum()]) / image.sum()
     assert found == pytest.approx(expected, abs=0.3)

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+from vpr_ros.simulation.camera import camera_pose
 from vpr_ros.simulation.geometry import UP
 from vpr_ros.simulation.laps import Film, map_lap, query_lap, small_drive
 from vpr_ros.simulation.light import DAYLIGHT, DUSK, LightField
-from vpr_ros.simulation.path import camera_pose
 from vpr_ros.simulation.street import all_faces, build_town, parked_cars
 from vpr_ros.simulation.textures import FrontSize, facade
 
@@ -141,12 +141,13 @@ def in_the_open(town, house, position):
 
 def cut_out_likeness(face, image, pose):
     """How much a facade in the picture looks like its texture; None unless seen in full."""
-    corners = np.array([face.point(u, v) for u, v in upper_part(face)])
-    depth = (corners - pose[:3, 3]) @ pose[:3, 2]
+    corners = face.origin + np.array(upper_part(face)) @ np.array([face.u_axis, face.v_axis])
+    seen = (corners - pose[:3, 3]) @ pose[:3, :3]
+    depth = seen[:, 2]
     facing = (pose[:3, 3] - corners[0]) @ face.normal
     if depth.min() < 1.0 or facing < 0.4 * depth.max():
         return None
-    pixels = CONFIG.camera.project(corners, pose).astype(np.float32)
+    pixels = CONFIG.camera.project(seen).astype(np.float32)
     if pixels.min() < 0 or (pixels > (CONFIG.image_width - 1, CONFIG.image_height - 1)).any():
         return None
     texels = np.array(upper_part(face), np.float32) * face.texture.texels_per_meter

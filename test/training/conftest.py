@@ -21,7 +21,7 @@ from small_photos import COUNT, photo
 from vpr_ros.datatypes import Pose
 from vpr_ros.evaluation.retrieval_set import RetrievalSet
 from vpr_ros.training.appearance import AppearanceRecipe
-from vpr_ros.training.data import TrainingData
+from vpr_ros.training.material import TrainingData
 from vpr_ros.training.photos import read_photos
 from vpr_ros.training.recipe import Recipe, Stage
 from vpr_ros.training.views import ViewRecipe

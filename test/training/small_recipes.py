@@ -14,14 +14,13 @@ from small_photos import COUNT, photo
 from vpr_ros.datatypes import Pose
 from vpr_ros.evaluation.retrieval_set import RetrievalSet
 from vpr_ros.training.appearance import AppearanceRecipe
-from vpr_ros.training.data import TrainingData
 from vpr_ros.training.loop import SCORES, Run, RunOptions
+from vpr_ros.training.material import TrainingData
 from vpr_ros.training.papers.labels import LabelRecipe
 from vpr_ros.training.photos import read_photos
 from vpr_ros.training.recipe import read_recipe
-from vpr_ros.training.start import start
 from vpr_ros.training.tasks import TASKS
-from vpr_ros.training.trainee import Trainee
+from vpr_ros.training.trainee import Trainee, start
 from vpr_ros.training.views import ViewRecipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "config" / "train").glob("*.yaml"))

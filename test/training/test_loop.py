@@ -15,10 +15,9 @@ from small_recipes import killed_after
 
 from vpr_ros.errors import TrainingError
 from vpr_ros.models.weights import load
-from vpr_ros.training import checkpoint as checkpoints
-from vpr_ros.training import loop
+from vpr_ros.training import loop, run_files
 from vpr_ros.training.loop import Run, RunOptions
-from vpr_ros.training.material import Views
+from vpr_ros.training.material import VIEWS
 from vpr_ros.training.recipe import Recipe
 from vpr_ros.training.tasks import Task
 
@@ -32,7 +31,7 @@ def run(recipe, photos, folder, resume=False, **options):
 
 
 def weights(folder):
-    return checkpoints.load(folder).weights
+    return run_files.load_checkpoint(folder).weights
 
 
 def assert_same(left, right):
@@ -74,7 +73,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(recipe, photos, tmp_pat
     stopped.stop()
     with pytest.raises(KeyboardInterrupt):
         stopped.go()
-    assert checkpoints.load(tmp_path / "stopped").step == 1
+    assert run_files.load_checkpoint(tmp_path / "stopped").step == 1
     run(recipe, photos, tmp_path / "stopped", resume=True)
     assert_same(weights(tmp_path / "stopped"), weights(tmp_path / "whole"))
 
@@ -118,7 +117,7 @@ def test_a_handful_of_photos_is_learned_by_heart(photos, change, tmp_path):
 
 def test_damaged_and_foreign_checkpoints(recipe, photos, tmp_path):
     assert "no such checkpoint: leave --resume out" in refused(recipe, photos, tmp_path)
-    path = tmp_path / checkpoints.FILE
+    path = tmp_path / run_files.CHECKPOINT
     run(recipe, photos, tmp_path)
     whole = path.read_bytes()
     for content in (whole[: len(whole) // 2], b"", b"not a checkpoint"):
@@ -146,13 +145,13 @@ def test_a_run_goes_on_by_the_recipe_that_it_began_with(recipe, photos, change, 
 
 def test_settings_that_are_newer_than_the_run(recipe, photos, tmp_path):
     run(recipe, photos, tmp_path)
-    left = checkpoints.load(tmp_path)
+    left = run_files.load_checkpoint(tmp_path)
     del left.recipe["stages"][0]["mining"]
-    checkpoints.check_recipe(left, recipe)
+    run_files.check_recipe(left, recipe)
 
 
 def test_a_loss_that_is_not_finite(recipe, photos, tmp_path, monkeypatch):
-    infinite = Task(lambda trainee, *_: (trainee.extractor.pool.p.sum() / 0.0, {}), Views())
+    infinite = Task(lambda trainee, *_: (trainee.extractor.pool.p.sum() / 0.0, {}), VIEWS)
     monkeypatch.setitem(loop.TASKS, recipe.stages[0].task, infinite)
     with pytest.raises(TrainingError, match="step 0: the loss is inf: lower learning_rate or set"):
         run(recipe, photos, tmp_path)
@@ -175,12 +174,12 @@ def test_sigkill(folder, tmp_path):
     arguments = [str(recipe), "--photos", str(folder), "-o", str(tmp_path / "run")]
     arguments += ["--checkpoint-every", "0", "--threads", "1"]
     command = [sys.executable, "-c", PROGRAM, *arguments]
-    path = tmp_path / "run" / checkpoints.FILE
+    path = tmp_path / "run" / run_files.CHECKPOINT
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while not path.exists():
             assert process.poll() is None
             os.sched_yield()
         process.send_signal(signal.SIGKILL)
-    left = checkpoints.load(tmp_path / "run")
+    left = run_files.load_checkpoint(tmp_path / "run")
     assert (left.stage, left.step >= 1) == (0, True)
     assert not list(Path(tmp_path / "run").glob("*.part.*"))

@@ -8,8 +8,8 @@ from torch.nn import functional
 
 from vpr_ros.errors import WeightsError
 from vpr_ros.training.loop import Run, RunOptions
-from vpr_ros.training.start import start
-from vpr_ros.training.trainee import Trainee, write_weights
+from vpr_ros.training.run_files import write_weights
+from vpr_ros.training.trainee import Trainee, start
 
 
 @pytest.fixture(scope="module")

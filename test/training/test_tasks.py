@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vpr_ros.models.r2former_backbones import Dense
+from vpr_ros.models.local_features import Dense
 from vpr_ros.training import tasks
 from vpr_ros.training.feed import Batch, Feed
 from vpr_ros.training.tasks import TASKS

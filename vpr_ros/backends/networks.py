@@ -15,7 +15,7 @@ from vpr_ros.backends.options import BackendOptions, Hooks
 from vpr_ros.config import NetworkConfig
 from vpr_ros.errors import ConfigError, WeightsError
 from vpr_ros.models import NETWORKS, network_of, variant_of
-from vpr_ros.models.shipped import shipped_file
+from vpr_ros.models.known_weights import shipped_file
 
 
 class Networks:

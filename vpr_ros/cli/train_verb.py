@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train."""
     try:
-        from vpr_ros.training.data import TrainingData
         from vpr_ros.training.loop import Run, RunOptions
+        from vpr_ros.training.material import TrainingData
         from vpr_ros.training.photos import read_photos
         from vpr_ros.training.recipe import read_recipe
     except ImportError as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vpr_ros.cli.options import add_option, add_output
 from vpr_ros.cli.terminal import say
 from vpr_ros.errors import BackendError
-from vpr_ros.models.checkpoints import CHECKPOINTS, Checkpoint, published_as
+from vpr_ros.models.known_weights import CHECKPOINTS, Checkpoint, published_as
 
 if TYPE_CHECKING:
     from vpr_ros.models.weights_file import WeightsFile

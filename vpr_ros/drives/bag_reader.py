@@ -24,8 +24,7 @@ from vpr_ros.drives.topics import (
 )
 from vpr_ros.drives.tracks import pose_buffer
 from vpr_ros.errors import DatasetError, VprError
-from vpr_ros.geometry.fixed_frames import FixedFrames, as_mount
-from vpr_ros.geometry.transforms import RigidTransform
+from vpr_ros.geometry.transforms import FixedFrames, RigidTransform, as_mount
 
 _TF_TYPE, _TF_TOPIC = "tf2_msgs/msg/TFMessage", "tf_static"
 _T = TypeVar("_T")

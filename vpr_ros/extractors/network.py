@@ -35,9 +35,7 @@ class NetworkExtractor:
             backend: the network.
             keep_all: keep local features of any score, for a reranker that applies the threshold
                 itself as the published code of TransVPR does.
-            antialias: resize as the images that R2Former was trained with, by Pillow, which
-                averages pixels when an image is made smaller. Published weights were evaluated
-                without; a network whose spec says so gets such images always.
+            antialias: see ``prepared``; a network whose spec says so gets such images always.
             min_score: local features of no higher score are dropped; None: as the spec says.
 
         Raises:
@@ -116,7 +114,8 @@ def prepared(image: ImageArray, spec: ModelSpec, antialias: bool = False) -> Flo
     Args:
         image: RGB, uint8 [H, W, 3] of any size.
         spec: of the network.
-        antialias: see ``NetworkExtractor``.
+        antialias: resize as the images that R2Former was trained with, by Pillow, which averages
+            pixels when an image is made smaller. Published weights were evaluated without.
     """
     values = _resized(image, (spec.input_width, spec.input_height), antialias)
     mean, std = (np.asarray(each, np.float32) for each in (spec.mean, spec.std))

@@ -53,18 +53,9 @@ def angle(left: Pose, right: Pose) -> float:
 
 def interpolated(before: Pose, after: Pose, fraction: float) -> Pose:
     """Linear in position, the shorter great arc in orientation (Shoemake, SIGGRAPH 1985)."""
-    q0, q1 = np.array(before.orientation), np.array(after.orientation)
-    dot = float(q0 @ q1)
-    if dot < 0.0:
-        q1, dot = -q1, -dot
-    half = math.acos(min(1.0, dot))
-    if half < 1e-6:
-        mixed = q0 + fraction * (q1 - q0)
-    else:
-        mixed = math.sin((1 - fraction) * half) * q0 + math.sin(fraction * half) * q1
-    p0, p1 = np.array(before.position), np.array(after.position)
-    position = tuple((p0 + fraction * (p1 - p0)).tolist())
-    return checked_pose(position, tuple(mixed.tolist()), before.frame_id)
+    rows = np.array([(*pose.position, *pose.orientation) for pose in (before, after)])
+    mixed = _mixed(rows[:1], rows[1:], np.array([[fraction]]))[0].tolist()
+    return checked_pose(tuple(mixed[:3]), tuple(mixed[3:]), before.frame_id)
 
 
 class PoseBuffer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import ConfigError
@@ -89,7 +89,7 @@ def _transvpr(method: str, aggregation: str) -> Network:
         "mask_epsilon": 0.0,
         **dict.fromkeys(names, 1.0),
     }
-    spec = _spec(method, (480, 640), (256, 256), _Patches(16, True), settings)
+    spec = _spec(method, (480, 640), (256, 256), 16, settings, has_unit_local=True)
     return Network(spec, make, marker="transformer.class_emb")
 
 
@@ -103,21 +103,9 @@ def _r2former(method: str, backbone: str) -> Network:
         return R2Former(backbone, int(settings["num_local"]), repairs)
 
     settings = {"num_local": 500.0, "own_tokens": 0.0, "true_grid": 0.0}
-    spec = _spec(method, (480, 640), (256, 128), _Patches(16), settings)
+    spec = _spec(method, (480, 640), (256, 128), 16, settings)
     marker = "backbone.cls_token" if "deit" in backbone else "backbone.0.weight"
     return Network(spec, make, others=(_RERANKER,), marker=marker, reranker="r2former_reranker")
-
-
-def _r2former_reranker() -> Network:
-    """R2Former's reranker, which compares two images' local features."""
-
-    def make(settings: Settings) -> Any:
-        from vpr_ros.models.r2former_reranker import RerankerNetwork
-
-        return RerankerNetwork()
-
-    spec = _spec("r2former_reranker", (480, 640), (0, 128), _Patches(16))
-    return Network(spec, make, _RERANKER, _R2FORMER_PARTS, _UNREAD, "Reranker.cls_token")
 
 
 def _r2former_tiny() -> Network:
@@ -130,21 +118,20 @@ def _r2former_tiny() -> Network:
 
     # It has never seen images shrunk without averaging, and shall not.
     settings = {"num_local": 150.0, "antialias": 1.0}
-    spec = _spec("r2former_tiny", (192, 256), (256, 64), _Patches(8), settings)
+    spec = _spec("r2former_tiny", (192, 256), (256, 64), 8, settings)
     others, reranker = (_RERANKER,), "r2former_tiny_reranker"
     return Network(spec, make, others=others, marker="stem.0.0.weight", reranker=reranker)
 
 
-def _r2former_tiny_reranker() -> Network:
-    """The reranker of R2Former's small relative."""
+def _reranker(spec: ModelSpec, extractor: tuple[str, ...], depth: int) -> Network:
+    """What compares two images' local features, in the files of their extractor."""
 
-    def make(settings: Settings) -> Any:
-        from vpr_ros.models.r2former_tiny import tiny_reranker
+    def make(_: Settings) -> Any:
+        from vpr_ros.models.r2former_reranker import RerankerNetwork
 
-        return tiny_reranker()
+        return RerankerNetwork(depth)
 
-    spec = _spec("r2former_tiny_reranker", (192, 256), (0, 64), _Patches(8))
-    return Network(spec, make, _RERANKER, _TINY_PARTS, _UNREAD, "Reranker.cls_token")
+    return Network(spec, make, _RERANKER, extractor, _UNREAD, "Reranker.cls_token")
 
 
 def _appsvr() -> Network:
@@ -170,7 +157,7 @@ def _appsvr() -> Network:
         return replace(spec, global_dim=sizes.global_dim, settings={**spec.settings, **settings})
 
     settings = {"num_local": 500.0}
-    spec = _spec("appsvr", (480, 640), (4096, 512), _Patches(16, True), settings)
+    spec = _spec("appsvr", (480, 640), (4096, 512), 16, settings, has_unit_local=True)
     return Network(spec, make, marker="refinement.log_a", renamed=renamed, measured=measured)
 
 
@@ -183,28 +170,22 @@ def _sup_vpr(method: str, size: str, dim: int, registers: bool) -> Network:
         return SupVpr(size, registers)
 
     def renamed(tensors: Mapping[str, Any]) -> dict[str, Any]:
-        from vpr_ros.models.sup_vpr_fusion import with_fusion
+        from vpr_ros.models.sup_vpr import with_fusion
 
         return with_fusion(tensors)
 
     marker = "vit.reg_token" if registers else "vit.blocks.0.ls1.gamma"
-    spec = _spec(method, (224, 224), (dim, dim), _Patches(14, True))
+    spec = _spec(method, (224, 224), (dim, dim), 14, has_unit_local=True)
     return Network(spec, make, marker=marker, renamed=renamed)
-
-
-class _Patches(NamedTuple):
-    """What local features are."""
-
-    pitch: int  # pixels of the input from one to the next
-    has_unit: bool = False  # whether their descriptors come with norm 1
 
 
 def _spec(
     method: str,
     size: tuple[int, int],  # height and width, pixels
     dims: tuple[int, int],  # of the global descriptor and of a local one
-    patches: _Patches,
+    pitch: int,  # pixels of the input from one local feature to the next
     settings: Settings | None = None,
+    has_unit_local: bool = False,
 ) -> ModelSpec:
     return ModelSpec(
         method=method,
@@ -218,8 +199,8 @@ def _spec(
         precision="fp32",
         exporter_version="1",
         settings=dict(settings or {}),
-        pitch=patches.pitch,
-        has_unit_local=patches.has_unit,
+        pitch=pitch,
+        has_unit_local=has_unit_local,
     )
 
 
@@ -228,9 +209,13 @@ NETWORKS: dict[str, Network] = {
     "r2former": _r2former("r2former", "deit_small"),
     "r2former_deit_base": _r2former("r2former_deit_base", "deit_base"),
     "r2former_resnet50": _r2former("r2former_resnet50", "resnet50"),
-    "r2former_reranker": _r2former_reranker(),
+    "r2former_reranker": _reranker(
+        _spec("r2former_reranker", (480, 640), (0, 128), 16), _R2FORMER_PARTS, depth=6
+    ),
     "r2former_tiny": _r2former_tiny(),
-    "r2former_tiny_reranker": _r2former_tiny_reranker(),
+    "r2former_tiny_reranker": _reranker(
+        _spec("r2former_tiny_reranker", (192, 256), (0, 64), 8), _TINY_PARTS, depth=3
+    ),
     "sup_vpr": _sup_vpr("sup_vpr", "large", 1024, False),
     "sup_vpr_reg": _sup_vpr("sup_vpr_reg", "large", 1024, True),
     "sup_vpr_base": _sup_vpr("sup_vpr_base", "base", 768, False),

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -27,26 +27,24 @@ from vpr_ros.models.appsvr_attention import (
     normalized_clusters,
     pooled,
 )
-from vpr_ros.models.vgg import DIM, STRIDE, vgg16_conv5
+from vpr_ros.models.local_features import Dense, centers, selected
 
 NUM_LOCAL = 500
+STRIDE = 16  # pixels from one local feature to the next
+DIM = 512  # features of a location
+
+_POOL = 0
+_VGG16 = (64, 64, _POOL, 128, 128, _POOL, 256, 256, 256, _POOL, *(512, 512, 512, _POOL) * 2)
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a file of weights says by its shapes.
+    """What a file of weights says by its shapes."""
 
-    Attributes:
-        clusters: K; 64 in the papers.
-        shadows: shadow centroids of each cluster; 0: no local refinement.
-        levels: of the spatial pyramid, 0 to 3; 0 and 1 weigh all locations alike.
-        whitened: size of the whitened descriptor; 0: the residuals themselves, K x 512.
-    """
-
-    clusters: int = 64
-    shadows: int = 4
-    levels: int = 3
-    whitened: int = 4096
+    clusters: int = 64  # K; 64 in the papers
+    shadows: int = 4  # shadow centroids of each cluster; 0: no local refinement
+    levels: int = 3  # of the spatial pyramid, 0 to 3; 0 and 1 weigh all locations alike
+    whitened: int = 4096  # size of the whitened descriptor; 0: the residuals themselves, K x 512
 
     def __post_init__(self) -> None:
         if not 0 <= self.levels <= len(SpatialPyramid.GRIDS):
@@ -59,20 +57,10 @@ class Sizes:
         return self.whitened or self.clusters * DIM
 
 
-class Description(NamedTuple):
-    """Everything that APPSVR says of B images."""
-
-    global_descriptor: Tensor  # [B, G] unit norm
-    features: Tensor  # [B, N, D] unit norm
-    attention: Tensor  # [B, N] how much each location counts, after all attentions
-    size: tuple[int, int]  # (h, w) of the locations
-
-
 class Appsvr(nn.Module):
     """Images in, descriptors out."""
 
     def __init__(self, sizes: Sizes | None = None, num_local: int = NUM_LOCAL) -> None:
-        """Make a network that is not trained."""
         super().__init__()
         sizes = sizes or Sizes()
         self._num_local = num_local
@@ -92,12 +80,7 @@ class Appsvr(nn.Module):
         return features, (dense.shape[2], dense.shape[3])
 
     def residuals(self, features: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """The descriptor before whitening, [B, K D] of unit norm, and the attention [B, N].
-
-        Args:
-            features: [B, N, D].
-            size: (h, w) of the locations.
-        """
+        """The descriptor before whitening, [B, K D] of unit norm, and the attention [B, N]."""
         weights = self.refinement(features)
         salience = weights.sum(dim=1)
         regional = self.pyramid(features, salience, size)
@@ -105,7 +88,7 @@ class Appsvr(nn.Module):
         flat = normalized_clusters(sums, self.cluster_weights).flatten(1)
         return functional.normalize(flat, dim=1), regional * salience
 
-    def describe(self, image: Tensor) -> Description:
+    def describe(self, image: Tensor) -> Dense:
         """Describe normalized images [B, 3, H, W]; pixels beyond multiples of 16 are not seen.
 
         Raises:
@@ -116,40 +99,37 @@ class Appsvr(nn.Module):
             raise ConfigError(f"input {width}x{height}: both sides must be {STRIDE} at least")
         features, size = self.locations(image)
         flat, attention = self.residuals(features, size)
-        descriptor = functional.normalize(self.whitening(flat).float(), dim=1)
-        return Description(descriptor, features, attention, size)
+        return Dense(functional.normalize(self.whitening(flat).float(), dim=1), attention, features)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Describe normalized images [B, 3, H, W] in the form that all extractors share.
 
         The paper describes images as a whole and compares nothing else. A verdict that a robot acts
-        on needs geometry, so the locations of most attention are given as local features.
-
-        Returns:
-            ``global_descriptor`` [B, G], and ``local_features`` [B, P, 515] by descending
-            attention: position divided by the input's longer side, attention divided by the
-            largest, and the location's unit feature.
+        on needs geometry, so the locations of most attention are given as ``local_features``
+        [B, P, 515], beside ``global_descriptor`` [B, G].
         """
-        found = self.describe(image)
-        count = min(self._num_local, found.attention.shape[1])
-        attention, chosen = found.attention.detach().topk(count, dim=1)
-        index = chosen.unsqueeze(-1).expand(-1, -1, DIM)
-        columns = [
-            _points(chosen, found.size[1]) / max(image.shape[-2:]),
-            (attention / attention[:, :1]).unsqueeze(-1),
-            found.features.gather(1, index),
-        ]
-        return {
-            "global_descriptor": found.global_descriptor,
-            "local_features": torch.cat(columns, dim=-1),
-        }
+        height, width = image.shape[-2:]
+        locate = partial(centers, columns=width // STRIDE, pitch=STRIDE, side=max(height, width))
+        return selected(self.describe(image), nn.Identity(), self._num_local, locate)
 
 
-def _points(locations: Tensor, columns: int) -> Tensor:
-    """Centers (x, y) in pixels of the input of locations [B, P], [B, P, 2]."""
-    row = torch.div(locations, columns, rounding_mode="floor")
-    grid = torch.stack([locations - row * columns, row], dim=-1)
-    return (grid * STRIDE + STRIDE // 2).float()
+def vgg16_conv5() -> nn.Sequential:
+    """Images [B, 3, H, W] to conv5_3 [B, 512, H // 16, W // 16], not trained.
+
+    Karen Simonyan, Andrew Zisserman, "Very Deep Convolutional Networks for Large-Scale Image
+    Recognition", ICLR 2015, configuration D. Layers have the numbers that torchvision gives them,
+    so that its weights and those of NetVLAD's PyTorch implementations load. NetVLAD cuts before the
+    last rectifier and the last pooling: features may be negative.
+    """
+    layers: list[nn.Module] = []
+    channels = 3
+    for width in _VGG16:
+        if width == _POOL:
+            layers.append(nn.MaxPool2d(2))
+        else:
+            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+            channels = width
+    return nn.Sequential(*layers[:-2])
 
 
 def sizes_in(tensors: Mapping[str, Tensor]) -> Sizes:

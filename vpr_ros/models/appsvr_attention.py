@@ -34,7 +34,6 @@ class LocalRefinement(nn.Module):
     """
 
     def __init__(self, dim: int, clusters: int, shadows: int) -> None:
-        """Make a refinement that is not trained; without shadows it is NetVLAD's assignment."""
         super().__init__()
         self.clusters, self.shadows = clusters, shadows
         # Rows: an informative centroid for each cluster, then the shadows of the first cluster,
@@ -75,7 +74,6 @@ class SpatialPyramid(nn.Module):
     GRIDS = (1, 2, 4)
 
     def __init__(self, dim: int, levels: int) -> None:
-        """Make a pyramid that weighs all regions alike."""
         super().__init__()
         self._grids = self.GRIDS[:levels]
         self.scorers = nn.Parameter(torch.zeros(levels, dim))  # how salient a direction is
@@ -83,10 +81,8 @@ class SpatialPyramid(nn.Module):
     def forward(self, features: Tensor, salience: Tensor, size: tuple[int, int]) -> Tensor:
         """A weight for each location, of mean about 1, [B, N].
 
-        Args:
-            features: unit features [B, N, D].
-            salience: what the local refinement makes of them, [B, N].
-            size: (h, w) of the locations.
+        Of unit features [B, N, D] at (h, w) locations, and what the local refinement makes of them,
+        [B, N].
         """
         if not self._grids:
             return torch.ones_like(salience)
@@ -99,27 +95,17 @@ class SpatialPyramid(nn.Module):
         return torch.stack(levels).mean(dim=0)
 
 
-def region_attention(sums: Tensor, scorer: Tensor) -> Tensor:
-    """How much each region of a level counts, of mean 1, [B, R].
-
-    Args:
-        sums: of the salient features of each region, [B, R, D].
-        scorer: [D].
-    """
+def region_attention(sums: Tensor, scorer: Tensor) -> Tensor:  # of [B, R, D] and [D]
+    """How much each region of a level counts, of mean 1, [B, R], by its sum of salient features."""
     # Not a product with a vector, whose weights ONNX Runtime cannot quantize.
     logits = (functional.normalize(sums, dim=-1, eps=_SMALLEST) * scorer).sum(dim=-1)
     return logits.softmax(dim=-1) * logits.shape[-1]
 
 
 def regions(size: tuple[int, int], grid: int, device: torch.device | None = None) -> Tensor:
-    """Which locations are of which region, 1 or 0, float32 [R, N].
+    """Which of (h, w) locations are of which region, 1 or 0, float32 [R, N].
 
     Adaptive pooling would count locations twice where a side is no multiple of the grid.
-
-    Args:
-        size: (h, w) of the locations.
-        grid: rows and columns of regions.
-        device: where to make it.
     """
     row, column = (
         torch.div(torch.arange(side, device=device) * grid, side, rounding_mode="floor")
@@ -131,13 +117,7 @@ def regions(size: tuple[int, int], grid: int, device: torch.device | None = None
 
 
 def pooled(features: Tensor, weights: Tensor, centroids: Tensor) -> Tensor:
-    """Weighted sums of the residuals to each cluster's centroid, [B, K, D].
-
-    Args:
-        features: [B, N, D].
-        weights: [B, K, N].
-        centroids: [K, D].
-    """
+    """Weighted [B, K, N] sums of residuals of features [B, N, D] to centroids [K, D], [B, K, D]."""
     return weights @ features - weights.sum(dim=-1, keepdim=True) * centroids
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DINOv2's vision transformers, their tokens at several depths, and their two rules of position.
+"""DINOv2's vision transformers, their two rules of position, and their weights, whoever wrote them.
 
 Papers: Maxime Oquab et al., "DINOv2: Learning Robust Visual Features without Supervision", TMLR
 2024, arXiv:2304.07193; Timothee Darcet, Maxime Oquab, Julien Mairal, Piotr Bojanowski, "Vision
@@ -11,19 +11,24 @@ Shapes: B images, P = h x w patches in row-major order, D features of a token.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import timm
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vpr_ros.errors import ConfigError
-from vpr_ros.models.bicubic import resize_matrix
 
 PATCH = 14  # pixels
 _TABLE = 37  # rows and columns of the table of positions: 518 pixels
 _OFFSET = 0.1  # patches, by which the official rule stretches the table of networks w/o registers
+_SHARP = -0.75  # Keys' parameter of bicubic resizing, as torch has it for plain resizing
+_SMOOTH = -0.5  # and for antialiased resizing, as Pillow has it
+PREFIX = "vit."  # of the backbone, in this package's own files
 _NAMES = {"small": "vit_small", "base": "vit_base", "large": "vit_large"}
 
 
@@ -32,18 +37,13 @@ class Levels(NamedTuple):
 
     patches: tuple[Tensor, ...]  # [B, P, D] after each of the blocks asked for, not normalized
     final: Tensor  # [B, P, D] after the last block and the final normalization
-    grid: tuple[int, int]  # (h, w)
 
 
 class Dinov2(nn.Module):
     """The backbone, with timm's keys below ``vit``."""
 
     def __init__(self, size: str = "small", registers: bool = False) -> None:
-        """Make a backbone that is not trained.
-
-        Raises:
-            ConfigError: the size is unknown.
-        """
+        """Raises ConfigError if the size is unknown."""
         super().__init__()
         if size not in _NAMES:
             raise ConfigError(f"size = {size!r}: choose one of {', '.join(_NAMES)}")
@@ -65,9 +65,7 @@ class Dinov2(nn.Module):
     def levels(self, image: Tensor, depths: Sequence[int]) -> Levels:
         """Run the network on normalized images [B, 3, H, W].
 
-        Args:
-            image: the images.
-            depths: blocks, counted from 1, whose patches are wanted.
+        ``depths`` are the blocks, counted from 1, whose patches are wanted.
 
         Raises:
             ConfigError: H or W is not a multiple of 14.
@@ -81,7 +79,7 @@ class Dinov2(nn.Module):
             tokens = block(tokens)
             if number in depths:
                 found.append(tokens[:, special:])
-        return Levels(tuple(found), self.vit.norm(tokens)[:, special:], grid)
+        return Levels(tuple(found), self.vit.norm(tokens)[:, special:])
 
     def _embed(self, image: Tensor, grid: tuple[int, int]) -> Tensor:
         """The sequence before the first block: class token, registers, patches."""
@@ -121,7 +119,66 @@ def resized_positions(table: Tensor, grid: tuple[int, int], official_offset: boo
     return (columns @ lines).reshape(1, grid[0] * grid[1], -1)
 
 
-def _axis(length: int, official_offset: bool) -> Any:
+def _axis(length: int, official_offset: bool) -> NDArray[np.float32]:
     if official_offset:
         return resize_matrix(_TABLE, length, scale=(length + _OFFSET) / _TABLE)
     return resize_matrix(_TABLE, length, antialias=True)
+
+
+def resize_matrix(
+    source: int, target: int, scale: float = 0.0, antialias: bool = False
+) -> NDArray[np.float32]:
+    """What one axis is multiplied with to be resized, float32 [target, source].
+
+    Matrices follow from sizes alone: an exported graph holds them as constants, where operators
+    for resizing differ from runtime to runtime, and gradients pass through a product. They do what
+    ``torch.nn.functional.interpolate`` does with ``mode="bicubic"`` along that axis (Robert Keys,
+    "Cubic Convolution Interpolation for Digital Image Processing", 1981).
+
+    Args:
+        source: length of the axis.
+        target: length that it shall have.
+        scale: how many times longer one step becomes; 0: target / source.
+        antialias: average where the axis shrinks, with weights renormalized at the ends instead of
+            repeating the outermost values.
+    """
+    step = 1.0 / scale if scale else source / target
+    centers = (np.arange(target) + 0.5) * step - 0.5
+    stretch = max(step, 1.0) if antialias else 1.0
+    first, last = (math.floor(2 * stretch) + 2,) * 2
+    taps = np.floor(centers)[:, None] + np.arange(-first, last + 1)
+    weights = _cubic((taps - centers[:, None]) / stretch, _SMOOTH if antialias else _SHARP)
+    if antialias:
+        weights *= (taps >= 0) & (taps < source)
+    weights /= weights.sum(axis=1, keepdims=True)
+    matrix = np.zeros((target, source))
+    rows = np.broadcast_to(np.arange(target)[:, None], taps.shape)
+    np.add.at(matrix, (rows, np.clip(taps, 0, source - 1).astype(int)), weights)
+    return matrix.astype(np.float32)
+
+
+def _cubic(distance: NDArray[np.float64], a: float) -> NDArray[np.float64]:
+    """The kernel of cubic convolution."""
+    d = np.abs(distance)
+    near = ((a + 2) * d - (a + 3)) * d * d + 1
+    far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+    return np.where(d <= 1, near, np.where(d < 2, far, 0.0))
+
+
+def from_dinov2(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A file of DINOv2, by Meta or timm, as the backbone ``vit.``; other files as they are.
+
+    Both hold the same numbers. They differ in a token that only training masks patches with, in the
+    name of the register tokens and in where the class token's position is kept beside them.
+    """
+    if "blocks.0.ls1.gamma" not in tensors:  # layer scale, at the top of a file
+        return dict(tensors)
+    state = {key: value for key, value in tensors.items() if key != "mask_token"}
+    if {"register_tokens", "cls_token", "pos_embed"} <= set(state):
+        # Registers have no position. timm keeps positions of patches alone beside them, so the
+        # class token's is added to the token itself.
+        positions = state["pos_embed"]
+        state["reg_token"] = state.pop("register_tokens")
+        state["cls_token"] = state["cls_token"] + positions[:, :1]
+        state["pos_embed"] = positions[:, 1:]
+    return {PREFIX + key: value for key, value in state.items()}

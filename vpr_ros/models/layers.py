@@ -46,12 +46,7 @@ def blocks(count: int, dim: int, heads: int) -> nn.ModuleList:
 def update_first(module: nn.Module, tokens: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Run a block for the first tokens alone: the last block, where only those are read.
 
-    All tokens are keys and values; queries, projection and perceptron are those of a few.
-
-    Args:
-        module: timm's block.
-        tokens: [B, T, D].
-        count: number of tokens to update.
+    All tokens [B, T, D] are keys and values; queries, projection and perceptron are those of a few.
 
     Returns:
         The first ``count`` tokens after the block [B, count, D], and what they attend to
@@ -77,13 +72,8 @@ def update_groups(module: nn.Module, tokens: Tensor, count: int) -> Tensor:
     where products and sums run over whole vectors of them. Projecting from and to that layout
     costs no copy.
 
-    Args:
-        module: timm's block.
-        tokens: [T, G, D], token by token for G sequences.
-        count: number of tokens to update.
-
     Returns:
-        The first ``count`` tokens of every sequence after the block, [count, G, D].
+        The first ``count`` of tokens [T, G, D] of G sequences after the block, [count, G, D].
     """
     block = cast(Block, module)
     by = _projections(block)

@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """R2Former's reranker: a transformer that looks at pairs of local features of two images.
 
-Paper: Sijie Zhu, Linjie Yang, Chen Chen, Mubarak Shah, Xiaohui Shen, Heng Wang, "R2Former: Unified
-Retrieval and Reranking Transformer for Place Recognition", CVPR 2023, arXiv:2304.03410,
-section 3.3. The authors' repository is github.com/bytedance/R2Former (Apache-2.0); this is an
-implementation of its own that computes the same numbers.
+See ``r2former`` for the paper, of which this is section 3.3.
 
 Each of the N features of the query picks its K = 5 best partners in the candidate, and each of the
 M features of the candidate picks five in the query: N + M groups of five pairs. A small transformer
@@ -49,7 +46,8 @@ class RerankerNetwork(nn.Module):
         super().__init__()
         self.cls_token = nn.Parameter(torch.empty(1, 1, WIDTH))
         self.cls_token_2 = nn.Parameter(torch.empty(1, 1, WIDTH))
-        # The authors' files hold these two; the first is read nowhere, the second by mix() alone.
+        # The authors' files hold these two. Nothing reads the first; the second mixes the score
+        # with the similarity of global descriptors, to an output that nothing reads, either.
         self.decoder_pos_embed = nn.Parameter(torch.empty(1, 1001, WIDTH))
         self.ratio = nn.Parameter(torch.tensor([0.5]))
         self.blocks = blocks(depth, WIDTH, HEADS)
@@ -62,16 +60,14 @@ class RerankerNetwork(nn.Module):
         self._initialize()
 
     def forward(self, query: Tensor, candidates: Tensor) -> dict[str, Tensor]:
-        """Score candidates for one query, or pairs.
-
-        The score is not symmetric: the query comes first in training, too.
+        """Score candidates for one query, or pairs; the query comes first, in training, too.
 
         Args:
             query: u, v, attention and descriptor of each feature, [1 or B, N, 131].
             candidates: the same of the other images, [B, M, 131].
 
         Returns:
-            ``scores`` [B]: probability that both images show one place.
+            ``scores`` [B]: probability that both images show one place; not symmetric.
         """
         return {"scores": self.logits(query, candidates).float().softmax(dim=1)[:, 1]}
 
@@ -86,21 +82,6 @@ class RerankerNetwork(nn.Module):
         right = right._replace(tokens=right.tokens + right.positions + bias)
         tokens, positions = _pair_up(left, right, weight[:, 2 * POINT])
         return self._judge(self._summaries(tokens).reshape(positions.shape) + positions)
-
-    def mix(self, logits: Tensor, query: Tensor, candidates: Tensor) -> Tensor:
-        """The score mixed with the similarity of the global descriptors, [B].
-
-        The authors' network gives this as a second output, which neither their training nor
-        their evaluation reads.
-
-        Args:
-            logits: what ``logits`` gave, [B, 2].
-            query: global descriptors, [B, 256].
-            candidates: global descriptors, [B, 256].
-        """
-        share = self.ratio.clamp(0.1, 0.9)
-        similarity = functional.cosine_similarity(query, candidates, dim=1)
-        return share * similarity.detach() + (1 - share) * logits.softmax(dim=1)[:, 1].detach()
 
     def _side(self, features: Tensor, weight: Tensor) -> _Side:
         # Where features lie, and how much attention they got, is not to be learned from scores.
@@ -155,11 +136,6 @@ def _pair_up(left: _Side, right: _Side, weight: Tensor) -> tuple[Tensor, Tensor]
 
     A pair is (query's point, candidate's point, correlation) in this order in either kind of
     group. Where correlations tie at the fifth place, another sort may pick another partner.
-
-    Args:
-        left: the query's features.
-        right: the candidates' features.
-        weight: the correlation's column of the pair's projection, [32].
 
     Returns:
         Tokens [K, G, 32] and positions [B, N + M, 32]; the query's groups come first.

@@ -32,8 +32,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vpr_ros.models.layers import blocks, layer_norm, update_first
-from vpr_ros.models.r2former_backbones import Dense, Gem, outputs
-from vpr_ros.models.r2former_reranker import RerankerNetwork
+from vpr_ros.models.local_features import Dense, selected
+from vpr_ros.models.r2former import Gem
 
 NUM_LOCAL = 150
 GLOBAL_DIM = 256
@@ -43,14 +43,12 @@ PITCH = 8  # pixels from one local feature to the next
 _STEM = (3, 32, 48, 96)  # channels, from one halving to the next
 _DIM, _HEADS, _BLOCKS = 160, 5, 4
 _GRID, _GRID_DIM = (4, 6), 16  # rows and columns; features of a cell
-_RERANKER_BLOCKS = 3
 
 
 class R2FormerTiny(nn.Module):
     """Images of any size in, descriptors out."""
 
     def __init__(self, num_local: int = NUM_LOCAL) -> None:
-        """Make a network that is not trained."""
         super().__init__()
         self._num_local = num_local
         self.stem = nn.Sequential(*(_convolution(a, b, 4) for a, b in pairwise(_STEM)))
@@ -71,8 +69,7 @@ class R2FormerTiny(nn.Module):
 
         Returns:
             ``global_descriptor`` [B, 256], unit norm, and ``local_features`` [B, K, 67] by
-            descending attention: u, v (center in pixels, divided by the longer side of the
-            input), attention divided by the largest, and 64 features of any norm.
+            descending attention, divided by the largest, their descriptors of any norm.
         """
         height, width = image.shape[-2:]
         return self.select(self.describe(image), height, width)
@@ -80,7 +77,7 @@ class R2FormerTiny(nn.Module):
     def select(self, dense: Dense, height: int, width: int) -> dict[str, Tensor]:
         """What ``forward`` returns, for images of this size that ``describe`` has seen."""
         locate = partial(_points, columns=width // PITCH, unit=PITCH / max(height, width))
-        return outputs(dense, self.local_head, self._num_local, locate)
+        return selected(dense, self.local_head, self._num_local, locate)
 
     def describe(self, image: Tensor) -> Dense:
         """Normalized images before local features are selected, all h x w positions row by row."""
@@ -111,11 +108,6 @@ class R2FormerTiny(nn.Module):
         grid = _plane(self.narrow(tokens[:, 1:]), coarse, torch.Size(_GRID))
         features = torch.cat([tokens[:, 0], others, grid.flatten(1)], dim=1)
         return functional.normalize(self.head(features), dim=1)
-
-
-def tiny_reranker() -> RerankerNetwork:
-    """R2Former's reranker, half as deep in its second level."""
-    return RerankerNetwork(_RERANKER_BLOCKS)
 
 
 def _convolution(channels: int, others: int, kernel: int) -> nn.Sequential:

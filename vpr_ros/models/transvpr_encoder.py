@@ -24,16 +24,14 @@ _STAGES = ((3, 64, 8), (64, 128, 4), (128, 256, 2), (256, 512, 1))  # in, out, t
 _DROPOUT = 0.1
 
 
-class ConvStage(nn.Sequential):
+def _conv_stage(inputs: int, outputs: int) -> nn.Sequential:
     """Halves the image: convolution, batch normalization, ReLU and overlapping max pooling."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(
-            nn.Conv2d(inputs, outputs, 3, padding=1),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(inplace=True),
-            nn.MaxPool2d(3, stride=2, padding=1),
-        )
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, stride=2, padding=1),
+    )
 
 
 class Tokenizer(nn.Module):
@@ -115,13 +113,10 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(WIDTH)
 
     def forward(self, patches: Tensor) -> list[Tensor]:
-        """The normalized output of every block.
+        """The normalized output of every block over patches [B, N, 256].
 
         All blocks share one normalization, and it works on a copy: the next block gets what
         the block before it gave.
-
-        Args:
-            patches: [B, N, 256].
 
         Returns:
             Six tensors [B, 1 + N, 256]; token 0 is the class token, which nothing here reads.
@@ -141,7 +136,7 @@ class Encoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         for number, (inputs, outputs, kernel) in enumerate(_STAGES, start=1):
-            self.add_module(f"conv{number}", ConvStage(inputs, outputs))
+            self.add_module(f"conv{number}", _conv_stage(inputs, outputs))
             self.add_module(f"tokenizer{number}", Tokenizer(outputs, kernel))
         self.transformer = Transformer()
         self.apply(_initialize)

@@ -7,7 +7,6 @@ Loading what happens to fit and keeping random values elsewhere is how a robot r
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +14,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
+from vpr_ros.atomic_file import write_files
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import BackendError, ConfigError, WeightsError
 from vpr_ros.models import NETWORKS, Network, Settings, network_of
@@ -37,10 +37,8 @@ class LoadedNetwork:
 def load(path: Path, name: str = "", settings: Settings | None = None) -> LoadedNetwork:
     """Make a network and give it the weights of a file.
 
-    Args:
-        path: weights as published, or converted.
-        name: the network; empty for the only one that the file fits.
-        settings: what differs from the network's default settings.
+    Without a name, it is the only network that the file fits; settings are those that differ from
+    the network's own.
 
     Raises:
         WeightsError: the file cannot be read, or does not fit.
@@ -125,20 +123,17 @@ def convert(path: Path, output: Path, name: str = "", half: bool = False) -> tup
 
 
 def write_new(output: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write weights as safetensors, under another name first: nobody ever reads half of it.
+    """Write weights as safetensors.
 
     Raises:
         WeightsError: something is there already, it is called otherwise, or cannot be written.
     """
     _check_new(output)
-    unfinished = output.with_name(output.name + ".part")
     # Tensors that share memory, or are slices of more, may not go into such a file.
     whole = {key: value.clone().contiguous() for key, value in tensors.items()}
     try:
-        save_file(whole, unfinished, metadata)
-        os.replace(unfinished, output)
+        write_files({output: save(whole, metadata)})
     except (OSError, RuntimeError, SafetensorError) as error:
-        unfinished.unlink(missing_ok=True)
         raise WeightsError(f"{output} cannot be written: {error}") from error
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SUP-VPR's trained map stage at work: which map a descriptor is from, by attention to prototypes.
 
-``models.sup_vpr_maps`` defines it and explains how the paper is read. It is small, and the number
+``models.sup_vpr`` defines it and explains how the paper is read. It is small, and the number
 of prototypes changes whenever a map grows: so it runs on numpy, and needs neither torch nor an
 exported graph. Tests hold the two against each other.
 
@@ -31,7 +31,7 @@ class MapStage:
     """A trained stage.
 
     Attributes:
-        weights: by the keys of ``models.sup_vpr_maps.MapStage``.
+        weights: by the keys of ``models.sup_vpr.MapStage``.
         heads: H.
         tau: temperature of the posterior, in units of inner products.
         space: of the descriptors that it was trained with.

@@ -20,8 +20,7 @@ import numpy as np
 
 from vpr_ros.datatypes import Camera, Candidate, KeyframeKey, Pose, Recognition
 from vpr_ros.errors import ConfigError
-from vpr_ros.geometry.fixed_frames import as_mount
-from vpr_ros.geometry.transforms import LINK_T_OPTICAL, Matrix, RigidTransform
+from vpr_ros.geometry.transforms import LINK_T_OPTICAL, Matrix, RigidTransform, as_mount
 
 _NUMBERS = 6  # x y z roll pitch yaw
 

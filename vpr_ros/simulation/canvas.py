@@ -18,28 +18,15 @@ BLACK: Color = (0, 0, 0)
 
 
 class Canvas:
-    """A texture under the brush.
-
-    Attributes:
-        albedo: What has been painted so far, RGB uint8 [H, W, 3].
-        glow: The light that it gives by itself at dusk, RGB uint8 [H, W, 3].
-        alpha: 255 where there is something, uint8 [H, W].
-    """
+    """A texture under the brush: `albedo`, and what `glow` and `alpha` add to it."""
 
     def __init__(self, width: float, height: float, scale: float, color: Color) -> None:
-        """Stretch a canvas of one color.
-
-        Args:
-            width: Meters.
-            height: Meters.
-            scale: Texels per meter.
-            color: RGB.
-        """
+        """Stretch one of a color, width and height in meters, with `scale` texels per meter."""
         shape = (max(2, round(height * scale)), max(2, round(width * scale)))
         self.width, self.height, self.scale = width, height, scale
         self.albedo: Image = np.full((*shape, 3), color, dtype=np.uint8)
-        self.glow: Image = np.zeros((*shape, 3), dtype=np.uint8)
-        self.alpha: Image = np.full(shape, 255, dtype=np.uint8)
+        self.glow: Image = np.zeros((*shape, 3), dtype=np.uint8)  # its own light at dusk
+        self.alpha: Image = np.full(shape, 255, dtype=np.uint8)  # 0: a hole
 
     def texture(self, *, glow: bool = False, alpha: bool = False) -> Texture:
         """The finished texture, with its glow and its holes where they were used."""
@@ -108,14 +95,7 @@ class Canvas:
 
 
 def cloud_noise(rng: Rng, shape: tuple[int, int], cell: float, strength: float) -> Noise:
-    """Smooth noise, float32 [H, W].
-
-    Args:
-        rng: Source of the randomness.
-        shape: (H, W) in texels.
-        cell: Size of one spot in texels.
-        strength: Standard deviation in gray levels.
-    """
+    """Smooth noise, float32 [H, W]: spots of `cell` texels, of this deviation in gray levels."""
     cell = max(cell, 1.0)
     small = (max(2, round(shape[0] / cell)), max(2, round(shape[1] / cell)))
     seed = rng.standard_normal(small, dtype=np.float32) * np.float32(strength)

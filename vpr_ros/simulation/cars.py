@@ -105,9 +105,7 @@ def _bumper(canvas: Canvas, rng: Rng, kind: str) -> None:
                 width / 2 - 0.24, 0.16, 0.08, (20, 20, 20), FONTS[0])  # fmt: skip
 
 
-def _flanks(
-    rng: Rng, shape: Profile, paint: Color, half: float, place: Place
-) -> list[Face]:  # fmt: skip
+def _flanks(rng: Rng, shape: Profile, paint: Color, half: float, place: Place) -> list[Face]:
     """Both sides, cut out along the profile."""
     length, height = shape[-1][0], max(z for _, z in shape)
     canvas = Canvas(length, height, SCALE, paint)

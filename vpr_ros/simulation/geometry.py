@@ -16,19 +16,12 @@ UP = np.array([0.0, 0.0, 1.0])
 
 @dataclass(frozen=True, eq=False)
 class Texture:
-    """The look of a surface, before any light falls on it.
+    """The look of a surface, before any light falls on it."""
 
-    Attributes:
-        albedo: RGB, uint8 [H, W, 3].
-        texels_per_meter: Scale, the same along rows and columns.
-        glow: What shines by itself once lamps are lit, uint8 [H, W, 3], or nothing.
-        alpha: 0 where the surface has a hole, uint8 [H, W], or nothing for no holes.
-    """
-
-    albedo: Image
-    texels_per_meter: float
-    glow: Image | None = None
-    alpha: Image | None = None
+    albedo: Image  # RGB, uint8 [H, W, 3]
+    texels_per_meter: float  # scale, the same along rows and columns
+    glow: Image | None = None  # what shines by itself once lamps are lit, uint8 [H, W, 3]
+    alpha: Image | None = None  # 0 where the surface has a hole, uint8 [H, W]; None: nowhere
 
     @property
     def size_m(self) -> tuple[float, float]:
@@ -39,69 +32,40 @@ class Texture:
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """A convex flat piece of the town.
+    """A convex flat piece of the town."""
 
-    Attributes:
-        corners: [N, 3] in the map frame, meters, in order around the face.
-        texture: Its look.
-        origin: [3] where the upper left corner of the texture lies.
-        u_axis: [3] unit vector along growing texture columns.
-        v_axis: [3] unit vector along growing texture rows.
-        two_sided: Whether it is also seen from behind.
-    """
-
-    corners: FloatArray
-    texture: Texture
-    origin: FloatArray
-    u_axis: FloatArray
-    v_axis: FloatArray
-    two_sided: bool = False
+    corners: FloatArray  # [N, 3] in the map frame, meters, in order around the face
+    texture: Texture  # its look
+    origin: FloatArray  # [3] where the upper left corner of the texture lies
+    u_axis: FloatArray  # [3] unit vector along growing texture columns
+    v_axis: FloatArray  # [3] unit vector along growing texture rows
+    two_sided: bool = False  # whether it is also seen from behind
 
     @property
     def normal(self) -> FloatArray:
         """[3] unit vector toward the side from which the texture reads the right way."""
         return np.cross(self.v_axis, self.u_axis)
 
-    def point(self, u: float, v: float) -> FloatArray:
-        """[3] the place that is u meters right of and v meters below the texture's origin."""
-        return self.origin + u * self.u_axis + v * self.v_axis
-
 
 @dataclass(frozen=True, eq=False)
 class Solid:
-    """A thing that stands on the ground and throws a shadow: a house, a car.
+    """A thing that stands on the ground and throws a shadow: a house, a car."""
 
-    Attributes:
-        faces: What one sees of it.
-        footprint: [4, 2] its corners on the ground, meters in the map frame.
-        height: Meters.
-    """
-
-    faces: list[Face]
-    footprint: FloatArray
-    height: float
+    faces: list[Face]  # what one sees of it
+    footprint: FloatArray  # [4, 2] its corners on the ground, meters in the map frame
+    height: float  # meters
 
 
 def face(
-    upper_left: Sequence[float] | FloatArray,
-    u_axis: Sequence[float] | FloatArray,
-    v_axis: Sequence[float] | FloatArray,
+    upper_left: Sequence[float] | FloatArray,  # [3] corner of the texture, meters
+    u_axis: Sequence[float] | FloatArray,  # [3] direction of its columns; any length
+    v_axis: Sequence[float] | FloatArray,  # [3] direction of its rows; any length
     texture: Texture,
-    outline: Sequence[tuple[float, float]] | None = None,
+    outline: Sequence[tuple[float, float]] | None = None,  # convex, (u, v) from there, meters
     *,
-    two_sided: bool = False,
+    two_sided: bool = False,  # whether it is also seen from behind
 ) -> Face:
-    """A face that shows a texture, all of it or the part within an outline.
-
-    Args:
-        upper_left: [3] place of the texture's upper left corner, meters.
-        u_axis: [3] direction of the texture's columns; any length.
-        v_axis: [3] direction of the texture's rows; any length.
-        texture: The look.
-        outline: Convex, as (u, v) in meters from the upper left corner; the whole texture
-            if not given.
-        two_sided: Whether it is also seen from behind.
-    """
+    """A face that shows a texture, all of it or the part within an outline."""
     width, height = texture.size_m
     shape = outline or [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)]
     origin, u, v = np.asarray(upper_left, float), unit(u_axis), unit(v_axis)

@@ -23,23 +23,16 @@ from vpr_ros.simulation.textures import (
 )
 from vpr_ros.simulation.walls import BRICK
 
-DEPTH_M = 4.5
-"""How far a house reaches back from its front; what lies behind is never seen."""
+DEPTH_M = 4.5  # how far a house reaches back from its front; what lies behind is never seen
 
 
 @dataclass(frozen=True)
 class Lot:
-    """The ground of one house: its front runs from `left` to `right` as seen from the street.
+    """The ground of one house: its front runs from `left` to `right` as seen from the street."""
 
-    Attributes:
-        left: (x, y) meters in the map frame.
-        right: (x, y) meters in the map frame.
-        at_corner: Whether its left, and its right end stands at a street corner.
-    """
-
-    left: Point
-    right: Point
-    at_corner: tuple[bool, bool]
+    left: Point  # (x, y) meters in the map frame
+    right: Point  # (x, y) meters in the map frame
+    at_corner: tuple[bool, bool]  # whether its left, and its right end stands at a street corner
 
     def at(self, along: float, back: float) -> Point:
         """The ground point `along` meters right of the left end and `back` behind the front."""

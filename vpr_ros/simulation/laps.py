@@ -9,59 +9,36 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vpr_ros.errors import ConfigError
-from vpr_ros.simulation.camera import Camera
+from vpr_ros.simulation.camera import DIM, SHARP, Camera, Sensor, SensorLook, camera_pose
 from vpr_ros.simulation.geometry import FloatArray, Image
-from vpr_ros.simulation.light import DAYLIGHT, DUSK, LightField, Lighting, bake
-from vpr_ros.simulation.path import Trajectory, camera_pose, drive_along
-from vpr_ros.simulation.plan import PARKING_M, SIDEWALK_M, Point, TownPlan
-from vpr_ros.simulation.renderer import Renderer
-from vpr_ros.simulation.scene import Scene
-from vpr_ros.simulation.sensor import DIM, SHARP, Sensor, SensorLook
-from vpr_ros.simulation.sky import Sky
+from vpr_ros.simulation.light import DAYLIGHT, DUSK, LightField, Lighting, Sky, bake
+from vpr_ros.simulation.plan import PARKING_M, SIDEWALK_M, Point, TownPlan, Trajectory, drive_along
+from vpr_ros.simulation.renderer import Renderer, Scene
 from vpr_ros.simulation.street import Town, all_faces, parked_cars
 
 SECOND_NS = 1_000_000_000
-MAP_START_NS = 1_717_250_400 * SECOND_NS
-"""1 June 2024, 14:00 UTC."""
+MAP_START_NS = 1_717_250_400 * SECOND_NS  # 1 June 2024, 14:00 UTC
 QUERY_START_NS = MAP_START_NS + 7 * 3600 * SECOND_NS
 
 
 @dataclass(frozen=True)
 class DriveConfig:
-    """The numbers of a simulated drive.
+    """The numbers of a simulated drive."""
 
-    Attributes:
-        plan: Where the streets run.
-        speed: Meters per second, the same everywhere.
-        rate_hz: Frames per second.
-        image_width: Pixels.
-        image_height: Pixels.
-        field_of_view: Of the camera, from the left to the right edge, radians.
-        camera_height: Meters above the road.
-        lane: Meters left of the middle of the street at which lap one is driven.
-        beside: How far left of lap one lap two is driven, meters.
-        jpeg_quality: 1 to 100.
-        seed: Of everything that is left to chance: houses, cars, noise, drift.
-    """
-
-    plan: TownPlan = field(default_factory=TownPlan)
-    speed: float = 5.5
-    rate_hz: float = 5.0
-    image_width: int = 480
-    image_height: int = 320
-    field_of_view: float = 1.4
-    camera_height: float = 1.5
-    lane: float = -1.2
-    beside: float = 1.0
-    jpeg_quality: int = 90
-    seed: int = 7
+    plan: TownPlan = field(default_factory=TownPlan)  # where the streets run
+    speed: float = 5.5  # meters per second, the same everywhere
+    rate_hz: float = 5.0  # frames per second
+    image_width: int = 480  # pixels
+    image_height: int = 320  # pixels
+    field_of_view: float = 1.4  # of the camera, from the left to the right edge, radians
+    camera_height: float = 1.5  # meters above the road
+    lane: float = -1.2  # meters left of the middle of the street at which lap one is driven
+    beside: float = 1.0  # how far left of lap one lap two is driven, meters
+    jpeg_quality: int = 90  # 1 to 100
+    seed: int = 7  # of everything that is left to chance: houses, cars, noise, drift
 
     def __post_init__(self) -> None:
-        """Refuse numbers that no drive can have.
-
-        Raises:
-            ConfigError: With the value, and the limit.
-        """
+        """Raises ConfigError for numbers that no drive can have, with the value and the limit."""
         for name in ("speed", "rate_hz", "image_width", "image_height", "camera_height"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} must be above 0, not {getattr(self, name):g}")
@@ -89,23 +66,14 @@ def small_drive() -> DriveConfig:
 
 @dataclass(frozen=True)
 class Lap:
-    """One time around the town.
+    """One time around the town."""
 
-    Attributes:
-        index: 0 for the map, 1 for the query; decides about cars and noise.
-        start_ns: Stamp of the first frame, nanoseconds since 1970.
-        corners: What it drives through, meters in the map frame.
-        left: Offset to the left of the middle of the street, meters.
-        lighting: The time of day.
-        look: The state of the camera.
-    """
-
-    index: int
-    start_ns: int
-    corners: tuple[Point, ...]
-    left: float
-    lighting: Lighting
-    look: SensorLook
+    index: int  # 0 for the map, 1 for the query; decides about cars and noise
+    start_ns: int  # stamp of the first frame, nanoseconds since 1970
+    corners: tuple[Point, ...]  # what it drives through, meters in the map frame
+    left: float  # offset to the left of the middle of the street, meters
+    lighting: Lighting  # the time of day
+    look: SensorLook  # the state of the camera
 
     def trajectory(self, config: DriveConfig) -> Trajectory:
         """The poses of the lap's frames."""

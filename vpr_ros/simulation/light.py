@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Light: sun with shadows, sky and street lamps, baked into the textures once per lap."""
+"""Light: sun with shadows, sky and lamps, baked into the textures once per lap."""
 
 from __future__ import annotations
 
@@ -10,40 +10,31 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vpr_ros.simulation.camera import Camera
+from vpr_ros.simulation.canvas import cloud_noise
 from vpr_ros.simulation.geometry import Face, FloatArray, Image, Solid, unit
 from vpr_ros.simulation.street import Town
 
 Radiance = npt.NDArray[np.float32]
-RASTER_M = 0.25
-"""Cell of the raster of heights that throws the shadows."""
+RASTER_M = 0.25  # cell of the raster of heights that throws the shadows
 STEPS = 48
-REACH_M = 14.0
-"""Longest shadow that is followed."""
-DISPLAY_GAMMA = 2.2
-"""Textures are painted as a screen shows them; light adds up linearly."""
+REACH_M = 14.0  # longest shadow that is followed
+DISPLAY_GAMMA = 2.2  # textures are painted as a screen shows them; light adds up linearly
+COARSE = 4  # the sky is soft: it is looked up for one pixel in 4 x 4
+PANORAMA = (512, 2048)
 
 
 @dataclass(frozen=True)
 class Lighting:
-    """The light of a time of day; colors are linear RGB, 1.0 = a white wall in full light.
+    """The light of a time of day; colors are linear RGB, 1.0 = a white wall in full light."""
 
-    Attributes:
-        sun: Color of the sun, zero without.
-        to_sun: Direction from the ground to the sun in the map frame.
-        sky: Color of the light that comes from everywhere.
-        lamps: Color of the street lamps and of lit windows, zero while they are off.
-        zenith: Color of the sky overhead, as the camera sees it.
-        horizon: Color of the sky above the roofs.
-        clouds: How much of the sky is covered, 0 to 1.
-    """
-
-    sun: tuple[float, float, float]
-    to_sun: tuple[float, float, float]
-    sky: tuple[float, float, float]
-    lamps: tuple[float, float, float]
-    zenith: tuple[float, float, float]
-    horizon: tuple[float, float, float]
-    clouds: float
+    sun: tuple[float, float, float]  # color of the sun, zero without
+    to_sun: tuple[float, float, float]  # direction from the ground to the sun in the map frame
+    sky: tuple[float, float, float]  # color of the light that comes from everywhere
+    lamps: tuple[float, float, float]  # color of street lamps and lit windows; zero: off
+    zenith: tuple[float, float, float]  # color of the sky overhead, as the camera sees it
+    horizon: tuple[float, float, float]  # color of the sky above the roofs
+    clouds: float  # how much of the sky is covered, 0 to 1
 
 
 DAYLIGHT = Lighting(
@@ -83,12 +74,7 @@ class LightField:
         self._lamps, self.lighting = town.lamps, lighting
 
     def irradiance(self, points: FloatArray, normal: FloatArray) -> Radiance:
-        """Light on surface points, linear RGB float32 [N, 3].
-
-        Args:
-            points: [N, 3] meters in the map frame.
-            normal: [3] unit vector of the surface.
-        """
+        """Light on points [N, 3] of the map under a unit normal [3], linear RGB float32 [N, 3]."""
         light = self.lighting
         total = self._openness(points, normal)[:, None] * np.asarray(light.sky)
         to_sun = unit(light.to_sun)
@@ -134,6 +120,33 @@ class LightField:
         return total
 
 
+class Sky:
+    """The background of all images of a lap."""
+
+    def __init__(self, lighting: Lighting, camera: Camera, seed: int) -> None:
+        """Paint a panorama of all directions above the horizon, and aim the camera's rays."""
+        self._panorama = _panorama(lighting, seed)
+        self._size = camera.width, camera.height
+        x = np.linspace(0, camera.width - 1, max(2, camera.width // COARSE))
+        y = np.linspace(0, camera.height - 1, max(2, camera.height // COARSE))
+        grid = np.stack([*np.meshgrid(x, y), np.ones((len(y), len(x)))], axis=-1)
+        self._rays: FloatArray = grid @ np.linalg.inv(camera.matrix).T
+
+    def seen_from(self, map_T_camera: FloatArray) -> Image:
+        """The sky in the direction of a pose, RGB uint8 [H, W, 3]."""
+        rays = self._rays @ map_T_camera[:3, :3].T
+        azimuth = np.arctan2(rays[..., 1], rays[..., 0])
+        elevation = np.arctan2(rays[..., 2], np.hypot(rays[..., 0], rays[..., 1]))
+        rows, columns = PANORAMA
+        x = (azimuth / (2 * np.pi) % 1.0) * columns
+        y = np.clip(1.0 - elevation / (np.pi / 2), 0.0, 1.0) * (rows - 1)
+        small = cv2.remap(
+            self._panorama, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_WRAP,
+        )  # fmt: skip
+        return np.asarray(cv2.resize(small, self._size, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
 def bake(face: Face, field: LightField) -> Image:
     """The texture of a face as the light shows it, RGB uint8 [H, W, 3]."""
     texture = face.texture
@@ -147,6 +160,27 @@ def to_display(linear: Radiance) -> Image:
     """Linear light, as a screen shows it: uint8."""
     index = np.clip(linear * 4095.0, 0, 4095).astype(np.uint16)
     return np.asarray(_DISPLAY[index], np.uint8)
+
+
+def _panorama(lighting: Lighting, seed: int) -> Image:
+    """[H, W, 3] uint8; columns go once around, rows from the zenith to the horizon."""
+    rows, columns = PANORAMA
+    down = np.linspace(0.0, 1.0, rows)[:, None, None] ** 2
+    clear = (1 - down) * np.asarray(lighting.zenith) + down * np.asarray(lighting.horizon)
+    cover = _clouds(seed, lighting.clouds)[..., None]
+    white = 0.55 * np.asarray(lighting.horizon) + 0.45 * float(np.max(lighting.horizon))
+    mixed = clear * (1 - cover) + white * cover
+    return to_display(np.broadcast_to(mixed, (rows, columns, 3)).astype(np.float32))
+
+
+def _clouds(seed: int, amount: float) -> npt.NDArray[np.float64]:
+    """[H, W] 0 where the sky is clear, 1 in a cloud; the ends of the panorama meet."""
+    rng = np.random.default_rng([seed, 2])
+    noise = sum(cloud_noise(rng, PANORAMA, cell, cell / 90.0) for cell in (90.0, 40.0, 18.0, 8.0))
+    around = np.linspace(0.0, 1.0, PANORAMA[1])
+    blend = np.clip((around - 0.9) / 0.1, 0.0, 1.0)[None, :]
+    joined = noise * (1 - blend) + np.asarray(noise)[:, :1] * blend
+    return np.asarray(1.0 / (1.0 + np.exp(-4.0 * (joined + 2.0 * amount - 1.0))), np.float64)
 
 
 def _light_map(face: Face, field: LightField) -> Radiance:

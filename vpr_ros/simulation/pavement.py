@@ -8,13 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from vpr_ros.simulation.canvas import Canvas, Color, Rng, cloud_noise, pick, shade, vary
-from vpr_ros.simulation.geometry import Face, Image, Texture, face
-from vpr_ros.simulation.plan import SIDEWALK_M, FloatArray, Point, TownPlan
+from vpr_ros.simulation.geometry import Face, FloatArray, Image, Texture, face
+from vpr_ros.simulation.plan import SIDEWALK_M, Point, TownPlan
 
 SCALE = 30.0
 TILE_M = 8.0
-MARGIN_M = 0.5
-"""The ground reaches so far under the houses, because some stand back a little."""
+MARGIN_M = 0.5  # the ground reaches so far under the houses, because some stand back a little
 ASPHALT: Color = (88, 88, 90)
 SLABS: Color = (146, 142, 134)
 PAINT: Color = (206, 206, 200)

@@ -34,19 +34,12 @@ GROUND_FLOOR_M = 3.2
 
 @dataclass(frozen=True)
 class FrontSize:
-    """The measures of a house front in meters.
+    """The measures of a house front in meters."""
 
-    Attributes:
-        width: Along the street.
-        eaves: Where the roof begins.
-        top: Highest point: the eaves, or the tip of a gable that faces the street.
-        storeys: Number of floors below the eaves.
-    """
-
-    width: float
-    eaves: float
-    top: float
-    storeys: int
+    width: float  # along the street
+    eaves: float  # where the roof begins
+    top: float  # highest point: the eaves, or the tip of a gable that faces the street
+    storeys: int  # number of floors below the eaves
 
 
 def facade(rng: Rng, size: FrontSize) -> Texture:

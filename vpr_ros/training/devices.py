@@ -70,10 +70,7 @@ class Place:
 
 
 def take_place(name: str) -> Place:
-    """Find this process's device, and meet the others if torchrun has started several.
-
-    Args:
-        name: ``cpu`` or ``cuda``.
+    """Find this process's device, ``cpu`` or ``cuda``, and meet others that torchrun has started.
 
     Raises:
         TrainingError: the device is not there.
@@ -96,8 +93,7 @@ def take_place(name: str) -> Place:
 def _keep_freed_memory() -> None:
     """Let malloc keep what a step frees, as the next one wants just as much; glibc alone listens.
 
-    Otherwise the pages of some hundred megabytes are taken and given back in every step: a fifth of
-    the time of ``r2former_tiny``'s on two cores.
+    Taking and giving back some hundred megabytes in every step is a fifth of ``r2former_tiny``'s.
     """
     try:
         set_option = ctypes.CDLL(None).mallopt

@@ -21,7 +21,7 @@ from vpr_ros.datatypes import ImageArray, ModelSpec
 from vpr_ros.training.appearance import Random, changed
 from vpr_ros.training.photos import Photos
 from vpr_ros.training.recipe import Stage
-from vpr_ros.training.views import pair_of_views, second_T_first, single_view
+from vpr_ros.training.views import pair_of_views, second_T_first
 
 _TWINS = 0.5  # share of neighbors that are from the very same position, where there are such
 
@@ -77,11 +77,7 @@ class Feed(PhotoFeed):
     """Makes the batches of one stage: two views of each photo."""
 
     def batch(self, step: int) -> Batch:
-        """The batch of a step, counted from 0 within the stage.
-
-        Raises:
-            ImageError: a photo is missing or damaged.
-        """
+        """The batch of a step, counted from 0 within the stage."""
         indices, samples = self.samples(step, self._sample)
         first, second, matrices = zip(*samples, strict=True)
         related = self.photos.related(indices, self.stage.related_reach)
@@ -95,14 +91,8 @@ class Feed(PhotoFeed):
     def _sample(self, index: int, random: Random) -> _Sample:
         stage, size = self.stage, (self.stage.width, self.stage.height)
         photo, partner = self.photos.read(index), self._partner(index, random)
-        if partner == index:
-            first, second = pair_of_views(photo, size, stage.views, random)
-        else:
-            other = self.photos.read(partner)
-            mirrored = bool(random.random() < stage.views.flip)
-            first, second = (
-                single_view(each, size, stage.views, random, mirrored) for each in (photo, other)
-            )
+        other = photo if partner == index else self.photos.read(partner)
+        first, second = pair_of_views((photo, other), size, stage.views, random)
         matrix = second_T_first(first, second)
         if not self.photos.is_same_position(index, partner):
             matrix = np.full((3, 3), np.nan)
@@ -123,11 +113,7 @@ class Feed(PhotoFeed):
 def in_order(together: NDArray[np.intp], batch: int, step: int, seed: int) -> list[int]:
     """Which photos a step sees: every one once before any comes again.
 
-    Args:
-        together: the number of each photo's group, [N]; those of a group follow each other.
-        batch: photos in a step.
-        step: its number.
-        seed: of the order.
+    Those of one group follow each other; ``together`` has the number of each photo's group, [N].
     """
     count = len(together)
     places = range(step * batch, (step + 1) * batch)

@@ -6,25 +6,29 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from vpr_ros.errors import TrainingError
-from vpr_ros.training import checkpoint as checkpoints
-from vpr_ros.training.checkpoint import Checkpoint
-from vpr_ros.training.data import TrainingData
+from vpr_ros.models import network_of
 from vpr_ros.training.devices import take_place
-from vpr_ros.training.journal import Figures, Journal
-from vpr_ros.training.material import AnyFeed
-from vpr_ros.training.recipe import Recipe, Stage
-from vpr_ros.training.schedules import schedule_of
-from vpr_ros.training.start import start
+from vpr_ros.training.material import AnyFeed, TrainingData
+from vpr_ros.training.recipe import OPTIMIZERS, SCHEDULES, Recipe, Stage
+from vpr_ros.training.run_files import (
+    CHECKPOINT,
+    Checkpoint,
+    Figures,
+    Journal,
+    check_recipe,
+    load_checkpoint,
+    save_checkpoint,
+    write_weights,
+)
 from vpr_ros.training.tasks import TASKS, task_of
-from vpr_ros.training.trainee import Trainee, write_weights
+from vpr_ros.training.trainee import Trainee, start
 
 Tell = Callable[[str], None]
 Watch = Callable[[str, int], None]
@@ -32,39 +36,21 @@ Watch = Callable[[str, int], None]
 # After the last validation, and after the best one of the stage.
 WEIGHTS, BEST = "weights.pth", "best.pth"
 SCORES = ("reranked", "places", "drives", "views", "top1")  # the first that there is, counts
-_OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "sgd": partial(torch.optim.SGD, momentum=0.9),
-}
 _WORST = -1.0
 _TOLD = 20  # steps from one line of progress to the next
 
 
-def _unwatched(stage: str, step: int) -> None:
-    """Nobody waits for a step."""
-
-
 @dataclass(frozen=True)
 class RunOptions:
-    """What does not change the result of a run.
+    """What does not change the result of a run."""
 
-    Attributes:
-        folder: where its files are.
-        resume: go on from the checkpoint there.
-        checkpoint_s: seconds between checkpoints: what a killed run loses at most.
-        threads: of the CPU; 0: one for each core.
-        device: ``cpu`` or ``cuda``.
-        before_step: is told the stage and the number of every step before it is taken; what it
-            raises ends the run there.
-    """
-
-    folder: Path
-    resume: bool = False
-    checkpoint_s: float = 300.0
-    threads: int = 0
-    device: str = "cpu"
-    before_step: Watch = _unwatched
+    folder: Path  # where its files are
+    resume: bool = False  # go on from the checkpoint there
+    checkpoint_s: float = 300.0  # seconds between checkpoints: what a killed run loses at most
+    threads: int = 0  # of the CPU; 0: one for each core
+    device: str = "cpu"  # ``cpu`` or ``cuda``
+    # Is told the stage and the number of every step to be taken; what it raises ends the run there.
+    before_step: Watch = lambda stage, step: None
 
 
 class Run:
@@ -72,20 +58,13 @@ class Run:
 
     def __init__(
         self,
-        recipe: Recipe,
-        data: TrainingData,
-        options: RunOptions,
-        tell: Tell,
-        weights: Path | None = None,
+        recipe: Recipe,  # what to do
+        data: TrainingData,  # to train with, and to validate by
+        options: RunOptions,  # where and how
+        tell: Tell,  # is told progress, line by line
+        weights: Path | None = None,  # what a new run begins with; None: random ones
     ) -> None:
         """Begin a run, or take up what an earlier process left.
-
-        Args:
-            recipe: what to do.
-            data: to train with, and to validate by.
-            options: where and how.
-            tell: is told progress, line by line.
-            weights: what a new run begins with; None: random ones.
 
         Raises:
             TrainingError: the folder holds a run already, or none to go on with; a stage needs
@@ -94,20 +73,20 @@ class Run:
             WeightsError: the weights cannot be read, or do not fit.
         """
         self._recipe, self._options, self._tell = recipe, options, tell
-        self._data = _checked(data, recipe)
+        self._data = data
+        _check_stages(recipe, data)
         self._feed: AnyFeed | None = None
         if options.threads:
             torch.set_num_threads(options.threads)
         torch.manual_seed(recipe.seed)
         self._place = take_place(options.device)
         self.trainee = Trainee(recipe.network).to(self._place.device)
-        self._check_tasks()
         self._stage, self._step, self._best, self._stalled = 0, 0, _WORST, 0
         self._optimizer: torch.optim.Optimizer | None = None
         self._left: Checkpoint | None = None
         self._saved_at, self._is_stopping = time.monotonic(), False
         if options.resume:
-            self._take_up(checkpoints.load(options.folder))
+            self._take_up(load_checkpoint(options.folder))
         else:
             self._begin()
             if weights is not None:
@@ -143,7 +122,7 @@ class Run:
             return
         optimizer = self._optimizer.state_dict() if self._optimizer else None
         made = Checkpoint(
-            self._recipe.as_dict(),
+            asdict(self._recipe),
             self._stage,
             self._step,
             self.trainee.state(),
@@ -153,20 +132,11 @@ class Run:
             self._feed.state() if self._feed else {},
             self._stalled,
         )
-        checkpoints.save(made, self._options.folder)
-
-    def _check_tasks(self) -> None:
-        possible = [name for name, task in TASKS.items() if not task.needs_reranker]
-        for stage in self._recipe.stages:
-            if not self.trainee.has_reranker and stage.task not in possible:
-                raise TrainingError(
-                    f"stage {stage.name}: {self._recipe.method} has no reranker, only "
-                    f"{', '.join(possible)} can teach it, not {stage.task}"
-                )
+        save_checkpoint(made, self._options.folder)
 
     def _begin(self) -> None:
         folder = self._options.folder
-        if (folder / checkpoints.FILE).exists():
+        if (folder / CHECKPOINT).exists():
             raise TrainingError(f"{folder} holds a run already: --resume goes on with it")
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -174,7 +144,7 @@ class Run:
             raise TrainingError(f"{folder}: {error.strerror}") from error
 
     def _take_up(self, left: Checkpoint) -> None:
-        checkpoints.check_recipe(left, self._recipe)
+        check_recipe(left, self._recipe)
         self._stage, self._step, self._left = left.stage, left.step, left
         self._best, self._stalled = left.best, left.stalled
         self.trainee.load_state(left.weights)
@@ -186,7 +156,8 @@ class Run:
         self._optimizer = self._prepared(stage, teaches)
         self._left = None  # all of it is taken up
         begin, first = time.monotonic(), self._step
-        while self._step < stage.steps and not self._is_done(stage):
+        # What has not got better for so long learns nothing any more.
+        while self._step < stage.steps and not 0 < stage.patience <= self._stalled:
             self._options.before_step(stage.name, self._step)
             figures = self._one_step(stage, bool(teaches))
             self._step += 1
@@ -196,17 +167,11 @@ class Run:
             every = self._recipe.validate_every or stage.epoch
             if self._step % every == 0 or self._step == stage.steps:
                 self._validate(stage, journal)
-            if self._is_stopping or self._is_due():
+            age = time.monotonic() - self._saved_at
+            if self._is_stopping or age >= self._options.checkpoint_s:
                 self.save()
             if self._is_stopping:
                 raise KeyboardInterrupt
-
-    def _is_done(self, stage: Stage) -> bool:
-        """Whether a stage learns nothing any more."""
-        return 0 < stage.patience <= self._stalled
-
-    def _is_due(self) -> bool:
-        return time.monotonic() - self._saved_at >= self._options.checkpoint_s
 
     def _prepared(self, stage: Stage, teaches: tuple[str, ...]) -> torch.optim.Optimizer:
         """The optimizer of a stage, as new or as an earlier process left it."""
@@ -214,7 +179,7 @@ class Run:
         learning = self.trainee.learning()
         if not learning:
             raise TrainingError(f"stage {stage.name}: nothing is called {', '.join(teaches)}")
-        make = _OPTIMIZERS[stage.optimizer]
+        make = OPTIMIZERS[stage.optimizer]
         optimizer = make(learning, lr=stage.learning_rate, weight_decay=stage.weight_decay)
         if self._left is not None and self._left.optimizer is not None:
             optimizer.load_state_dict(self._left.optimizer)
@@ -242,7 +207,11 @@ class Run:
         ):
             loss, figures = task_of(stage).loss(self.trainee, batch, stage)
         value = float(loss.detach())
-        self._check(value, stage)
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"stage {stage.name}, step {self._step}: the loss is {value}: lower "
+                "learning_rate or set clip, and --resume from the last checkpoint"
+            )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self._place.average_gradients(self.trainee.parameters())
@@ -254,16 +223,9 @@ class Run:
     def _set_rate(self, optimizer: torch.optim.Optimizer, stage: Stage) -> None:
         steps = (self._step, stage.steps, stage.warmup)
         done, total, warmup = (each / stage.epoch for each in steps)
-        factor = schedule_of(stage.schedule)(done, total, warmup)
+        factor = SCHEDULES[stage.schedule](done, total, warmup)
         for group in optimizer.param_groups:
             group["lr"] = stage.learning_rate * factor
-
-    def _check(self, loss: float, stage: Stage) -> None:
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"stage {stage.name}, step {self._step}: the loss is {loss}: lower "
-                "learning_rate or set clip, and --resume from the last checkpoint"
-            )
 
     def _report(self, stage: Stage, journal: Journal, figures: Figures) -> None:
         if not self._place.is_first:
@@ -292,16 +254,21 @@ class Run:
             write_weights(self.trainee, self._options.folder / BEST)
 
 
-def _checked(data: TrainingData, recipe: Recipe) -> TrainingData:
-    """The same data, if they are all that a recipe needs.
+def _check_stages(recipe: Recipe, data: TrainingData) -> None:
+    """Raise TrainingError for the first stage that cannot be: its data are not given, or its task.
 
     Raises:
-        TrainingError: they are not; the message names the stage.
-        ConfigError: a task is unknown.
+        ConfigError: a task or the method is unknown.
     """
+    has_reranker = bool(network_of(recipe.network).reranker)
+    possible = [name for name, task in TASKS.items() if has_reranker or not task.needs_reranker]
     for stage in recipe.stages:
         is_photos = task_of(stage).material.is_photos
         if (data.photos if is_photos else data.places) is None:
             option = "--photos" if is_photos else "--places"
             raise TrainingError(f"stage {stage.name}, task {stage.task}: give {option}")
-    return data
+        if stage.task not in possible:
+            raise TrainingError(
+                f"stage {stage.name}: {recipe.method} has no reranker, only {', '.join(possible)} "
+                f"can teach it, not {stage.task}"
+            )

@@ -6,7 +6,7 @@ computes them. Contrast: van den Oord et al., "Representation Learning with Cont
 Coding", 2018, in the form of Chen et al., "A Simple Framework for Contrastive Learning of Visual
 Representations", ICML 2020, equation 1.
 
-Shapes: B samples, D values of a descriptor, P points of an image.
+Shapes: B samples, D values of a descriptor, P points of an image, C negatives of a sample.
 """
 
 from __future__ import annotations
@@ -24,11 +24,8 @@ def triplet_sum(
 ) -> Tensor:
     """How much nearer than the margin negatives are, summed over the batch.
 
-    Args:
-        query: global descriptors, unit norm, [B, D].
-        positive: of images of the same places, [B, D].
-        negative: of images of other places, [B, D].
-        margin: by which a negative shall be farther than the positive, Euclidean distance.
+    Global descriptors of queries, of the same places and of other places, unit norm, [B, D] each;
+    distances are Euclidean.
     """
     # Torch's distance adds 1e-6 to each difference, as the authors' does.
     near = functional.pairwise_distance(query, positive)
@@ -39,9 +36,7 @@ def triplet_sum(
 def rerank_cross_entropy(positive: Tensor, negative: Tensor) -> Tensor:
     """Mean cross entropy of a reranker's judgments of as many right pairs as wrong ones.
 
-    Args:
-        positive: logits of (query, positive), [B, 2]; class 1 is "one place".
-        negative: logits of (query, negative), [B, 2].
+    Logits of (query, positive) and of (query, negative), [B, 2]; class 1 is "one place".
     """
     labels = torch.cat([positive.new_ones(len(positive)), negative.new_zeros(len(negative))])
     return functional.cross_entropy(torch.cat([positive, negative]), labels.long())
@@ -51,12 +46,8 @@ def r2former_total(triplets: Tensor | None, entropies: Tensor, batch: int) -> Te
     """R2Former's loss of a batch of queries with S negatives each.
 
     The reductions are mixed as in the authors' code: triplets are sums, cross entropies means, and
-    both are divided by the batch's size.
-
-    Args:
-        triplets: ``triplet_sum`` of each negative's slot, [S]; None while the backbone is frozen.
-        entropies: ``rerank_cross_entropy`` of each slot, [S].
-        batch: number of queries.
+    both are divided by the batch's size: ``triplet_sum`` of each negative's slot, [S] or None while
+    the backbone is frozen, and ``rerank_cross_entropy`` of each slot, [S].
     """
     losses = entropies if triplets is None else triplets + entropies
     return losses.sum() / (batch * len(entropies))
@@ -65,12 +56,8 @@ def r2former_total(triplets: Tensor | None, entropies: Tensor, batch: int) -> Te
 def contrastive(first: Tensor, second: Tensor, temperature: float, related: Tensor) -> Tensor:
     """Each view's partner shall be the most similar of all views in the batch.
 
-    Args:
-        first: global descriptors of one view of each place, unit norm, [B, D].
-        second: of the other view, [B, D].
-        temperature: by which similarities are divided.
-        related: pairs that are no negatives though they are no partners, bool [B, B]; the
-            diagonal does not matter.
+    Global descriptors of one view of each place and of the other, unit norm, [B, D]; related pairs,
+    bool [B, B] but for the diagonal, are no negatives.
     """
     views = torch.cat([first, second])
     logits = (views @ views.T / temperature).float()
@@ -86,29 +73,32 @@ def contrastive(first: Tensor, second: Tensor, temperature: float, related: Tens
     return functional.cross_entropy(logits.masked_fill(left_out, _NEVER), partners)
 
 
+def info_nce(query: Tensor, positive: Tensor, negatives: Tensor, tau: float = 0.1) -> Tensor:
+    """Equation 3 of SUP-VPR: the loss that both of its stages minimize, a mean over images.
+
+    The text beside it would also "minimize the distance" to negatives, which pulls them in; the
+    equation pushes them away. Descriptors have unit norm: [B, D] of queries and of the same places
+    or maps, [B, C, D] of others; tau is in units of inner products.
+    """
+    right = (query * positive).sum(dim=-1, keepdim=True)
+    wrong = torch.einsum("bd,bcd->bc", query, negatives)
+    logits = torch.cat([right, wrong], dim=1) / tau
+    return (logits.logsumexp(dim=1) - logits[:, 0]).mean()
+
+
 def local_contrastive(
-    first: Tensor,
-    second: Tensor,
-    points: Tensor,
-    is_seen: Tensor,
-    related: Tensor,
-    temperature: float,
-    near: float,
+    first: Tensor,  # descriptors of points in one view of each place, any norm, [B, P, D]
+    second: Tensor,  # of the same points in the other view, [B, P, D]
+    points: Tensor,  # where they lie in the first view, pixels, [B, P, 2]
+    is_seen: Tensor,  # whether both views show the point, bool [B, P]
+    related: Tensor,  # places whose points are no negatives, bool [B, B]; not the diagonal
+    temperature: float,  # by which similarities are divided
+    near: float,  # points of one view that are closer, pixels, are not told apart
 ) -> Tensor:
     """Each point's descriptor shall be most similar to that of the same point in the other view.
 
     It is told from the other points of its own view, and from those of all other places: within one
     view, where a point lies is enough to know it, and streets would look alike wherever they are.
-
-    Args:
-        first: descriptors of points in one view of each place, any norm, [B, P, D].
-        second: descriptors of the same points in the other view, [B, P, D].
-        points: where they lie in the first view, pixels, [B, P, 2].
-        is_seen: whether both views show the point, bool [B, P].
-        related: places whose points are no negatives of each other's, bool [B, B]; the diagonal
-            does not matter.
-        temperature: by which similarities are divided.
-        near: points of one view closer to each other than this, pixels, are not told apart.
 
     Returns:
         The mean over both directions and all points seen; 0 where there are none.

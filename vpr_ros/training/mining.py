@@ -30,24 +30,15 @@ Describe = Callable[[Indices], FloatArray]  # numbers of images -> [n, D], unit 
 
 @dataclass
 class Miner:
-    """Mines rounds of queries; what it remembers belongs into a checkpoint.
+    """Mines rounds of queries; what it remembers belongs into a checkpoint."""
 
-    Attributes:
-        data: the images' places.
-        mode: one of ``recipe.MINING``.
-        negatives: k.
-        hardness: ``global`` draws from so many of the table's first.
-        table: of ``hardest_negatives``, for ``global``, [Q, 200]; -1 where there are fewer.
-        margin: ``violators``: of the triplets, Euclidean distance.
-        remembered: ``full``: the last negatives of each query.
-    """
-
-    data: LabeledSet
-    mode: str
-    negatives: int
-    hardness: int = 100
-    table: Indices | None = None
-    margin: float = 0.1
+    data: LabeledSet  # the images' places
+    mode: str  # one of ``recipe.MINING``
+    negatives: int  # k
+    hardness: int = 100  # ``global`` draws from so many of the table's first
+    table: Indices | None = None  # of ``hardest_negatives``, for ``global``, [Q, 200]
+    margin: float = 0.1  # ``violators``: of the triplets, Euclidean distance
+    # ``full``: the last negatives of each query.
     remembered: dict[int, list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -58,19 +49,12 @@ class Miner:
 
     def round(
         self,
-        queries: Indices,
-        describe_queries: Describe,
-        describe_database: Describe,
-        random: np.random.Generator,
+        queries: Indices,  # their numbers, each with a positive
+        describe_queries: Describe,  # descriptors of queries
+        describe_database: Describe,  # descriptors of database images
+        random: np.random.Generator,  # what decides
     ) -> Indices:
-        """For each query of a round its positive, then its negatives, [R, 1 + k].
-
-        Args:
-            queries: their numbers, each with a positive.
-            describe_queries: descriptors of queries.
-            describe_database: descriptors of database images.
-            random: what decides.
-        """
+        """For each query of a round its positive, then its negatives, [R, 1 + k]."""
         count = len(self.data.database.names)
         pool = random.choice(count, min(POOL, count), replace=False)
         wanted = self._wanted(queries, pool)
@@ -125,24 +109,17 @@ class Miner:
 
     def _half_violating(
         self,
-        hardest: Indices,
-        candidates: Indices,
-        similarity: FloatArray,
-        nearest: float,
-        random: np.random.Generator,
+        hardest: Indices,  # k candidates, the hardest first
+        candidates: Indices,  # of the pool, [n]
+        similarity: FloatArray,  # of the query with each, [n]
+        nearest: float,  # similarity of the query with its nearest positive
+        random: np.random.Generator,  # what decides
     ) -> list[int]:
         """APPSVR's tuples: half the hardest of the pool, half drawn from what violates the margin.
 
         Peng et al., "Attentional Pyramid Pooling of Salient Visual Residuals for Place
         Recognition", ICCV 2021, supplement, equation 2. Where too few violate it, the next hardest
         take their places.
-
-        Args:
-            hardest: k candidates, the hardest first.
-            candidates: of the pool, [n].
-            similarity: of the query with each, [n].
-            nearest: similarity of the query with its nearest positive.
-            random: what decides.
         """
         half = (self.negatives + 1) // 2
         kept = hardest[:half]

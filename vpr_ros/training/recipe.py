@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
+from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from vpr_ros.config import check_all, with_settings
 from vpr_ros.config.setting import setting
@@ -18,9 +21,65 @@ from vpr_ros.training.appearance import AppearanceRecipe
 from vpr_ros.training.papers.labels import LabelRecipe
 from vpr_ros.training.views import ViewRecipe
 
+_TYPES: dict[str, type[Any]] = {  # of what a recipe has besides stages
+    "method": str,
+    "variant": str,
+    "seed": int,
+    "validate_every": int,
+    "drives": dict,
+    "validation": list,
+}
 MINING = ("partial", "full", "random", "global", "violators")
-OPTIMIZERS = ("adam", "adamw", "sgd")
-SCHEDULE_NAMES = ("constant", "cosine", "appsvr", "r2former", "sup_vpr", "transvpr")
+Schedule = Callable[[float, float, float], float]  # (done, all, warm-up), one unit each -> factor
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "adam": Adam,
+    "adamw": AdamW,
+    "sgd": partial(SGD, momentum=0.9),
+}
+
+
+def constant(done: float, total: float, warmup: float) -> float:
+    """The full rate, after a linear rise."""
+    del total
+    return min(1.0, (done + 1.0) / (warmup + 1.0))
+
+
+def cosine(done: float, total: float, warmup: float) -> float:
+    """A linear rise, then half a cosine down to 1 % of the rate, so that the last steps count."""
+    if done < warmup:
+        return (done + 1.0) / (warmup + 1.0)
+    left = (done - warmup) / max(total - warmup, 1.0)
+    return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(left, 1.0)))
+
+
+def r2former(done: float, total: float, warmup: float) -> float:
+    """R2Former's, by whole epochs: from a tenth, then half a cosine that began with the warm-up."""
+    epoch = math.floor(done)
+    if epoch < warmup:
+        return 0.1 * (1.0 - epoch / warmup) + epoch / warmup
+    return 0.5 * (1.0 + math.cos(math.pi * epoch / total))
+
+
+def transvpr(done: float, total: float, warmup: float) -> float:
+    """TransVPR's, by whole epochs: 1/5, 1/4 .. 1 of the rate, then half a cosine."""
+    epoch = math.floor(done)
+    if epoch < warmup:
+        return 1.0 / (warmup - epoch)
+    return 0.5 * (1.0 + math.cos(math.pi * (epoch - warmup) / (total - warmup)))
+
+
+# Rates are a function of how much of a stage is done: nothing to be stored or resumed.
+SCHEDULES: dict[str, Schedule] = {
+    "constant": constant,
+    "cosine": cosine,
+    # Halved after every five epochs, as NetVLAD's is.
+    "appsvr": lambda done, *_: float(0.5 ** (math.floor(done) // 5)),
+    "r2former": r2former,
+    # A twentieth less after every epoch, which is 500 steps there.
+    "sup_vpr": lambda done, *_: float(0.95 ** math.floor(done)),
+    "transvpr": transvpr,
+}
 
 
 @dataclass(frozen=True)
@@ -36,9 +95,9 @@ class Stage:
     patience: int = setting(
         0, "Validations without a better score that end the stage; 0: any number", minimum=0
     )
-    optimizer: str = setting("adamw", "What changes the weights", choices=OPTIMIZERS)
+    optimizer: str = setting("adamw", "What changes the weights", choices=tuple(OPTIMIZERS))
     learning_rate: float = setting(1e-3, "The highest", minimum=0.0, maximum=1.0)
-    schedule: str = setting("cosine", "How the rate changes", choices=SCHEDULE_NAMES)
+    schedule: str = setting("cosine", "How the rate changes", choices=tuple(SCHEDULES))
     warmup: int = setting(50, "Steps until the full rate", minimum=0)
     epoch: int = setting(1, "Steps after which schedules by epochs change the rate", minimum=1)
     weight_decay: float = setting(0.03, "On everything that learns", minimum=0.0, maximum=1.0)
@@ -96,10 +155,6 @@ class Recipe:
         """
         return variant_of(self.method, self.variant)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything in it, of plain types."""
-        return asdict(self)
-
 
 def read_recipe(path: Path) -> Recipe:
     """A recipe from a YAML file.
@@ -127,15 +182,8 @@ def _recipe(content: Any) -> Recipe:
     if not content.get("method") or not content.get("stages"):
         raise ConfigError("a recipe needs 'method' and at least one of 'stages'")
     stages = tuple(_stage(number, each) for number, each in enumerate(content["stages"]))
-    return Recipe(
-        _typed(content, "method", str, ""),
-        stages,
-        _typed(content, "variant", str, ""),
-        _typed(content, "seed", int, 0),
-        max(0, _typed(content, "validate_every", int, 200)),
-        {str(name): float(step) for name, step in _typed(content, "drives", dict, {}).items()},
-        tuple(map(str, _typed(content, "validation", list, []))),
-    )
+    others = {name: _typed(name, value) for name, value in content.items() if name != "stages"}
+    return Recipe(stages=stages, **others)
 
 
 def _stage(number: int, content: Any) -> Stage:
@@ -166,8 +214,12 @@ def _number(value: Any) -> Any:
         return value
 
 
-def _typed(content: Mapping[str, Any], name: str, kind: type, default: Any) -> Any:
-    value = content.get(name, default)
+def _typed(name: str, value: Any) -> Any:
+    kind = _TYPES[name]
     if not isinstance(value, kind):
         raise ConfigError(f"{name} = {value!r}: must be of type {kind.__name__}")
-    return cast(Any, value)
+    if name == "validate_every":
+        return max(0, value)
+    if name == "drives":
+        return {str(pattern): float(step) for pattern, step in value.items()}
+    return tuple(map(str, value)) if name == "validation" else value

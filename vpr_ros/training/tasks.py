@@ -3,12 +3,7 @@
 
 ``contrast``: global and local descriptors of two views of a photo agree, those of others do not.
 ``rerank``: R2Former's second stage: the reranker learns from the hardest negatives of the batch,
-behind a backbone that does not change. ``joint``: both at once.
-
-``classify``: TransVPR's first stage, see ``classes``.
-
-``triplets``, ``triplets_rerank``, ``triplets_joint``: R2Former's three stages as published, on data
-with known places (Zhu et al., CVPR 2023, section 3.4).
+behind a backbone that does not change. ``joint``: both at once. For the others see ``papers``.
 
 Shapes: B places, K local features of an image, P points.
 """
@@ -17,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,18 +20,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from vpr_ros.errors import ConfigError
-from vpr_ros.models.r2former_backbones import Dense
+from vpr_ros.models.local_features import Dense
 from vpr_ros.training.feed import Batch
-from vpr_ros.training.journal import Figures, figures_of
-from vpr_ros.training.losses import (
-    contrastive,
-    local_contrastive,
-    rerank_cross_entropy,
-)
-from vpr_ros.training.material import Material, Places, Scenes, Views
+from vpr_ros.training.losses import contrastive, local_contrastive, rerank_cross_entropy
+from vpr_ros.training.material import PLACES, SCENES, VIEWS, Material
 from vpr_ros.training.papers import published
 from vpr_ros.training.papers.classes import classification
 from vpr_ros.training.recipe import Stage
+from vpr_ros.training.run_files import Figures, figures_of
 from vpr_ros.training.trainee import Trainee
 
 _RERANKING = ("extractor.local_head", "reranker")  # what learns behind a frozen backbone
@@ -166,18 +158,17 @@ def _itself(batch: Batch) -> Tensor:
     return torch.eye(len(batch.first), dtype=torch.bool, device=batch.first.device)
 
 
-TASKS = {
-    "contrast": Task(_contrast, Views()),
-    "rerank": Task(_rerank, Views(), _RERANKING),
-    "joint": Task(_joint, Views()),
-    "classify": Task(classification, Scenes(), needs_reranker=False),
-    "triplets": Task(published.retrieval, Places(), needs_reranker=False),
-    "triplets_rerank": Task(published.reranking, Places(), _RERANKING),
-    "triplets_joint": Task(published.joint, Places()),
-    "tuples": Task(published.tuples, Places(), needs_reranker=False),
-    "info_nce": Task(published.places, Places(), needs_reranker=False),
+TASKS = {  # by the names that recipes call them
+    "contrast": Task(_contrast, VIEWS),
+    "rerank": Task(_rerank, VIEWS, _RERANKING),
+    "joint": Task(_joint, VIEWS),
+    "classify": Task(classification, SCENES, needs_reranker=False),
+    "triplets": Task(published.retrieval, PLACES, needs_reranker=False),
+    "triplets_rerank": Task(published.reranking, PLACES, _RERANKING),
+    "triplets_joint": Task(partial(published.reranking, with_triplets=True), PLACES),
+    "tuples": Task(published.tuples, PLACES, needs_reranker=False),
+    "info_nce": Task(published.places, PLACES, needs_reranker=False),
 }
-"""The tasks by the names that recipes call them."""
 
 
 def task_of(stage: Stage) -> Task:

@@ -1,42 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The networks in training: an extractor and its reranker, under the keys that their file has."""
+"""The networks in training: an extractor and its reranker, under the keys that their file has.
+
+A run that does not begin with random weights begins with a trained network, or with ImageNet's.
+"""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from vpr_ros.atomic_file import write_files
-from vpr_ros.datatypes import ModelSpec
-from vpr_ros.errors import TrainingError
+from vpr_ros.datatypes import ImageArray, ModelSpec
+from vpr_ros.errors import TrainingError, WeightsError
+from vpr_ros.extractors.network import prepared
 from vpr_ros.models import network_of
-from vpr_ros.models.r2former_backbones import Dense
+from vpr_ros.models.local_features import Dense
+from vpr_ros.models.weights import fitting
+from vpr_ros.models.weights_file import WeightsFile, read_weights
+from vpr_ros.training.recipe import Stage
 
 _CLASSIFIER = "classifier."
+_POSITIONS, _SPECIAL = "pos_embed", 2  # of DeiT; its class and distillation token
+CHUNK = 32  # images in one run
 
 
 class Trainee(nn.Module):
     """An R2Former of any kind with its reranker, or a method that has none."""
 
     def __init__(self, method: str) -> None:
-        """Make the networks, not trained.
-
-        Raises:
-            ConfigError: the method is unknown.
-        """
+        """Raises ConfigError if the method is unknown."""
         super().__init__()
         network = network_of(method)
         self.spec: ModelSpec = network.spec
         self.extractor: Any = network.make(network.spec.settings)
-        self.has_reranker = bool(network.reranker)
         self._prefix, self.reranker = "", cast(Any, nn.Identity())
         self.classifier: nn.Module = nn.Identity()  # until scenes are classified
-        if self.has_reranker:
+        if network.reranker:
             companion = network_of(network.reranker)
             self._prefix = companion.prefix
             self.reranker = companion.make(companion.spec.settings)
@@ -67,18 +74,37 @@ class Trainee(nn.Module):
                 f"the run began with {self.classifier.out_features} classes, not {classes}"
             )
 
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Run as robots do: in evaluation mode, without gradients."""
+        was_training = self.training
+        self.eval()
+        with torch.inference_mode():
+            yield
+        self.train(was_training)
+
+    def inputs(
+        self,
+        read: Callable[[int], ImageArray],
+        indices: Iterable[int],
+        stage: Stage,
+        antialias: bool = True,
+    ) -> Iterator[Tensor]:
+        """Whole images as robots' networks get them, some at a time, [n, 3, H, W]."""
+        spec = replace(self.spec, input_height=stage.height, input_width=stage.width)
+        images = (prepared(read(int(each)), spec, antialias) for each in indices)
+        while chunk := list(islice(images, CHUNK)):
+            yield torch.from_numpy(np.concatenate(chunk)).to(self.device)
+
     @property
     def device(self) -> torch.device:
         """Where the networks are."""
         return next(self.parameters()).device
 
     def select(self, dense: Dense, size: torch.Size, finetune: bool = True) -> Tensor:
-        """Local features [B, K, 3 + C] of images of a size (H, W).
+        """Local features [B, K, 3 + C] of images of a size (H, W) that ``describe`` has seen.
 
-        Args:
-            dense: what the extractor's ``describe`` gave.
-            size: (height, width), pixels.
-            finetune: whether gradients reach what comes before the last projection.
+        Without ``finetune`` gradients do not reach what comes before the last projection.
         """
         if not finetune:
             dense = dense._replace(sources=dense.sources.detach())
@@ -129,12 +155,56 @@ class Trainee(nn.Module):
         return [each for each in self.parameters() if each.requires_grad]
 
 
-def write_weights(trainee: Trainee, path: Path) -> None:
-    """Write what 'vpr export' and 'vpr weights' read.
+def start(trainee: Trainee, path: Path) -> str:
+    """Give networks the weights of a file.
+
+    They are the method's, with or without its reranker's, or for R2Former those of a distilled DeiT
+    that was trained on ImageNet.
+
+    Returns:
+        What was taken over, for people.
 
     Raises:
-        OSError: the file cannot be written; an old one is still there.
+        WeightsError: the file cannot be read, or fits neither way.
     """
-    buffer = io.BytesIO()
-    torch.save(trainee.weights(), buffer)
-    write_files({path: buffer.getvalue()})
+    file = read_weights(path)
+    backbone: Any = getattr(trainee.extractor, "backbone", None)
+    if "head_dist.weight" in file.tensors and hasattr(backbone, "head_dist"):
+        backbone.load_state_dict(_from_imagenet(backbone.state_dict(), file))
+        return f"begins with the backbone of {path}"
+    network = network_of(trainee.spec.method)
+    tensors = fitting(file, trainee.spec.method)
+    trainee.fit(tensors)
+    _fill(trainee.extractor, tensors)
+    prefix = network_of(network.reranker).prefix if network.reranker else ""
+    if not prefix or not any(key.startswith(prefix) for key in file.tensors):
+        return f"begins with {path}" + (", its reranker with random weights" if prefix else "")
+    _fill(trainee.reranker, fitting(file, network.reranker))
+    return f"begins with {path}"
+
+
+def _fill(module: Any, tensors: Mapping[str, Tensor]) -> None:
+    """A file may lack what no network reads."""
+    module.load_state_dict({**module.state_dict(), **tensors})
+
+
+def _from_imagenet(own: Mapping[str, Tensor], file: WeightsFile) -> dict[str, Tensor]:
+    """As R2Former's authors begin: positions resized, both heads from one of ImageNet's."""
+    found = dict(file.tensors)
+    found[_POSITIONS] = _resized(found[_POSITIONS])
+    for end in ("weight", "bias"):
+        head = found[f"head.{end}"][: len(own[f"head.{end}"])]
+        found |= {f"head.{end}": head, f"head_dist.{end}": head}
+    wrong = sorted({k for k, v in own.items() if k not in found or found[k].shape != v.shape})
+    if wrong or found.keys() != own.keys():
+        name = wrong[0] if wrong else min(found.keys() - own.keys())
+        raise WeightsError(f"{file.path} is no DeiT of this size: {name} does not fit")
+    return found
+
+
+def _resized(positions: Tensor) -> Tensor:
+    """Embeddings of positions [1, 2 + P, D] of square images, for 480 x 640 pixels."""
+    side = round((positions.shape[1] - _SPECIAL) ** 0.5)
+    plane = positions[:, _SPECIAL:].transpose(1, 2).reshape(1, -1, side, side)
+    plane = functional.interpolate(plane, size=(30, 40), mode="bilinear", align_corners=False)
+    return torch.cat([positions[:, :_SPECIAL], plane.flatten(2).transpose(1, 2)], dim=1)

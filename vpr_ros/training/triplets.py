@@ -21,8 +21,6 @@ from vpr_ros.training.papers.labels import LabeledSet
 from vpr_ros.training.recipe import Stage
 from vpr_ros.training.trainee import Trainee
 
-_CHUNK = 32  # images in one run
-
 
 class Triplets(NamedTuple):
     """B queries with k negatives each."""
@@ -40,14 +38,6 @@ class TripletFeed:
     """
 
     def __init__(self, data: LabeledSet, stage: Stage, trainee: Trainee, seed: int) -> None:
-        """Nothing is mined yet.
-
-        Args:
-            data: the images and their places.
-            stage: how many, how large, and how negatives are mined.
-            trainee: the network, as it is whenever a round begins.
-            seed: what decides, together with the round's number.
-        """
         self._data, self._stage, self._trainee, self._seed = data, stage, trainee, seed
         self._spec = replace(trainee.spec, input_height=stage.height, input_width=stage.width)
         self._taken = min(stage.refresh, len(data.indices))
@@ -57,11 +47,7 @@ class TripletFeed:
         self._miner: Miner | None = None
 
     def batch(self, step: int) -> Triplets:
-        """The batch of a step, counted from 0 within the stage.
-
-        Raises:
-            ImageError: an image is missing or damaged.
-        """
+        """The batch of a step, counted from 0 within the stage."""
         number, place = divmod(step, self._batches)
         if number != self._round:
             self._begin_round(number)
@@ -127,16 +113,7 @@ def describe_images(
     Raises:
         ImageError: an image is missing or damaged.
     """
-    spec = replace(trainee.spec, input_height=stage.height, input_width=stage.width)
-    was_training = trainee.training
-    trainee.eval()
-    antialias = bool(spec.settings.get("antialias"))
-    found = []
-    with torch.inference_mode():
-        for start in range(0, len(indices), _CHUNK):
-            images = [source.read(int(each)) for each in indices[start : start + _CHUNK]]
-            values = np.concatenate([prepared(image, spec, antialias) for image in images])
-            described = trainee.describe(torch.from_numpy(values).to(trainee.device))
-            found.append(described.float().cpu().numpy())
-    trainee.train(was_training)
-    return np.concatenate(found)
+    antialias = bool(trainee.spec.settings.get("antialias"))
+    with trainee.at_rest():
+        images = trainee.inputs(source.read, indices, stage, antialias)
+        return np.concatenate([trainee.describe(each).float().cpu().numpy() for each in images])

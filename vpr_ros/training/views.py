@@ -46,45 +46,23 @@ class View(NamedTuple):
 
 
 def pair_of_views(
-    photo: ImageArray, size: tuple[int, int], recipe: ViewRecipe, random: np.random.Generator
-) -> tuple[View, View]:
-    """Two views of one photo.
-
-    Args:
-        photo: RGB [H, W, 3].
-        size: width and height of the views, pixels.
-        recipe: how they may differ.
-        random: what decides.
-    """
-    if random.random() < recipe.flip:
-        photo = np.ascontiguousarray(photo[:, ::-1])
-    first, second = (_view(photo, size, recipe, random) for _ in range(2))
-    return first, second
-
-
-def single_view(
-    photo: ImageArray,
-    size: tuple[int, int],
+    photos: tuple[ImageArray, ImageArray],  # RGB [H, W, 3]; both are mirrored or none is
+    size: tuple[int, int],  # width and height of the views, pixels
     recipe: ViewRecipe,
     random: np.random.Generator,
-    mirrored: bool = False,
-) -> View:
-    """One view of a photo, for partners that are another photo of the place."""
-    photo = np.ascontiguousarray(photo[:, ::-1]) if mirrored else photo
-    return _view(photo, size, recipe, random)
+) -> tuple[View, View]:
+    """Two views of one photo, or of two photos of a place."""
+    step = -1 if random.random() < recipe.flip else 1
+    first, second = (
+        _view(np.ascontiguousarray(each[:, ::step]), size, recipe, random) for each in photos
+    )
+    return first, second
 
 
 def second_T_first(first: View, second: View) -> Matrix:
     """Pixels of one view to pixels of another view of the same photo."""
     matrix = second.view_T_photo @ np.linalg.inv(first.view_T_photo)
     return np.asarray(matrix / matrix[2, 2])
-
-
-def moved(points: NDArray[np.float64], matrix: Matrix) -> NDArray[np.float64]:
-    """Points [P, 2] under a homography; NaN for those that lie behind the camera."""
-    lifted = np.concatenate([points, np.ones((len(points), 1))], axis=1) @ matrix.T
-    depth = np.where(lifted[:, 2:] > 1e-9, lifted[:, 2:], np.nan)
-    return np.asarray(lifted[:, :2] / depth)
 
 
 def _view(

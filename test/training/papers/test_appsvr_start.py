@@ -17,12 +17,11 @@ from vpr_ros.errors import ConfigError, WeightsError
 from vpr_ros.extractors.network import prepared
 from vpr_ros.images import read_image
 from vpr_ros.models import NETWORKS
-from vpr_ros.models.appsvr import Appsvr, Sizes
-from vpr_ros.models.vgg import vgg16_conv5
+from vpr_ros.models.appsvr import Appsvr, Sizes, vgg16_conv5
 from vpr_ros.models.weights import load, write_new
-from vpr_ros.training import checkpoint as checkpoints
+from vpr_ros.training import run_files
 from vpr_ros.training.loop import Run, RunOptions
-from vpr_ros.training.papers.appsvr_start import clustered, pictures_in, whitened
+from vpr_ros.training.papers.appsvr_start import clustered, fit_whitening, pictures_in, whitened
 from vpr_ros.training.recipe import Recipe
 
 
@@ -79,7 +78,7 @@ def test_from_a_vgg_to_a_whitened_descriptor(vgg, folder, places, change, tmp_pa
     recipe = Recipe("appsvr", (stage,), seed=1)
     told = []
     Run(recipe, places, RunOptions(tmp_path / "run"), told.append, begun).go()
-    after = checkpoints.load(tmp_path / "run").weights
+    after = run_files.load_checkpoint(tmp_path / "run").weights
     changed = {key for key, value in state.items() if not torch.equal(after[key], value)}
     assert changed == {"centroids"}
     Run(recipe, places, RunOptions(tmp_path / "run", resume=True), told.append)
@@ -138,3 +137,32 @@ def test_what_cannot_be_clustered(vgg, folder, tmp_path):
     cv2.imwrite(str(tmp_path / "0.png"), photo(0))
     with pytest.raises(ConfigError, match="labels are gray"):
         clustered(vgg, pictures_in(folder)._replace(labels=folder), Sizes(3, 2))
+
+
+def descriptors(count, dim=40):
+    torch.manual_seed(0)
+    return torch.randn(count, dim) @ torch.randn(dim, dim) + torch.randn(dim)
+
+
+@pytest.mark.parametrize("count", [30, 200])
+def test_covariance_becomes_the_identity(count):
+    weight, bias = fit_whitening(descriptors(count), 12)
+    whitened = descriptors(count) @ weight.T + bias
+    torch.testing.assert_close(whitened.mean(dim=0), torch.zeros(12), rtol=0, atol=1e-4)
+    torch.testing.assert_close(whitened.T.cov(), torch.eye(12), rtol=0, atol=1e-3)
+
+
+def test_both_ways_find_the_same_directions():
+    """Values that are always 0 make it fewer images than values."""
+    few = descriptors(50)
+    wide = torch.cat([few, torch.zeros(50, 30)], dim=1)
+    (left, shift), (right, other) = fit_whitening(few, 8), fit_whitening(wide, 8)
+    assert bool((right[:, 40:] == 0).all())
+    ours, theirs = few @ left.T + shift, wide @ right.T + other
+    torch.testing.assert_close(ours.abs(), theirs.abs(), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(("count", "size", "found"), [(10, 10, 9), (200, 41, 40), (1, 1, 0)])
+def test_more_directions_than_there_are(count, size, found):
+    with pytest.raises(ConfigError, match=f"whitened = {size}: {count} images vary in {found} dir"):
+        fit_whitening(descriptors(count), size)

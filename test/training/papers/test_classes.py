@@ -14,12 +14,12 @@ from small_recipes import killed_after
 from vpr_ros.errors import TrainingError
 from vpr_ros.models import network_of
 from vpr_ros.models.weights import load
-from vpr_ros.training import checkpoint as checkpoints
-from vpr_ros.training.data import TrainingData
 from vpr_ros.training.loop import Run, RunOptions
+from vpr_ros.training.material import TrainingData
 from vpr_ros.training.papers.classes import ClassFeed, class_names
 from vpr_ros.training.photos import read_photos
 from vpr_ros.training.recipe import Recipe
+from vpr_ros.training.run_files import load_checkpoint
 
 SPEC = network_of("transvpr").spec
 
@@ -63,7 +63,7 @@ def test_a_killed_run_keeps_its_classifier(scenes, change, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(recipe, scenes, tmp_path / "killed", checkpoint_s=0.0, before_step=killer)
     run(recipe, scenes, tmp_path / "killed", resume=True)
-    left, right = (checkpoints.load(tmp_path / each).weights for each in ("killed", "whole"))
+    left, right = (load_checkpoint(tmp_path / each).weights for each in ("killed", "whole"))
     assert "classifier.weight" in left
     assert all(torch.equal(left[key], right[key]) for key in right)
 

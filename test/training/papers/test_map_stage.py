@@ -7,14 +7,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from vpr_ros.cli.main import main
 from vpr_ros.datatypes import Features, Keyframe, LocalFeatures
 from vpr_ros.errors import MapError, TrainingError
 from vpr_ros.models import network_of
-from vpr_ros.models.sup_vpr_maps import MapStage as TorchStage
+from vpr_ros.models.sup_vpr import MapStage as TorchStage
 from vpr_ros.place_map import MapSet, MapStage, PlaceMap
-from vpr_ros.training.papers.map_stage import MapStageRecipe, train_map_stage, write_map_stage
+from vpr_ros.training.losses import info_nce
+from vpr_ros.training.papers.map_stage import (
+    MapStageRecipe,
+    hard_negatives,
+    mean_similarity,
+    train_map_stage,
+    write_map_stage,
+)
 
 DIM = 32
 SPEC = replace(network_of("r2former_tiny").spec, global_dim=DIM, local_dim=4, weights_sha256="0")
@@ -132,3 +140,37 @@ def test_from_the_command_line(tmp_path, capsys):
     said = capsys.readouterr().err
     assert "stage.txt: name it *.npz" in said
     assert "no map (*.vprmap) in this folder" in said
+
+
+def units(*shape):
+    return functional.normalize(torch.randn(*shape, DIM), dim=-1)
+
+
+@pytest.mark.parametrize("count", [2, 3, 40])
+def test_the_mean_similarity_needs_no_pairs(count):
+    city = units(count)
+    products = city.double() @ city.double().T
+    pairs = [products[i, j] for i in range(count) for j in range(count) if i != j]
+    assert mean_similarity(city) == pytest.approx(float(torch.stack(pairs).mean()), abs=1e-6)
+    assert mean_similarity(city[:1]) == 1.0
+
+
+def test_negatives_are_as_alike_as_the_city_is():
+    anchor = functional.one_hot(torch.tensor(0), DIM).float()
+    likeness = torch.tensor([0.99, 0.6, 0.1, 0.52, -0.5])
+    rest = functional.one_hot(torch.tensor(1), DIM).float()
+    others = likeness[:, None] * anchor + (1 - likeness[:, None] ** 2).sqrt() * rest
+    assert hard_negatives(anchor, others, 0.5, 2).tolist() == [3, 1]
+    assert sorted(hard_negatives(anchor, others, 0.5, 9).tolist()) == [0, 1, 2, 3, 4]
+    # Where nothing exceeds the mean, they are the nearest ones, too.
+    assert hard_negatives(anchor, others, 1.0, 2).tolist() == [0, 1]
+
+
+def test_info_nce_is_cross_entropy():
+    query, positive, negatives = units(6), units(6), units(6, 5)
+    every = torch.cat([positive[:, None], negatives], dim=1)
+    logits = torch.einsum("bd,bcd->bc", query, every) / 0.2
+    expected = functional.cross_entropy(logits, torch.zeros(6, dtype=torch.long))
+    torch.testing.assert_close(info_nce(query, positive, negatives, tau=0.2), expected)
+    nearer = functional.normalize(negatives + 0.5 * query[:, None], dim=-1)
+    assert info_nce(query, positive, nearer, tau=0.2) > expected

@@ -10,10 +10,10 @@ from small_recipes import killed_after
 
 from vpr_ros.errors import TrainingError
 from vpr_ros.models.weights import load
-from vpr_ros.training import checkpoint as checkpoints
-from vpr_ros.training.data import TrainingData
 from vpr_ros.training.loop import Run, RunOptions
+from vpr_ros.training.material import TrainingData
 from vpr_ros.training.recipe import Recipe
+from vpr_ros.training.run_files import load_checkpoint
 from vpr_ros.training.trainee import Trainee
 
 
@@ -53,7 +53,7 @@ def test_a_run_killed_in_a_round_ends_as_one_that_was_not(places, stages, tmp_pa
     with pytest.raises(KeyboardInterrupt):
         run(recipe, places, tmp_path / "killed", checkpoint_s=0.0, before_step=killer)
     run(recipe, places, tmp_path / "killed", resume=True)
-    left, right = (checkpoints.load(tmp_path / each).weights for each in ("killed", "whole"))
+    left, right = (load_checkpoint(tmp_path / each).weights for each in ("killed", "whole"))
     assert all(torch.equal(left[key], right[key]) for key in left)
 
 
@@ -74,9 +74,9 @@ def test_transvpr_by_triplets(places, stages, tmp_path):
         ),
     )
     run(replace(recipe, stages=recipe.stages[:1]), places, tmp_path)
-    before = checkpoints.load(tmp_path).weights
+    before = load_checkpoint(tmp_path).weights
     run(recipe, places, tmp_path, resume=True)
-    after = checkpoints.load(tmp_path).weights
+    after = load_checkpoint(tmp_path).weights
     torch.manual_seed(recipe.seed)
     new = Trainee("transvpr").weights()
     assert {key.split(".")[0] for key in new if not torch.equal(new[key], before[key])} == {"pool"}

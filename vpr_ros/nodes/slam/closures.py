@@ -14,7 +14,7 @@ from vpr_ros.config import NodeConfig
 from vpr_ros.datatypes import LoopClosure
 from vpr_ros.errors import VprError
 from vpr_ros.geometry.poses import PoseError
-from vpr_ros.geometry.relative_pose import RelativePose
+from vpr_ros.geometry.transforms import RelativePose
 from vpr_ros.nodes.slam.base import StackAdapter
 from vpr_ros.nodes.tf.camera_mounts import CameraMounts
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from rclpy.node import Node
 
 from vpr_ros.config import NodeConfig
-from vpr_ros.geometry.relative_pose import RelativePose
+from vpr_ros.geometry.transforms import RelativePose
 from vpr_ros.nodes.conversions import ns_to_stamp, pose_to_message
 from vpr_ros.nodes.interfaces import interface
 from vpr_ros.nodes.slam.closures import HeldClosure, MetricClosureAdapter

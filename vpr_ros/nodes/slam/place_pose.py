@@ -12,7 +12,7 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 from vpr_ros.config import SlamConfig
 from vpr_ros.datatypes import Pose, Recognition
 from vpr_ros.geometry.poses import PoseError, checked_pose
-from vpr_ros.geometry.relative_pose import checked_covariance
+from vpr_ros.geometry.transforms import checked_covariance
 from vpr_ros.nodes.conversions import ns_to_stamp, pose_to_message
 
 

@@ -19,7 +19,7 @@ from rclpy.node import Node
 
 from vpr_ros.config import NodeConfig
 from vpr_ros.geometry.poses import PoseError
-from vpr_ros.geometry.relative_pose import RelativePose
+from vpr_ros.geometry.transforms import RelativePose
 from vpr_ros.nodes.conversions import transform_to_message
 from vpr_ros.nodes.interfaces import interface
 from vpr_ros.nodes.slam.closures import HeldClosure, MetricClosureAdapter

@@ -10,9 +10,8 @@ from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import ConfigError
-from vpr_ros.geometry.fixed_frames import FixedFrames, as_mount
 from vpr_ros.geometry.poses import PoseError, angle, distance
-from vpr_ros.geometry.transforms import RigidTransform
+from vpr_ros.geometry.transforms import FixedFrames, RigidTransform, as_mount
 from vpr_ros.nodes.conversions import transform_from_message
 from vpr_ros.nodes.interfaces import interface
 

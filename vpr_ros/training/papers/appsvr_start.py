@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What APPSVR's training begins with and ends with: clusters of local features, and whitening.
 
-See ``models.appsvr_centroids`` and ``models.whitening`` for what is computed; here are the images.
+See ``appsvr_centroids`` for how clusters are made. Whitening: Herve Jegou, Ondrej Chum, "Negative
+Evidences and Co-occurences in Image Retrieval: The Benefit of PCA and Whitening", ECCV 2012.
 """
 
 from __future__ import annotations
@@ -14,19 +15,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vpr_ros.datatypes import ModelSpec
 from vpr_ros.drives.image_files import ImageFolder
 from vpr_ros.errors import ConfigError, WeightsError
 from vpr_ros.extractors.network import prepared
 from vpr_ros.images import read_image
 from vpr_ros.models import network_of
 from vpr_ros.models.appsvr import Appsvr, Sizes, sizes_in
-from vpr_ros.models.appsvr_centroids import Semantics, install, labels_at, semantic_centroids
 from vpr_ros.models.weights import fitting
 from vpr_ros.models.weights_file import read_weights
-from vpr_ros.models.whitening import fit_whitening
+from vpr_ros.training.papers.appsvr_centroids import (
+    Semantics,
+    install,
+    labels_at,
+    semantic_centroids,
+)
 
 _IMAGES, _PER_IMAGE = 1000, 200  # local features that are clustered (supplement of APPSVR)
+_FLAT = 1e-9  # part of the largest variance below which a direction is rounding
 _VGG = "features."  # of torchvision's keys; its classifier is not needed
 
 
@@ -38,20 +43,13 @@ class Pictures(NamedTuple):
 
 
 def clustered(
-    backbone: Path,
-    pictures: Pictures,
-    sizes: Sizes,
-    semantics: Semantics | None = None,
-    seed: int = 0,
+    backbone: Path,  # torchvision's VGG-16, or weights of APPSVR or NetVLAD
+    pictures: Pictures,  # images to take local features from, a thousand at most
+    sizes: Sizes,  # of the network; without labels, no shadows
+    semantics: Semantics | None = None,  # what labels mean
+    seed: int = 0,  # of what is drawn
 ) -> dict[str, Tensor]:
     """Weights of an APPSVR that is not trained yet but has clusters.
-
-    Args:
-        backbone: torchvision's VGG-16, or weights of APPSVR or NetVLAD.
-        pictures: images to take local features from, a thousand at most.
-        sizes: of the network; without labels, no shadows.
-        semantics: what labels mean.
-        seed: of what is drawn.
 
     Raises:
         WeightsError: the file cannot be read, or holds no VGG-16.
@@ -94,8 +92,46 @@ def whitened(weights: Path, paths: Sequence[Path], size: int) -> dict[str, Tenso
     sizes = sizes_in(state)
     network = Appsvr(Sizes(sizes.clusters, sizes.shadows, sizes.levels, whitened=0)).eval()
     network.load_state_dict(state)
-    fitted = fit_whitening(torch.cat(list(_residuals(network, paths))), size)
-    return {**state, "whitening.weight": fitted.weight, "whitening.bias": fitted.bias}
+    weight, bias = fit_whitening(torch.cat(list(_residuals(network, paths))), size)
+    return {**state, "whitening.weight": weight, "whitening.bias": bias}
+
+
+def fit_whitening(descriptors: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """The directions of most variance, each divided by its standard deviation, as a linear layer.
+
+    With fewer images than values the products of images say the same as those of values do, in a
+    matrix that fits into memory: 10,000 images of 32,768 values need 0.8 GB instead of 8.6.
+
+    Returns:
+        Weight [P, G] and bias [P] for descriptors [N, G]; what they give is to be normalized.
+
+    Raises:
+        ConfigError: the images do not vary in so many directions.
+    """
+    mean = descriptors.double().mean(dim=0)
+    centered = descriptors.double() - mean
+    variances, directions = _components(centered, size)
+    found = int((variances > _FLAT * variances[:1]).sum()) if len(variances) else 0
+    if found < size:
+        raise ConfigError(
+            f"whitened = {size}: {len(descriptors)} images vary in {found} directions; give more "
+            "images, or a smaller size"
+        )
+    weight = directions / variances.sqrt().unsqueeze(1)
+    return weight.float(), -(weight @ mean).float()
+
+
+def _components(centered: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Variances [P], largest first, and unit directions [P, G], or as many as there are."""
+    count, dim = centered.shape
+    freedom = max(count - 1, 1)
+    if count >= dim:
+        values, vectors = torch.linalg.eigh(centered.T @ centered / freedom)
+        return values.flip(0)[:size].clamp_min(0), vectors.T.flip(0)[:size]
+    values, vectors = torch.linalg.eigh(centered @ centered.T / freedom)
+    values = values.flip(0)[:size].clamp_min(0)
+    directions = vectors.T.flip(0)[:size] @ centered
+    return values, directions / (freedom * values).clamp_min(1e-300).sqrt().unsqueeze(1)
 
 
 def _residuals(network: Appsvr, paths: Sequence[Path]) -> Iterator[Tensor]:
@@ -107,7 +143,7 @@ def _residuals(network: Appsvr, paths: Sequence[Path]) -> Iterator[Tensor]:
 
 def _locations(network: Appsvr, path: Path) -> tuple[Tensor, tuple[int, int]]:
     """Local features of an image, [N, 512], and their grid."""
-    image = torch.from_numpy(prepared(read_image(path), _spec(), antialias=True))
+    image = torch.from_numpy(prepared(read_image(path), network_of("appsvr").spec, antialias=True))
     with torch.inference_mode():
         features, size = network.locations(image)
     return features[0].clone(), size
@@ -135,10 +171,6 @@ def _encoder(path: Path) -> Mapping[str, Tensor]:
     if wrong:
         raise WeightsError(f"{path} holds another VGG: {prefix}{wrong[0]} does not fit")
     return {key: value for key, value in found.items() if value is not None}
-
-
-def _spec() -> ModelSpec:
-    return network_of("appsvr").spec
 
 
 def pictures_in(folder: Path, labels: Path | None = None) -> Pictures:

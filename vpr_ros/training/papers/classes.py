@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -22,17 +22,15 @@ from torch.nn import functional
 
 from vpr_ros.datatypes import ImageArray
 from vpr_ros.errors import TrainingError
-from vpr_ros.extractors.network import prepared
 from vpr_ros.training.appearance import Random
 from vpr_ros.training.feed import PhotoFeed, as_input
-from vpr_ros.training.journal import Figures, figures_of
 from vpr_ros.training.photos import Photos
 from vpr_ros.training.recipe import Stage
+from vpr_ros.training.run_files import Figures, figures_of
 from vpr_ros.training.trainee import Trainee
 
 _SMALLEST, _WIDEST = 0.08, 4 / 3  # of a crop: part of the photo's area, width by height
 _ATTEMPTS = 10
-_CHUNK = 32  # images in one run
 _JUDGED = 2000  # photos of a validation at most
 
 
@@ -62,11 +60,7 @@ class ClassFeed(PhotoFeed):
     names: Sequence[str]
 
     def batch(self, step: int) -> ClassBatch:
-        """The batch of a step, counted from 0 within the stage.
-
-        Raises:
-            ImageError: a photo is missing or damaged.
-        """
+        """The batch of a step, counted from 0 within the stage."""
         indices, images = self.samples(step, self._image)
         return ClassBatch(as_input(images, self.spec), _numbers(self.photos, indices, self.names))
 
@@ -98,17 +92,10 @@ def validate_classes(
     chosen = known[:: max(1, len(known) // _JUDGED)]
     if not chosen:
         return {}
-    spec = replace(trainee.spec, input_height=stage.height, input_width=stage.width)
-    was_training, hits = trainee.training, 0
-    trainee.eval()
-    with torch.inference_mode():
-        for begin in range(0, len(chosen), _CHUNK):
-            part = chosen[begin : begin + _CHUNK]
-            images = np.concatenate([prepared(photos.read(n), spec, antialias=True) for n in part])
-            found = trainee.class_logits(torch.from_numpy(images).to(trainee.device)).argmax(dim=1)
-            hits += int((found.cpu() == _numbers(photos, part, names)).sum())
-    trainee.train(was_training)
-    return {"top1": hits / len(chosen)}
+    with trainee.at_rest():
+        images = trainee.inputs(photos.read, chosen, stage)
+        found = torch.cat([trainee.class_logits(each).argmax(dim=1).cpu() for each in images])
+    return {"top1": int((found == _numbers(photos, chosen, names)).sum()) / len(chosen)}
 
 
 def _cropped(photo: ImageArray, random: np.random.Generator) -> ImageArray:

@@ -17,15 +17,15 @@ from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.ground_truth.positives import Places, positives_within
 from vpr_ros.evaluation.retrieval_set import ImageSource, Indices, RetrievalSet
 
-RULES = ("distance", "field_of_view")
-
 
 @dataclass(frozen=True)
 class LabelRecipe:
     """When two images show one place, for training."""
 
     rule: str = setting(
-        "distance", "distance: R2Former's; field_of_view: TransVPR's", choices=RULES
+        "distance",
+        "distance: R2Former's; field_of_view: TransVPR's",
+        choices=("distance", "field_of_view"),
     )
     positive_distance: float = setting(
         10.0, "distance: positives are at most so far away, meters", minimum=0.0
@@ -86,11 +86,11 @@ def label(data: RetrievalSet, recipe: LabelRecipe) -> LabeledSet:
 
 
 def view_distance(
-    query: NDArray[np.float64],
-    others: NDArray[np.float64],
-    heading: float,
-    headings: NDArray[np.float64],
-    recipe: LabelRecipe,
+    query: NDArray[np.float64],  # position, meters, [2 or 3]
+    others: NDArray[np.float64],  # positions, [N, 2 or 3]
+    heading: float,  # radians
+    headings: NDArray[np.float64],  # radians, [N]
+    recipe: LabelRecipe,  # with the two constants
 ) -> NDArray[np.float64]:
     """TransVPR's mixed distance: below 1, fields of view overlap.
 
@@ -99,13 +99,6 @@ def view_distance(
     paragraph calls images within 25 m and 40 degrees ground truth. The two may have been swapped:
     hence they are parameters. The angle is printed without a sign being taken off; a difference
     that lowers the distance cannot be meant.
-
-    Args:
-        query: position, meters, [2 or 3].
-        others: positions, [N, 2 or 3].
-        heading: radians.
-        headings: radians, [N].
-        recipe: with the two constants.
     """
     meters = np.linalg.norm(others - query, axis=1)
     turned = np.abs((headings - heading + math.pi) % (2.0 * math.pi) - math.pi)

@@ -4,13 +4,13 @@
 Half of every map's keyframes make its prototypes; the others are anchors, so that the stage learns
 to tell what it has not seen. An anchor's counterpart is the most similar prototype-making keyframe
 of its place: within some meters, or, without poses, the one before or after. What it must not
-resemble are the images of other maps that ``models.hard_negatives`` names.
+resemble are the images of other maps that ``hard_negatives`` names.
 
 The loss is equation 3 of the paper, which teaches the blocks alone, and the cross entropy of the
 posterior, which the paper does not have and which teaches the keys and what is none, too. Where the
 images of one map differ by light, that finds the map of 99 % of made-up images, equation 3 of 93 %,
 and no training of 57 %. Where they differ by nothing but noise, there is nothing to learn, and
-training costs some percent: measure before you use it. See ``models.sup_vpr_maps`` for what is read
+training costs some percent: measure before you use it. See ``models.sup_vpr`` for what is read
 otherwise. It takes minutes: killed, it begins anew.
 
 Shapes: N keyframes of a map, S prototypes of all M maps, D values of a descriptor.
@@ -30,11 +30,11 @@ from torch import Tensor
 
 from vpr_ros.atomic_file import write_files
 from vpr_ros.errors import TrainingError
-from vpr_ros.models.hard_negatives import hard_negatives, info_nce, mean_similarity
-from vpr_ros.models.sup_vpr_maps import MapStage
+from vpr_ros.models.sup_vpr import MapStage
 from vpr_ros.place_map import PlaceMap
 from vpr_ros.place_map.keyframe_table import NO_FRAME, KeyframeTable
 from vpr_ros.place_map.prototypes import SHARE, prototypes_of
+from vpr_ros.training.losses import info_nce
 
 _NONE = 0.1  # prior of no map, as when maps are searched
 _SMALLEST = 1e-9  # probability whose logarithm is still a loss
@@ -43,40 +43,23 @@ _TOLD = 100  # steps from one line of progress to the next
 
 @dataclass(frozen=True)
 class MapStageRecipe:
-    """How the stage is made and taught; the defaults are the paper's, but for the blocks.
+    """How the stage is made and taught; the defaults are the paper's, but for the blocks."""
 
-    Attributes:
-        blocks: 12 in the paper; two are enough for some tens of maps.
-        heads: of each block; D must be a multiple.
-        tau: temperature of loss and posterior.
-        steps: of the optimizer.
-        batch: anchors in a step.
-        learning_rate: 1e-5 in the paper, for a descriptor of 1024 values and an epoch of MSLS.
-        weight_decay: of Adam.
-        near: meters within which two keyframes show one place.
-        seed: of what is drawn.
-    """
-
-    blocks: int = 2
-    heads: int = 8
-    tau: float = 0.1
-    steps: int = 1000
-    batch: int = 16
-    learning_rate: float = 1e-4
-    weight_decay: float = 1e-4
-    near: float = 5.0
-    seed: int = 0
+    blocks: int = 2  # 12 in the paper; two are enough for some tens of maps
+    heads: int = 8  # of each block; D must be a multiple
+    tau: float = 0.1  # temperature of loss and posterior
+    steps: int = 1000  # of the optimizer
+    batch: int = 16  # anchors in a step
+    learning_rate: float = 1e-4  # 1e-5 in the paper, for 1024 values and an epoch of MSLS
+    weight_decay: float = 1e-4  # of Adam
+    near: float = 5.0  # meters within which two keyframes show one place
+    seed: int = 0  # of what is drawn
 
 
 def train_map_stage(
     maps: Sequence[PlaceMap], recipe: MapStageRecipe, tell: Callable[[str], None]
 ) -> MapStage:
-    """Teach a stage to tell maps apart.
-
-    Args:
-        maps: two at least, of one model.
-        recipe: how.
-        tell: is told progress, line by line.
+    """Teach a stage to tell maps of one model apart, two at least; ``tell`` is told progress.
 
     Raises:
         TrainingError: there are too few maps, no keyframe has a counterpart, or the loss is not
@@ -99,11 +82,7 @@ def train_map_stage(
 
 
 def write_map_stage(path: Path, stage: MapStage, recipe: MapStageRecipe, space: str) -> None:
-    """Write what ``place_map.map_stage`` reads.
-
-    Raises:
-        OSError: the file cannot be written; an old one is still there.
-    """
+    """Write what ``place_map.map_stage`` reads; raises OSError where that cannot be."""
     buffer = io.BytesIO()
     arrays = {key: value.numpy() for key, value in stage.state_dict().items()}
     np.savez(buffer, heads=recipe.heads, tau=recipe.tau, space=space, **arrays)
@@ -182,3 +161,36 @@ def _shows(table: KeyframeTable, row: int, other: int, near: float) -> bool:
         return bool(abs(row - other) == 1 and table.sessions[row] == table.sessions[other])
     apart = np.linalg.norm(table.positions[row] - table.positions[other])
     return bool(frame == table.frames[other] and apart <= near)
+
+
+def mean_similarity(descriptors: Tensor) -> float:
+    """Mean inner product of two different images of a city, descriptors [N, D]; 1 of one image.
+
+    ``(n^2 |mu|^2 - n) / (n^2 - n)``: all pairs add up to the square of the sum, each image with
+    itself to 1, so that no pair is looked at.
+    """
+    count = len(descriptors)
+    if count < 2:
+        return 1.0
+    total = descriptors.double().sum(dim=0).square().sum()
+    return float((total - count) / (count * count - count))
+
+
+def hard_negatives(anchor: Tensor, others: Tensor, similarity: float, count: int = 5) -> Tensor:
+    """The images of other cities that are as alike to an anchor as its own city is, on average.
+
+    The paper says both that these are nearest to the anchor's counterpart and that they are nearest
+    to the city's mean. Where no image of elsewhere exceeds the mean, that is the same; where one
+    does, it likely shows the same thing, and the second rule leaves it out.
+
+    Args:
+        anchor: [D].
+        others: of other cities, [N, D].
+        similarity: ``mean_similarity`` of the anchor's city.
+        count: how many.
+
+    Returns:
+        Rows of ``others``, nearest to the mean first, int64 [min(count, N)].
+    """
+    distance = (others @ anchor - similarity).abs()
+    return distance.topk(min(count, len(others)), largest=False).indices

@@ -3,8 +3,8 @@
 
 The semantic-constrained initialization of SRALNet (ICRA 2021) and APPSVR's supplement: 200 local
 features of each of 1,000 training images are clustered. Labels of pixels, by whatever segmentation
-there is, are needed here alone, never while a robot drives. See ``appsvr_attention`` for the
-papers.
+there is, are needed here alone, never while a robot drives. See ``models.appsvr_attention``
+for the papers.
 
 Shapes: P points (local features) of D values, K clusters, L shadow centroids of each.
 """
@@ -50,12 +50,7 @@ class Centroids(NamedTuple):
 
 
 def labels_at(labels: NDArray[np.integer], size: tuple[int, int]) -> Tensor:
-    """Labels in the middle of each location, int64 [N] in row-major order.
-
-    Args:
-        labels: of the pixels of an image of any size, [H, W].
-        size: (h, w) of the locations.
-    """
+    """Labels [H, W] in the middle of each of (h, w) locations, int64 [N] in row-major order."""
     rows, columns = (
         ((np.arange(count) + 0.5) * side / count).astype(int)
         for count, side in zip(size, labels.shape, strict=True)
@@ -93,22 +88,14 @@ def _spread(points: Tensor, clusters: int, generator: torch.Generator) -> Tensor
 
 
 def semantic_centroids(
-    points: Tensor,
-    labels: Tensor | None,
-    clusters: int,
-    shadows: int,
-    semantics: Semantics,
+    points: Tensor,  # unit local features of many images, [P, D]
+    labels: Tensor | None,  # of these points, int [P]; None: of none, and there are no shadows
+    clusters: int,  # K
+    shadows: int,  # L; without labels, 0
+    semantics: Semantics,  # what the labels mean
     generator: torch.Generator,
 ) -> Centroids:
     """Informative centroids of static classes, and the dynamic ones nearest to each as its shadows.
-
-    Args:
-        points: unit local features of many images, [P, D].
-        labels: of these points, int [P]; None: nothing is known of any, and there are no shadows.
-        clusters: K.
-        shadows: L; without labels, 0.
-        semantics: what the labels mean.
-        generator: of random numbers.
 
     Raises:
         ConfigError: there are too few points of some kind.

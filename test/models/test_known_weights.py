@@ -11,11 +11,11 @@ from vpr_ros import pipeline
 from vpr_ros.backends.exported import reranker_path
 from vpr_ros.config import PipelineConfig, with_settings
 from vpr_ros.errors import WeightsError
-from vpr_ros.models import shipped
-from vpr_ros.models.shipped import shipped_file
+from vpr_ros.models import known_weights
+from vpr_ros.models.known_weights import SHIPPED, shipped_file
 
 MEGABYTE = 1_000_000
-WEIGHTS = Path(shipped.__file__).parents[2] / "weights"
+WEIGHTS = Path(known_weights.__file__).parents[2] / "weights"
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +40,14 @@ def test_it_is_small():
 def installed(tmp_path, monkeypatch):
     """The prefix of a workspace, a virtual environment or /opt/ros that the module runs from."""
     prefix = tmp_path / "home/ws/install"
-    module = prefix / "lib/python3.12/site-packages/vpr_ros/models/shipped.py"
-    monkeypatch.setattr(shipped, "__file__", str(module))
+    module = prefix / "lib/python3.12/site-packages/vpr_ros/models/known_weights.py"
+    monkeypatch.setattr(known_weights, "__file__", str(module))
     return prefix
 
 
 def put(folder):
     folder.mkdir(parents=True)
-    path = folder / shipped.SHIPPED["r2former_tiny"]
+    path = folder / SHIPPED["r2former_tiny"]
     path.touch()
     return path
 
@@ -69,7 +69,9 @@ def test_nobody_elses_weights_are_run(installed, tmp_path):
 
 
 def test_a_checkout_has_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(shipped, "__file__", str(tmp_path / "vpr_ros/models/shipped.py"))
+    monkeypatch.setattr(
+        known_weights, "__file__", str(tmp_path / "vpr_ros/models/known_weights.py")
+    )
     (tmp_path / "setup.py").touch()
     with pytest.raises(WeightsError, match="is missing"):
         shipped_file("r2former_tiny")

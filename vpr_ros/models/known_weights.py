@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights that the methods' authors published: where they are, and what may be done with them.
+"""Weights that there are: those that the methods' authors published, and those of this package.
 
-None is contained in this package or downloaded by it.
+Published ones are neither contained in this package nor downloaded by it: the table says where they
+are, and what may be done with them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+from vpr_ros.errors import WeightsError
 
 _NO_LICENSE = "no license granted: ask the authors before any use beyond private study"
 _NOT_STATED = "none stated for the weights (code: Apache-2.0); MSLS has terms of its own"
-_APACHE = "Apache-2.0"
-_DINOV2 = "https://dl.fbaipublicfiles.com/dinov2"
 _TRANSVPR = "https://github.com/RuotongWANG/TransVPR-model-implementation"
 
 
@@ -25,22 +27,6 @@ class Checkpoint:
     source: str  # where its authors host it
     license: str
     git_blob: str = ""  # what `git hash-object FILE` prints, where known
-
-
-def _dinov2(letter: str, network: str) -> tuple[Checkpoint, Checkpoint]:
-    """DINOv2 of one size, without registers and with them."""
-    name = f"dinov2_vit{letter}14"
-    made = [
-        Checkpoint(
-            file=f"{name}{kind}_pretrain.pth",
-            networks=(network + suffix,),
-            trained_on="LVD-142M, without labels; no places yet",
-            source=f"{_DINOV2}/{name}/{name}{kind}_pretrain.pth",
-            license=_APACHE,
-        )
-        for kind, suffix in (("", ""), ("_reg4", "_reg"))
-    ]
-    return made[0], made[1]
 
 
 CHECKPOINTS = (
@@ -88,15 +74,57 @@ CHECKPOINTS = (
         source="https://github.com/QVPR/Patch-NetVLAD: download_models.py",
         license="none stated for the weights (code: MIT)",
     ),
-    *_dinov2("s", "sup_vpr_small"),
-    *_dinov2("b", "sup_vpr_base"),
-    *_dinov2("l", "sup_vpr"),
+    *(
+        Checkpoint(
+            file=f"{name}{kind}_pretrain.pth",
+            networks=(network + suffix,),
+            trained_on="LVD-142M, without labels; no places yet",
+            source=f"https://dl.fbaipublicfiles.com/dinov2/{name}/{name}{kind}_pretrain.pth",
+            license="Apache-2.0",
+        )
+        for name, network in (
+            ("dinov2_vits14", "sup_vpr_small"),
+            ("dinov2_vitb14", "sup_vpr_base"),
+            ("dinov2_vitl14", "sup_vpr"),
+        )
+        for kind, suffix in (("", ""), ("_reg4", "_reg"))  # without registers and with them
+    ),
 )
+SHIPPED = {"r2former_tiny": "r2former_tiny_192x256_fp16.onnx"}  # method -> file of its extractor
 
 
 def published_as(git_blob: str) -> Checkpoint | None:
     """The published file of this Git hash, or None."""
-    for checkpoint in CHECKPOINTS:
-        if checkpoint.git_blob and checkpoint.git_blob == git_blob:
-            return checkpoint
-    return None
+    return next((each for each in CHECKPOINTS if each.git_blob and each.git_blob == git_blob), None)
+
+
+def shipped_file(method: str) -> Path | None:
+    """The exported network that comes with the package; None for methods that have none.
+
+    Raises:
+        WeightsError: the package is not whole: its file is missing.
+    """
+    if method not in SHIPPED:
+        return None
+    path = _share() / "weights" / SHIPPED[method]
+    if not path.is_file():
+        raise WeightsError(
+            f"{path} is missing, which comes with vpr_ros for the method {method}: build and "
+            "install the package again, or name another file in network.weights"
+        )
+    return path
+
+
+def _share() -> Path:
+    """The folder of the package's files: the checkout, or ``share/vpr_ros`` where it is installed.
+
+    An installed package is ``PREFIX/lib/pythonX.Y/site-packages/vpr_ros`` in a workspace, a virtual
+    environment and ``/opt/ros`` alike; links of ``colcon build --symlink-install`` lead to the
+    checkout.
+    """
+    package = Path(__file__).resolve().parents[1]
+    checkout = package.parent
+    if (checkout / "setup.py").is_file():
+        return checkout
+    libraries = checkout.parents
+    return (libraries[2] if len(libraries) > 2 else checkout) / "share" / "vpr_ros"

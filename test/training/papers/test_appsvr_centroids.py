@@ -11,8 +11,8 @@ torch = pytest.importorskip("torch", reason="the networks need PyTorch")
 from torch.nn import functional  # noqa: E402
 
 from vpr_ros.errors import ConfigError  # noqa: E402
-from vpr_ros.models.appsvr import Appsvr, Sizes  # noqa: E402
-from vpr_ros.models.appsvr_centroids import (  # noqa: E402
+from vpr_ros.models.appsvr import DIM, Appsvr, Sizes  # noqa: E402
+from vpr_ros.training.papers.appsvr_centroids import (  # noqa: E402
     Semantics,
     install,
     k_means,
@@ -20,7 +20,6 @@ from vpr_ros.models.appsvr_centroids import (  # noqa: E402
     semantic_centroids,
     sharpness,
 )
-from vpr_ros.models.vgg import DIM  # noqa: E402
 
 FEW = Semantics(static=(0, 1), dynamic=(8, 9))
 

@@ -6,8 +6,7 @@ import pytest
 
 from vpr_ros.errors import ConfigError
 from vpr_ros.simulation.laps import DriveConfig, map_lap, query_lap, small_drive
-from vpr_ros.simulation.odometry import body_steps, dead_reckoning
-from vpr_ros.simulation.plan import TownPlan
+from vpr_ros.simulation.plan import TownPlan, body_steps, dead_reckoning
 
 CONFIGS = [DriveConfig(), small_drive()]
 
