@@ -56,12 +56,12 @@ def judge_drive(
         _map_file(task, opened, map_drive) as path,
         closing(opened.pipeline.open_session(path)) as session,
     ):
-        answers = _answers(task, opened, session, query_drive)
+        answers = answer_drive(task, opened, session, query_drive)
         keyframe_stamps = session.maps.searched.table.stamps_ns.tolist()
     return Verdicts.of(answers, Truth(*tracks, limits), keyframe_stamps, database_stamps)
 
 
-def _answers(
+def answer_drive(
     task: Task, opened: Described, session: Session, drive: Drive
 ) -> list[Recognition | None]:
     """The answers to Q images of a drive, [Q]; None for what cannot be described."""
