@@ -229,3 +229,25 @@ def test_a_frozen_camera_makes_no_keyframes(line, scene, tmp_path):
         outcomes = [session.step(Frame(n * S, scene(1), at(2.0 * n))) for n in range(5)]
         assert [outcome.kept is not None for outcome in outcomes] == [True] + 4 * [False]
         assert "the camera is frozen" in outcomes[4].nothing_shown
+
+
+def test_the_robot_s_own_body_counts_for_nothing(line, scene, tmp_path):
+    """Of two streets, seen over the same bonnet, nothing but the bonnet is alike."""
+    body = scene(77)[120:]
+
+    def seen(number):
+        image = scene(number).copy()
+        image[120:] = body
+        return image
+
+    path = tmp_path / "street.vprmap"
+    with closing(line.open_session(path, MAP)) as session:
+        for number in range(12):
+            session.step(Frame(number * 20 * S, seen(number), at(50.0 * number)))
+        session.finish()
+        (features,) = session.maps.place_map.features_of([session.maps.place_map.table.key(3)])
+        assert features.local.keypoints[:, 1].max() < 136  # a cell is 16 pixels high
+    with closing(line.open_session(path)) as session:
+        answers = [session.step(Frame(n * S, seen(n))).recognition for n in (3, 100, 101, 102)]
+    assert answers[0].candidates[0].comparison.inliers > 20
+    assert max(answer.candidates[0].comparison.inliers for answer in answers[1:]) < 15

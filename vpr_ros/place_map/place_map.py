@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -27,6 +28,7 @@ from vpr_ros.errors import MapError
 from vpr_ros.place_map.base import Nearest, as_found, hidden_rows
 from vpr_ros.place_map.catalog import Catalog
 from vpr_ros.place_map.check import damages
+from vpr_ros.place_map.constant_parts import Grid, from_json, to_json, without
 from vpr_ros.place_map.corrected_poses import CorrectedPoses, differing
 from vpr_ros.place_map.database import Database
 from vpr_ros.place_map.feature_cache import FeatureCache
@@ -36,6 +38,8 @@ from vpr_ros.place_map.rows import check_global, checked_columns, encode_keyfram
 from vpr_ros.place_map.store import Store
 
 log = logging.getLogger(__name__)
+
+_CONSTANT = "constant parts"  # the note that tells them
 
 CACHE_BYTES = 64 * 2**20  # some 200 keyframes of 600 local descriptors [128]
 
@@ -62,6 +66,7 @@ class PlaceMap:
             self._catalog = Catalog(
                 self._store, searchable=spec is not None, growing=database.writable
             )
+            self._constant = from_json(self._store.note(_CONSTANT) or "[]")
         self._cache = FeatureCache(CACHE_BYTES)
         self._committed = self._catalog.table.snapshot()
         self._session = ""
@@ -178,6 +183,27 @@ class PlaceMap:
         self._catalog.add(record, keyframe.features.global_descriptor)
         return key
 
+    def leave_out(self, camera: str, grid: Grid) -> None:
+        """Let what a camera sees in all images of this drive count for nothing.
+
+        Durable after ``commit``. Local features are kept, and not returned any more.
+
+        Args:
+            camera: Its name; empty for the only one.
+            grid: Where its images are always the same, of ``ConstantParts``.
+
+        Raises:
+            MapError: The map is open for reading, or the disk refuses.
+        """
+        self._refuse_reader()
+        key, known = (self._session, camera), self._constant.get((self._session, camera))
+        if not grid.any() if known is None else bool((known == grid).all()):
+            return
+        self._constant = {**self._constant, key: grid}
+        with self._undone_on_failure():
+            self._store.keep_note(_CONSTANT, to_json(self._constant))
+        self._cache.clear()
+
     def remove(self, keys: Collection[KeyframeKey]) -> None:
         """Take keyframes out, for good after ``commit``; their ids are never used again.
 
@@ -280,7 +306,7 @@ class PlaceMap:
         Raises:
             MapError: There is no such keyframe, or it is damaged.
         """
-        return [self._cache.fetch(self._id(key), self._store.features) for key in keys]
+        return [self._cache.fetch(self._id(key), self._features) for key in keys]
 
     def record(self, key: KeyframeKey) -> KeyframeRecord:
         """Return what is known of a keyframe.
@@ -408,6 +434,17 @@ class PlaceMap:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _features(self, number: int) -> Features:
+        features = self._store.features(number)
+        if not self._constant:
+            return features
+        record = self.record(KeyframeKey(self.uuid, number))
+        grid = self._constant.get((record.session, record.camera))
+        if grid is None:
+            return features
+        local, points = (without(each, grid) for each in (features.local, features.points))
+        return replace(features, local=local, points=points)
 
     def _id(self, key: KeyframeKey) -> int:
         self._catalog.row_of(key)  # refuses unknown ones

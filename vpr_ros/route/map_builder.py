@@ -15,6 +15,7 @@ from vpr_ros.extractors.base import FeatureExtractor
 from vpr_ros.geometry.poses import angle, distance
 from vpr_ros.images import encode_jpeg, shrink
 from vpr_ros.place_map import PlaceMap
+from vpr_ros.place_map.constant_parts import ConstantParts
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class MapBuilder:
         self._config = config
         self._calibrator = calibrator
         self._last: dict[str, Keyframe] = {}  # of each camera
+        self._constant: dict[str, ConstantParts] = {}  # of each camera
         self._committed_ns: int | None = None
 
     def offer(self, frame: Frame, features: Features | None = None) -> Kept | None:
@@ -118,6 +120,10 @@ class MapBuilder:
             thumbnail = encode_jpeg(shrink(frame.image, self._config.thumbnail_side))
         keyframe = Keyframe(frame.stamp_ns, features, frame.pose, frame.camera, thumbnail)
         key = self._map.append(keyframe)
+        if frame.image is not None:
+            constant = self._constant.setdefault(frame.source, ConstantParts())
+            constant.add(frame.image)
+            self._map.leave_out(frame.source, constant.grid())
         self._last[frame.source] = keyframe
         self._commit_when_due(frame.stamp_ns)
         return Kept(key, keyframe)
