@@ -58,7 +58,9 @@ def main(keyframes: int) -> dict[str, float]:
         finally:
             rclpy.try_shutdown()
         results["answer from two maps of 10,000, filter"] = two_maps(scratch)
-        results[f"open a map of {keyframes:,} keyframes"] = opening(scratch, keyframes)
+        opened, searched = opening(scratch, keyframes)
+        results[f"open a map of {keyframes:,} keyframes"] = opened
+        results["open it and search it for the first time"] = searched
     return results
 
 
@@ -131,17 +133,19 @@ def two_maps(scratch: Path) -> float:
     return statistics.median(taken[WARM_UP:])
 
 
-def opening(scratch: Path, keyframes: int) -> float:
+def opening(scratch: Path, keyframes: int) -> tuple[float, float]:
+    """Milliseconds until a map is open, and until it has answered once."""
     path = scratch / "large.vprmap"
     filled(path, 0, keyframes).close()
-    taken = []
+    opened, searched = [], []
     for _ in range(3):
         begun = time.process_time()
         place_map = PlaceMap.open(path, SPEC)
+        opened.append(1e3 * (time.process_time() - begun))
         place_map.search(described().global_descriptor, 10)
-        taken.append(1e3 * (time.process_time() - begun))
+        searched.append(1e3 * (time.process_time() - begun))
         place_map.close()
-    return statistics.median(taken)
+    return statistics.median(opened), statistics.median(searched)
 
 
 def filled(path: Path, start: int, count: int) -> PlaceMap:

@@ -193,10 +193,10 @@ class FaissIndex:
         self, descriptor: FloatArray, count: int, hidden: Flags | None
     ) -> tuple[FloatArray, Numbers]:
         query = np.ascontiguousarray(descriptor, dtype=np.float32)[np.newaxis]
-        parameters = None
-        if hidden is not None:
-            shown = self._faiss.IDSelectorBitmap(np.packbits(~hidden, bitorder="little"))
-            parameters = self._faiss.SearchParameters(sel=shown)
+        # Choosing all takes half the time of not choosing: the loop is another one.
+        shown = np.ones(len(self), np.bool_) if hidden is None else ~hidden
+        bitmap = self._faiss.IDSelectorBitmap(np.packbits(shown, bitorder="little"))
+        parameters = self._faiss.SearchParameters(sel=bitmap)
         similarities, rows = self._complete().search(query, count, params=parameters)
         return similarities[0], rows[0]
 
