@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True)
@@ -55,17 +56,23 @@ class Calibration:
 
         All answers that score more are right more often: their precision is at least this.
         """
-        wanted = min(max(precision, 1e-9), 1.0 - 1e-9)
-        allowed = math.log(self.found) - math.log(wanted / (1.0 - wanted))
-        limits = [(each, allowed - self._narrowness(each)) for each in self.tails]
-        # Each kind alone must stay below what is allowed, and need not stay below an equal part.
-        low = max(tail.score_at(limit) for tail, limit in limits)
-        high = max(tail.score_at(limit - math.log(len(limits))) for tail, limit in limits)
-        for _ in range(60):
-            middle = 0.5 * (low + high)
-            enough = self.log_odds(middle) >= math.log(wanted / (1.0 - wanted))
-            low, high = (low, middle) if enough else (middle, high)
-        return high
+        return _needed_score(self, precision)
+
+
+@lru_cache(maxsize=64)
+def _needed_score(calibration: Calibration, precision: float) -> float:
+    """Found by halving, once for the many answers whose reasons name it."""
+    wanted = min(max(precision, 1e-9), 1.0 - 1e-9)
+    allowed = math.log(calibration.found) - math.log(wanted / (1.0 - wanted))
+    limits = [(each, allowed - calibration._narrowness(each)) for each in calibration.tails]
+    # Each kind alone must stay below what is allowed, and need not stay below an equal part.
+    low = max(tail.score_at(limit) for tail, limit in limits)
+    high = max(tail.score_at(limit - math.log(len(limits))) for tail, limit in limits)
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        enough = calibration.log_odds(middle) >= math.log(wanted / (1.0 - wanted))
+        low, high = (low, middle) if enough else (middle, high)
+    return high
 
 
 @dataclass(frozen=True)
