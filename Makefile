@@ -30,7 +30,8 @@ help:
 	@echo 'make lint    ruff, mypy --strict, package.xml'
 	@echo 'make bench   measure nodes and networks, write build/bench.json (R2FORMER=checkout of its published code,'
 	@echo '             to measure that, too; R2FORMER_PACKAGES=folder with its timm; BASELINE=checkout of another'
-	@echo '             revision, built, to hold this one against; BENCH_ARGS)'
+	@echo '             revision, built, to hold this one against; TRUST=folder of recordings, to see whether'
+	@echo '             verdicts keep their promise there and elsewhere; BENCH_ARGS)'
 	@echo 'make setup   only build the environment the others use; tools/env.sh COMMAND runs anything in it'
 	@echo 'make setup-networks   the same with PyTorch, which test, lint and bench need (5 GB)'
 	@echo 'make clean   remove everything the others made'
@@ -64,6 +65,7 @@ bench: setup-networks
 	@$(RUN_ALONE) python -m vpr_ros.benchmark $(BENCH_ARGS)
 	@$(RUN) python tools/bench/networks.py $(if $(R2FORMER),--r2former "$(R2FORMER)") \
 		$(if $(R2FORMER_PACKAGES),--r2former-packages "$(R2FORMER_PACKAGES)")
+	@$(if $(TRUST),$(RUN) python tools/bench/trust.py "$(TRUST)" $(TRUST_ARGS),true)
 	@$(if $(BASELINE),$(RUN) python tools/bench/builds.py --other "$(BASELINE)",true)
 
 clean:

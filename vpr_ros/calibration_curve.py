@@ -87,3 +87,13 @@ class CalibrationRecord:
     beyond: tuple[float, ...]  # of wrong ones from just beyond the place's border, ascending
     elsewhere: tuple[float, ...]  # of wrong ones from farther away, ascending
     look_alikes: int  # answers left out: as good as the neighbors, yet said to be elsewhere
+
+    def out_of_reach(self, precision: float) -> str:
+        """Why hardly an answer will be accepted, in words; empty where that is not to be feared."""
+        needed = self.calibration.needed_score(precision)
+        if not self.right or needed <= self.right[-1]:
+            return ""
+        return (
+            f"precision {precision:g} needs a score of {needed:.0f}, and even keyframes side by "
+            f"side reach no more than {self.right[-1]:.0f}: hardly anything will be accepted"
+        )

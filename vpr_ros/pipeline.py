@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -32,6 +33,8 @@ from vpr_ros.rerankers.similarity import SimilarityReranker
 from vpr_ros.route.map_builder import MapBuilder
 from vpr_ros.route.session import Maps, Session
 from vpr_ros.sequence import open_tracker
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,8 @@ class Pipeline:
             opened.callback(place_map.close)
             searched = self.joined(place_map, more)
             record = self.calibrator.of(searched)
+            if words := record.out_of_reach(self.config.decision.target_precision):
+                log.warning("%s: %s", path, words)
             recognizer = self.recognizer(searched, record)
             builder = self.map_builder(place_map, name) if learns else None
             maps = Maps(place_map, searched, record, opened.pop_all().close)

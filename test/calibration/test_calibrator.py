@@ -95,6 +95,17 @@ def test_a_map_that_has_become_another_is_asked_anew(count, kept):
     assert (other.kept is before) is (count == 100)  # whoever writes is exact
 
 
+def test_a_map_in_which_hardly_anything_can_be_accepted_says_so(caplog):
+    place = Town(range(100), lambda a, b: 30.0 - abs(a - b) % 7)
+    calibrator(place).keep(place)
+    words = place.kept.out_of_reach(0.99)
+    assert "even keyframes side by side reach no more than 29" in words
+    assert words in caplog.text
+    fine = town()
+    calibrator(fine).keep(fine)
+    assert fine.kept.out_of_reach(0.5) == ""
+
+
 def test_a_small_map_keeps_that_it_is_small():
     place = town(19)
     calibrator(place).keep(place)

@@ -101,7 +101,10 @@ class Calibrator:
             return
         samples = self._asked(place_map, stop)
         if len(samples) == _wanted(place_map):
-            place_map.keep_calibration(self._record(place_map, samples))
+            record = self._record(place_map, samples)
+            place_map.keep_calibration(record)
+            if words := record.out_of_reach(self._decision.target_precision):
+                log.warning("%s", words)
         elif samples:
             note = [self._settings, len(place_map), [list(each) for each in samples]]
             place_map.keep_note(_NOTE, json.dumps(note))

@@ -17,7 +17,7 @@ from vpr_ros.backends import SUFFIXES, BackendOptions, open_backend
 from vpr_ros.calibration_curve import CalibrationRecord
 from vpr_ros.cli.options import add_option
 from vpr_ros.cli.terminal import complain, say
-from vpr_ros.config import RUNTIMES
+from vpr_ros.config import RUNTIMES, DecisionConfig
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import MapError
 from vpr_ros.place_map import MapInfo, PlaceMap, SessionInfo
@@ -160,6 +160,8 @@ def _calibration_table(record: CalibrationRecord | None) -> Iterator[str]:
     basis = "by itself" if curve.of_map else "no, by default: too few keyframes to tell"
     yield f"calibrated {basis}, at {record.keyframes} keyframes, {_when(record.made_ns)}"
     yield f"           rerank scores needed for precision {needed}"
+    if words := record.out_of_reach(DecisionConfig().target_precision):
+        yield f"           {words}"
     for kind, scores in _surveyed(record).items():
         parts = [f"{100 * float(q):g} %: {value:.2f}" for q, value in _quantiles(scores).items()]
         counted = f"{len(scores)} {kind.replace('_', ' ')}"
