@@ -15,8 +15,8 @@ from vpr_ros.backends.options import CPU, NO_HOOKS, Hooks, Stop
 from vpr_ros.calibration import Calibrator, never
 from vpr_ros.calibration_curve import CalibrationRecord
 from vpr_ros.config import LOCALIZE, METHODS, CalibrationConfig, Method, PipelineConfig
+from vpr_ros.config.decision import REFERENCE
 from vpr_ros.config.methods import FILE, HOMOGRAPHY, LEARNED, NONE, OWN, prior_of, without_local
-from vpr_ros.config.places import REFERENCE
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import ConfigError
 from vpr_ros.extractors import HAND_MADE

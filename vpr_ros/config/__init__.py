@@ -6,6 +6,13 @@ the command line's options and the checks are all read from here. Nested section
 names: ``keyframes.distance``.
 """
 
+from vpr_ros.config.decision import (
+    DecisionConfig,
+    HomographyConfig,
+    KeyframeConfig,
+    LoopConfig,
+    SequenceConfig,
+)
 from vpr_ros.config.methods import (
     METHODS,
     PRECISIONS,
@@ -27,13 +34,6 @@ from vpr_ros.config.nodes import (
     RecordsConfig,
 )
 from vpr_ros.config.pipeline import PipelineConfig
-from vpr_ros.config.places import (
-    DecisionConfig,
-    HomographyConfig,
-    KeyframeConfig,
-    LoopConfig,
-    SequenceConfig,
-)
 from vpr_ros.config.setting import Setting, check, check_all, settings_of, with_settings
 from vpr_ros.config.stacks import SLAM_STACKS, SlamConfig, TfConfig
 

@@ -5,6 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from vpr_ros.config.decision import (
+    DecisionConfig,
+    HomographyConfig,
+    KeyframeConfig,
+    LoopConfig,
+    SequenceConfig,
+)
 from vpr_ros.config.methods import (
     AUTO,
     DESCRIBERS,
@@ -16,13 +23,6 @@ from vpr_ros.config.methods import (
     NetworkConfig,
     SiftConfig,
     combined,
-)
-from vpr_ros.config.places import (
-    DecisionConfig,
-    HomographyConfig,
-    KeyframeConfig,
-    LoopConfig,
-    SequenceConfig,
 )
 from vpr_ros.config.renamed import RENAMED_METHODS
 from vpr_ros.config.setting import check_all, setting
