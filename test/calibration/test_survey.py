@@ -7,7 +7,7 @@ import pytest
 from town import Town
 
 from vpr_ros.calibration import never, summed, surveyed
-from vpr_ros.calibration.survey import SAMPLES, TOGETHER
+from vpr_ros.calibration.survey import TOGETHER
 from vpr_ros.config import DecisionConfig
 
 DECISION = DecisionConfig(place_radius=10.0, place_seconds=10.0)
@@ -28,7 +28,7 @@ def test_wrong_answers_come_from_beyond_the_place_and_from_beyond_its_surroundin
     assert set(survey.beyond) == {89.0}  # 11 m away
     assert set(survey.elsewhere) == {59.0}  # 41 m away
     assert set(survey.right) == {99.0}  # next door
-    assert len(survey.beyond) == SAMPLES
+    assert len(survey.beyond) == Town.survey
 
 
 def test_what_another_camera_saw_of_the_place_is_no_right_answer():
@@ -72,7 +72,7 @@ def test_a_map_of_one_surrounding_has_nothing_elsewhere():
 def test_the_comparisons_are_few_and_the_answers_always_the_same():
     town = Town(range(3000), near)
     first = ask(town)
-    assert town.compared <= SAMPLES * (2 * DECISION.candidates + 4)
+    assert town.compared <= Town.survey * (2 * DECISION.candidates + 4)
     assert ask(town) == first
 
 
@@ -95,7 +95,7 @@ def seen_twice(a, b):
 def test_a_street_driven_twice_is_left_out_and_counted_where_no_pose_tells():
     survey = ask(Town(range(200), seen_twice, poses=False))
     assert survey.look_alikes > 90
-    assert len(survey.beyond) + survey.look_alikes == SAMPLES
+    assert len(survey.beyond) + survey.look_alikes == Town.survey
 
 
 def test_answers_as_poor_as_those_of_the_neighbors_are_no_twins():

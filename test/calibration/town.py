@@ -16,6 +16,8 @@ class Town:
     What is not at a whole number of meters was taken by the rear camera.
     """
 
+    survey = 200
+
     def __init__(self, places, likeness, poses=True, sessions=None, period=1.0, zoomed=False):
         self.places, self.likeness, self.zoomed = list(places), likeness, zoomed
         self.compared, self.kept, self.notes = 0, None, {}

@@ -77,6 +77,7 @@ class Remembering:
 
     def __init__(self, reranker: Reranker, comparisons: dict[int, Comparison]) -> None:
         self._reranker, self._comparisons = reranker, comparisons
+        self.survey = reranker.survey
 
     def compare(self, query: Features, candidates: list[Features]) -> list[Comparison]:
         descriptor = query.global_descriptor.tobytes()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from vpr_ros.calibration.fit import FEWEST, fitted
-from vpr_ros.calibration.survey import SAMPLES, Sample, summed, surveyed
+from vpr_ros.calibration.survey import Sample, summed, surveyed
 from vpr_ros.calibration_curve import CalibrationRecord
 from vpr_ros.config import CalibrationConfig, DecisionConfig
 from vpr_ros.place_map import Map, PlaceMap
@@ -81,7 +81,7 @@ class Calibrator:
             if known is not None and self._holds(known, len(place_map)):
                 return known
         samples = self._asked(place_map, self._stop)
-        is_complete = len(samples) == _wanted(place_map)
+        is_complete = len(samples) == self._wanted(place_map)
         return self._record(place_map, samples if is_complete else ())
 
     def keep(self, place_map: PlaceMap, stop: Stop = never) -> None:
@@ -100,7 +100,7 @@ class Calibrator:
         if known is not None and self._holds(known, len(place_map), grown=1.0):
             return
         samples = self._asked(place_map, stop)
-        if len(samples) == _wanted(place_map):
+        if len(samples) == self._wanted(place_map):
             record = self._record(place_map, samples)
             place_map.keep_calibration(record)
             if words := record.out_of_reach(self._decision.target_precision):
@@ -115,7 +115,7 @@ class Calibrator:
 
     def _asked(self, place_map: Map, stop: Stop) -> tuple[Sample, ...]:
         """What the map says of itself, as far as there was time for it."""
-        if _wanted(place_map) == 0:
+        if self._wanted(place_map) == 0:
             return ()
         started = time.monotonic()
         known = self._noted(place_map)
@@ -123,6 +123,10 @@ class Calibrator:
         added, took = len(samples) - len(known), time.monotonic() - started
         log.info("calibrated by %d keyframes in %.1f s", added, took)
         return samples
+
+    def _wanted(self, place_map: Map) -> int:
+        """How many samples a survey of the map has; small maps say too little of themselves."""
+        return min(self._reranker.survey, len(place_map)) if len(place_map) >= FEWEST else 0
 
     def _noted(self, place_map: Map) -> list[Sample]:
         """What an earlier survey of this very map found before it was cut short."""
@@ -144,8 +148,3 @@ class Calibrator:
             survey.elsewhere,
             survey.look_alikes,
         )
-
-
-def _wanted(place_map: Map) -> int:
-    """How many samples a survey of the map has; small maps say too little of themselves."""
-    return min(SAMPLES, len(place_map)) if len(place_map) >= FEWEST else 0

@@ -34,7 +34,6 @@ from vpr_ros.place_map import Map
 from vpr_ros.place_map.keyframe_table import Flags, Numbers
 from vpr_ros.rerankers.base import Reranker
 
-SAMPLES = 200  # keyframes asked for: with 10 candidates, some 4400 comparisons
 TOGETHER = 8  # of them are compared with all keyframes at once, as one product of matrices
 SURROUNDINGS = 4.0  # radii of a place beyond which nothing of it is in view any more
 
@@ -67,7 +66,9 @@ def surveyed(
     stop: Callable[[], bool],
     known: Sequence[Sample] = (),
 ) -> tuple[Sample, ...]:
-    """Ask a map for ``SAMPLES`` of its keyframes, the same ones every time.
+    """Ask a map for some of its keyframes, the same ones every time.
+
+    With 10 candidates each of them takes some 22 comparisons.
 
     Args:
         place_map: the map.
@@ -81,16 +82,12 @@ def surveyed(
         BackendError: the reranker's device failed.
     """
     asker = _Asker(place_map, reranker, decision)
-    samples, rows = list(known), sampled_rows(place_map)
+    # From all over the map.
+    rows = np.random.default_rng(0).permutation(len(place_map))[: reranker.survey].tolist()
+    samples = list(known)
     while len(samples) < len(rows) and not stop():
         samples += asker.ask(rows[len(samples) : len(samples) + TOGETHER])
     return tuple(samples)
-
-
-def sampled_rows(place_map: Map) -> list[int]:
-    """The rows of the keyframes that a survey asks for, from all over the map."""
-    rows = np.random.default_rng(0).permutation(len(place_map))[:SAMPLES]
-    return [int(row) for row in rows]
 
 
 class _Asker:

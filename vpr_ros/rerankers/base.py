@@ -12,6 +12,8 @@ from vpr_ros.datatypes import Comparison, Features
 class Reranker(Protocol):
     """A second, closer look at the candidates that retrieval found."""
 
+    survey: int  # keyframes that a map is asked for, to learn what its scores are worth
+
     def compare(self, query: Features, candidates: Sequence[Features]) -> list[Comparison]:
         """One comparison for each candidate, in their order; the larger its score, the better.
 

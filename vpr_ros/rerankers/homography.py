@@ -75,6 +75,8 @@ class HomographyReranker:
     Candidates of equal score keep the order of retrieval; the authors' order of ties is arbitrary.
     """
 
+    survey = 200
+
     def __init__(self, config: HomographyConfig, grid: PatchGrid | None = None) -> None:
         """Raises ConfigError where the reference rule should score what are no patches."""
         if config.rule == "reference" and (grid is None or not grid.is_unit):

@@ -30,6 +30,8 @@ class R2FormerReranker:
     hundred queries is lost.
     """
 
+    survey = 40  # a comparison takes a hundred times as long as one of points
+
     def __init__(
         self, backend: Backend, input_size: tuple[int, int], batch: int = 16, threads: int = 1
     ) -> None:

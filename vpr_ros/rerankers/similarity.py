@@ -22,6 +22,8 @@ class SimilarityReranker:
     a rival indeed. Nothing is known of geometry: no inliers, no zoom.
     """
 
+    survey = 200
+
     def compare(self, query: Features, candidates: Sequence[Features]) -> list[Comparison]:
         """One comparison for each candidate; 0 for what is orthogonal, or opposite."""
         descriptors = (candidate.global_descriptor for candidate in candidates)
