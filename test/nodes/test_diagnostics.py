@@ -198,6 +198,23 @@ def test_facts_are_shown_as_they_are(health, statistics):
     assert values["map"] == "route.vprmap"
 
 
+def test_warnings_of_others_are_told_beside_those_of_topics(health, statistics):
+    lost = ["nav2_amcl pose: lost", "imu lost"]
+    statuses = [health.report(statistics, listening(0), {}, 1.0, lost)]
+    busy(statistics, 5, now=1.0)
+    statuses.append(health.report(statistics, listening(last_arrival=1.0), {}, 1.0, lost[:1]))
+    assert [said(status) for status in statuses] == [
+        (
+            DiagnosticStatus.WARN,
+            "nobody publishes /camera/image; nav2_amcl pose: lost; imu lost",
+        ),
+        (DiagnosticStatus.WARN, "nav2_amcl pose: lost"),
+    ]
+    assert said(health.report(statistics, listening(active=False), {}, 1.0, lost)) == (
+        DiagnosticStatus.OK, "not active"
+    )  # fmt: skip
+
+
 def test_every_status_can_be_sent(health, statistics):
     states = [LISTENING, InputState((), active=False), listening(3)]
     for state in states:

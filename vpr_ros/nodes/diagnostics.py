@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
@@ -49,8 +49,12 @@ class Health:
         source: InputState,
         facts: Mapping[str, str],
         now: float,
+        warnings: Sequence[str] = (),
     ) -> DiagnosticStatus:
-        """The status at monotonic time ``now`` (s); ``facts`` are shown as they are."""
+        """The status at monotonic time ``now`` (s).
+
+        ``facts`` are shown as they are; ``warnings`` are a warning of a node that is active.
+        """
         if statistics is not self._counters:  # the node was configured anew and counts from zero
             self._counters, self._before, self._lost = statistics, (0, 0, 0), {}
         before = self._before
@@ -59,7 +63,9 @@ class Health:
         self._reported = now
         failed = statistics.failed - before[2]
         lost, self._lost = self._lost, {topic.name: topic.lost for topic in source.topics}
-        level, message = _verdict(statistics, source, failed, lost, now)
+        troubles = [_trouble(topic, lost.get(topic.name, 0), now) for topic in source.topics]
+        troubles = [trouble for trouble in (*troubles, *warnings) if trouble]
+        level, message = _verdict(statistics, source, failed, troubles)
         values = {**facts, **_numbers(statistics, source)}
         if elapsed > 0.0:
             values["input rate [Hz]"] = f"{(statistics.received - before[0]) / elapsed:.1f}"
@@ -77,8 +83,7 @@ def _verdict(
     statistics: FrameStatistics,
     source: InputState,
     failed: int,
-    lost: Mapping[str, int],
-    now: float,
+    troubles: Sequence[str],
 ) -> tuple[bytes, str]:
     if source.refused:
         return DiagnosticStatus.ERROR, source.refused
@@ -86,9 +91,6 @@ def _verdict(
         return DiagnosticStatus.OK, "not active"
     if failed:
         return DiagnosticStatus.ERROR, f"{failed} frames failed: {statistics.last_error}"
-    troubles = [
-        text for topic in source.topics if (text := _trouble(topic, lost.get(topic.name, 0), now))
-    ]
     if troubles:
         return DiagnosticStatus.WARN, "; ".join(troubles)
     return DiagnosticStatus.OK, "working"
