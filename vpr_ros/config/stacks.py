@@ -76,8 +76,15 @@ class SlamConfig:
     initial_pose: str = setting(
         "once",
         "When a pose that resets a stack is sent. once: after activation and whenever asked; "
-        "request: only when asked; always: with every accepted match",
-        choices=("once", "request", "always"),
+        "request: only when asked; always: with every accepted match; never: not even when asked. "
+        "But for never, also when the stack's own pose disagrees with the matches",
+        choices=("once", "request", "always", "never"),
+    )
+    disagreements: int = setting(
+        5,
+        "Accepted matches in a row that must contradict the pose of nav2_amcl or slam_toolbox, and "
+        "bear each other out, until it is sent one of theirs; so many again, and it is lost",
+        within=(2, 100),
     )
     frame: str = setting(
         "",

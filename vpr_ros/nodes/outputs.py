@@ -124,6 +124,10 @@ class Outputs:
             **self._slam.facts(),
         }
 
+    def warnings(self) -> list[str]:
+        """What diagnostics should warn of."""
+        return self._slam.warnings()
+
     def match_message(self, header: Header, recognition: Recognition) -> PlaceMatch:
         """The message of an answer from the map in use."""
         assert self._session is not None

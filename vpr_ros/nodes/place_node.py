@@ -304,7 +304,8 @@ class PlaceNode(LifecycleNode):
             **({} if inputs is None else inputs.facts()),
             **self.outputs.facts(),
         }
-        status = self._health.report(self._statistics, source, facts, time.monotonic())
+        now, warnings = time.monotonic(), self.outputs.warnings()
+        status = self._health.report(self._statistics, source, facts, now, warnings)
         array = DiagnosticArray(status=[status])
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)

@@ -113,6 +113,14 @@ def test_isaac_is_triggered_by_topic_and_by_service(bench, way):
     told(bench, heard, 1, answer(second=6.0), answer(second=7.0))
 
 
+def test_isaac_is_told_that_nothing_will_come(bench):
+    heard = started(bench, "isaac_vgl", initial_pose="never")
+    response = bench.call(Trigger, TRIGGER)
+    assert not response.success
+    assert response.message == "slam.initial_pose is never"
+    told(bench, heard, 0, answer())
+
+
 @pytest.mark.parametrize("name", RESET)
 def test_always_means_every_accepted_match(bench, name):
     heard = started(bench, name, initial_pose="always")

@@ -10,6 +10,7 @@ pytest.importorskip("rclpy", reason="the nodes need ROS 2")
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from node_harness import START_NS, STEP_NS, Observer, node_process, pattern, raw_message
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 from std_srvs.srv import Empty
 
@@ -17,7 +18,7 @@ from vpr_ros import pipeline
 from vpr_ros.config import PipelineConfig
 from vpr_ros.datatypes import Frame, Pose
 from vpr_ros.demo.lifecycle_process import NodeProcessError
-from vpr_ros.nodes.conversions import stamp_to_ns
+from vpr_ros.nodes.conversions import ns_to_stamp, stamp_to_ns
 
 HALF = math.sqrt(0.5)
 
@@ -86,6 +87,31 @@ def test_from_the_image_to_the_initial_pose(ear, process):
     status = ear.wait_for_status("localizer", lambda s: "nav2_amcl sent" in s.values, "counters")
     assert status.count("nav2_amcl sent") == 2
     assert status.count("robot_localization sent") == 3
+    ear.silence(camera)
+
+
+def test_an_amcl_that_is_elsewhere_is_warned_of_and_corrected(ear, process):
+    resets = []
+    ear.node.create_subscription(PoseWithCovarianceStamped, "initialpose", resets.append, 10)
+    estimate = PoseWithCovarianceStamped()
+    estimate.header.frame_id = "map"
+    estimate.header.stamp = ns_to_stamp(START_NS)
+    estimate.pose.pose.position.x = 517.0
+    estimate.pose.pose.orientation.z = estimate.pose.pose.orientation.w = HALF
+    latched = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+    amcl = ear.node.create_publisher(PoseWithCovarianceStamped, "amcl_pose", latched)
+    amcl.publish(estimate)
+    ear.wait_for(amcl.get_subscription_count, "the localizer's adapter")
+    camera = ear.publisher(Image, "/image")
+    ear.spin_for(0.5)  # the localizer must have found the subscriber, too
+    for number in range(5):
+        stamp_ns = START_NS + 10**9 + number * STEP_NS
+        camera.publish(raw_message(pattern(1), stamp_ns))
+        ear.wait_for_match(stamp_ns)
+    ear.wait_for(lambda: resets, "the correction")
+    text = "nav2_amcl pose: disagrees by 497 m and 0.00 rad"
+    ear.wait_for_status("localizer", lambda s: s.level == 1 and text in s.message, text)
+    assert [round(pose.pose.pose.position.x) for pose in resets] == [20]
     ear.silence(camera)
 
 

@@ -53,6 +53,10 @@ class SlamAdapters:
         """What diagnostics should show."""
         return {key: text for adapter in self._adapters for key, text in adapter.facts().items()}
 
+    def warnings(self) -> list[str]:
+        """What is wrong with the stacks."""
+        return [warning for adapter in self._adapters for warning in adapter.warnings()]
+
     def close(self) -> None:
         """Leave nothing of them in the ROS graph."""
         adapters, self._adapters = self._adapters, ()

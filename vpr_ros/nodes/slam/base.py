@@ -71,6 +71,10 @@ class StackAdapter:
             f"{self.name} last refusal": self._last_refusal,
         }
 
+    def warnings(self) -> list[str]:
+        """What is wrong with the stack, for the status of the node."""
+        return []
+
     def close(self) -> None:
         """Leave nothing of it in the ROS graph."""
         self._entities.close()

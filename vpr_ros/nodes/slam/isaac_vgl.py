@@ -34,7 +34,10 @@ class IsaacVgl(Relocalizer):
         self.ask()
 
     def _trigger(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self.ask()
-        response.success = True
-        response.message = f"the next accepted match is published on {self._poses.topic_name}"
+        response.success = self.ask()
+        response.message = (
+            f"the next accepted match is published on {self._poses.topic_name}"
+            if response.success
+            else "slam.initial_pose is never"
+        )
         return response

@@ -10,29 +10,26 @@ two, and name the localizer's in Nav2's behavior tree.
 from __future__ import annotations
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
-from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 
-from vpr_ros.config import NodeConfig
-from vpr_ros.nodes.slam.relocalizer import InitialPose
+from vpr_ros.nodes.slam.initial_pose import InitialPose
 
 
 class Nav2Amcl(InitialPose):
     """AMCL, which is left alone unasked when it knows its pose better than a place does."""
 
     name = "nav2_amcl"
-
-    def __init__(self, node: Node, config: NodeConfig) -> None:
-        super().__init__(node, config)
-        self._known = False
-        latched = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
-        self.subscribe(PoseWithCovarianceStamped, "amcl_pose", self._hear, latched)
+    own_pose = "amcl_pose"
+    own_pose_qos = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+    _known = False
 
     def knows(self) -> bool:
         """Whether AMCL's last estimate is more certain than a place."""
         return self._known
 
-    def _hear(self, estimate: PoseWithCovarianceStamped) -> None:
-        variances = estimate.pose.covariance[::7]
+    def hear(self, message: PoseWithCovarianceStamped) -> None:
+        """AMCL tells where it is, and how sure it is of that."""
+        variances = message.pose.covariance[::7]
         position, heading = self._settings.position_sigma**2, self._settings.heading_sigma**2
         self._known = max(variances[:2]) < position and variances[5] < heading
+        super().hear(message)

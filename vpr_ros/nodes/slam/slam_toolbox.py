@@ -7,10 +7,11 @@ It has no service to ask for a global localization; this adapter serves Nav2's.
 
 from __future__ import annotations
 
-from vpr_ros.nodes.slam.relocalizer import InitialPose
+from vpr_ros.nodes.slam.initial_pose import InitialPose
 
 
 class SlamToolbox(InitialPose):
-    """slam_toolbox says nothing that would tell a lost robot from one that is not."""
+    """slam_toolbox tells its pose with each scan that it takes, not how sure it is of it."""
 
     name = "slam_toolbox"
+    own_pose = "pose"
