@@ -141,6 +141,13 @@ def test_never_means_that_it_is_told_and_not_corrected(bench):
     assert amcl.words.startswith("lost")
 
 
+def test_a_stack_that_is_sent_every_match_and_hears_none_is_lost_too(bench):
+    amcl = Stack(bench, listens=False, initial_pose="always")
+    amcl.drive(range(12))
+    assert len(amcl.heard) == 12
+    assert amcl.words.startswith("lost")
+
+
 def test_the_number_of_matches_is_a_setting(bench):
     amcl = Stack(bench, disagreements=2)
     amcl.drive(range(2))

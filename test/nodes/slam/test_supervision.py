@@ -2,7 +2,7 @@
 """What runs of matches say of a stack's pose: right ones are never doubted, wrong ones soon are."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -11,7 +11,8 @@ pytest.importorskip("rclpy", reason="the package of the adapters needs ROS 2")
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.geometry.poses import PoseError
-from vpr_ros.nodes.slam.supervision import Agreement, Supervision, UncertainPose
+from vpr_ros.nodes.slam.pose_pair import UncertainPose
+from vpr_ros.nodes.slam.supervision import Agreement, Supervision
 
 S = 10**9
 START = 1_700_000_000 * S
@@ -96,6 +97,16 @@ def test_a_stack_that_leaves_the_pose_it_was_sent_is_not_sent_another(supervisio
     assert standing(supervision, range(30, 35), 43.0, 3.0) == [DISAGREES] * 4 + [LOST]
 
 
+def test_each_time_it_takes_twice_as_many_matches_to_agree_again(supervision):
+    needed = []
+    for start in range(0, 7000, 1000):
+        assert standing(supervision, range(start, start + 5), 500.0, 3.0)[-1] is DISAGREES
+        supervision.sent(START + (start + 4) * S)
+        states = standing(supervision, range(start + 5, start + 500), 3.0, 3.0)
+        needed.append(states.index(AGREES) + 1)
+    assert needed == [5, 10, 20, 40, 80, 80, 80]
+
+
 def test_a_pose_sent_on_request_is_watched_again(supervision):
     standing(supervision, range(10), 500.0, 3.0)
     assert supervision.state is LOST
@@ -166,7 +177,7 @@ def test_a_pose_is_old_once_the_matches_have_moved_on(supervision):
         supervision.compare(pose(0.1 * n, 0.2 * n))
     assert supervision.state is AGREES
     assert supervision.words == (
-        "agrees; not compared now: its pose is 100 s old, and the robot has moved"
+        "agrees; not compared now: its pose is 100 s old, and the matches have moved"
     )
 
 
@@ -269,3 +280,20 @@ def test_a_robot_that_is_carried_away_is_noticed_within_ten_matches(seed):
     changes = drive.go(supervision, (50.0, 60.0))
     assert 4 <= changes.index(True) < 10
     assert supervision.state is LOST  # nobody corrected it
+
+
+@pytest.mark.parametrize("off", [8.0, 15.0, 30.0])
+def test_a_stack_whose_map_is_off_is_not_thrown_to_and_fro(off):
+    """Wherever it is sent, ten meters on it has found its way back to where its scans fit."""
+    supervision, drive, sent_at = Supervision(5, RADIUS), Drive(1), []
+    for second in np.arange(0.0, 3600.0, 0.2):
+        drive.along += 0.2
+        back = min(1.0, (drive.along - sent_at[-1]) / 10.0) if sent_at else 1.0
+        drive.carried = (off * back, 0.0, 0.0)
+        if (told := drive.amcl(second)) is not None:
+            supervision.hear(replace(told, position_sigma=5.0 - 4.5 * back))
+        match = drive.match(second)
+        if supervision.compare(match) and supervision.state is DISAGREES:
+            supervision.sent(match.stamp_ns)
+            sent_at.append(drive.along)
+    assert 1 <= len(sent_at) <= 5

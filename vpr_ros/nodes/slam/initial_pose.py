@@ -13,8 +13,9 @@ from vpr_ros.datatypes import Recognition
 from vpr_ros.geometry.poses import PoseError
 from vpr_ros.nodes.conversions import pose_from_message
 from vpr_ros.nodes.slam.place_pose import PlacePose, place_pose
+from vpr_ros.nodes.slam.pose_pair import UncertainPose
 from vpr_ros.nodes.slam.relocalizer import Relocalizer
-from vpr_ros.nodes.slam.supervision import Agreement, Supervision, UncertainPose
+from vpr_ros.nodes.slam.supervision import Agreement, Supervision
 
 
 class InitialPose(Relocalizer):
