@@ -10,7 +10,7 @@ from nav_msgs.msg import Odometry
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import VprError
-from vpr_ros.geometry.poses import PoseBuffer
+from vpr_ros.geometry.pose_buffer import PoseBuffer
 from vpr_ros.nodes.conversions import pose_from_message
 
 # pose_type -> (topic, message type)
@@ -46,9 +46,5 @@ class PoseFeed:
     def at(self, stamp_ns: int, timeout: float) -> Pose | None:
         """The pose at a stamp, waiting up to ``timeout`` seconds for a later one to arrive."""
         with self._arrived:
-            self._arrived.wait_for(lambda: self._reaches(stamp_ns), timeout)
+            self._arrived.wait_for(lambda: self._buffer.reaches(stamp_ns), timeout)
             return self._buffer.at(stamp_ns)
-
-    def _reaches(self, stamp_ns: int) -> bool:
-        newest_ns = self._buffer.newest_ns
-        return newest_ns is not None and newest_ns >= stamp_ns
