@@ -23,11 +23,12 @@ class NoPose:
     """Why there is no pose at the stamp of an image."""
 
     stamp_ns: int
-    cause: str  # NONE, FAR, EARLY, LATE, SPARSE, FRAME, or words of another origin
+    cause: str  # one of the above, or another one that brings its words
     max_gap: float = 0.0  # seconds between two poses that would have been interpolated
     seconds: float = 0.0  # away or apart, as the cause has it
     frames: tuple[str, str] = ("", "")  # of the poses before and after it
     poses_ns: tuple[int, int] = (0, 0)  # stamps of the first and the last pose
+    words: str = ""
 
 
 def in_words(missing: Sequence[NoPose], is_all: bool = False) -> str:
@@ -50,11 +51,10 @@ def in_words(missing: Sequence[NoPose], is_all: bool = False) -> str:
 
 def _sentence(group: Sequence[NoPose]) -> str:
     first = group[0]
-    template = _WORDS.get(first.cause)
-    if template is None:
-        return first.cause
+    if first.words:
+        return group[-1].words
     seconds = _range([one.seconds for one in group])
-    return template.format(gap=first.max_gap, seconds=seconds, frames=first.frames)
+    return _WORDS[first.cause].format(gap=first.max_gap, seconds=seconds, frames=first.frames)
 
 
 def _range(seconds: Sequence[float]) -> str:

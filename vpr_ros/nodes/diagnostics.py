@@ -4,33 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from vpr_ros.nodes.statistics import FrameStatistics
+from vpr_ros.nodes.topic_states import InputState, TopicState
 
 _SILENT_AFTER = 2.0  # seconds without an image before it is worth a warning
-
-
-@dataclass(frozen=True)
-class TopicState:
-    """What is known of an image topic."""
-
-    name: str
-    publishers: int
-    last_arrival: float | None = None  # seconds, monotonic clock; None before the first image
-    lost: int = 0  # images that the middleware lost on their way here
-    remedy: str = ""  # what mends losses, or lets publishers be heard
-
-
-@dataclass(frozen=True)
-class InputState:
-    """The image topics, and whether anybody listens to them."""
-
-    topics: tuple[TopicState, ...]
-    active: bool  # whether the node listens at all
-    refused: str = ""  # why the last change of state was refused
 
 
 class Health:
@@ -89,6 +69,8 @@ def _verdict(
     troubles = [
         text for topic in source.topics if (text := _trouble(topic, lost.get(topic.name, 0), now))
     ]
+    if source.missed:
+        troubles.append(source.missed)
     if troubles:
         return DiagnosticStatus.WARN, "; ".join(troubles)
     return DiagnosticStatus.OK, "working"

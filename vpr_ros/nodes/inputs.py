@@ -17,13 +17,16 @@ from vpr_ros.config import LOCALIZE, NodeConfig
 from vpr_ros.datatypes import Frame, Pose
 from vpr_ros.nodes.camera_inputs import CameraInput, camera_inputs
 from vpr_ros.nodes.conversions import image_from_message, stamp_to_ns
-from vpr_ros.nodes.diagnostics import TopicState
 from vpr_ros.nodes.image_subscription import ImageSubscription
+from vpr_ros.nodes.missed_poses import MissedPoses
 from vpr_ros.nodes.offered_subscription import OfferedSubscription
 from vpr_ros.nodes.pose_feed import POSE_SOURCES, PoseFeed
 from vpr_ros.nodes.statistics import FrameStatistics
 from vpr_ros.nodes.tf.camera_mounts import CameraMounts
 from vpr_ros.nodes.tf.tf_poses import TfPoses
+from vpr_ros.nodes.topic_states import InputState, TopicState
+
+_POSE_REMEDY = "set reliability: auto, and let the poses be published reliably"
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,9 @@ class Inputs:
         self._poses: PoseFeed | TfPoses = PoseFeed(config.pose_gap)
         self._images: dict[str, ImageSubscription] = {}  # by the camera's topic
         self._subscriptions: list[OfferedSubscription] = []
-        self._without_pose = 0
+        self._hearing_poses: OfferedSubscription | None = None
+        self._missed = MissedPoses()
+        self._since = 0.0  # when it began to listen, seconds of the monotonic clock
 
     @property
     def hears_poses(self) -> bool:
@@ -75,6 +80,7 @@ class Inputs:
         Raises:
             ConfigError: poses are to come from TF, and tf2_ros is not installed.
         """
+        self._since = time.monotonic()
         if self.hears_poses:
             self._hear_poses()
         if self._config.mode != LOCALIZE:
@@ -94,6 +100,7 @@ class Inputs:
             self._images.popitem()[1].stop()
         while self._subscriptions:
             self._subscriptions.pop().stop()
+        self._hearing_poses = None
 
     def close(self) -> None:
         """Leave nothing of it in the ROS graph."""
@@ -124,14 +131,19 @@ class Inputs:
         pose = None
         if self.hears_poses:
             pose = self._poses.at(image.stamp_ns, self._config.pose_timeout)
-            self._without_pose += pose is None
+            self._missed.note(self._poses.why_not(image.stamp_ns) if pose is None else None)
             timings_s["pose"] = time.monotonic() - decoded
         camera = image.camera.seen_in(image.message.header.frame_id, self.mounts)
         return Frame(image.stamp_ns, pixels, pose, camera, image.camera.topic), timings_s
 
-    def topics(self, statistics: FrameStatistics) -> tuple[TopicState, ...]:
-        """What is known of the image topics."""
-        return tuple(self._topic(camera, statistics) for camera in self.cameras)
+    def state(self, statistics: FrameStatistics, active: bool, refused: str) -> InputState:
+        """What is known of the topics, with what the node knows of itself."""
+        topics = tuple(self._topic(camera, statistics) for camera in self.cameras)
+        if not self.hears_poses:
+            return InputState(topics, active, refused, self._since)
+        cause, words = self._missed.said(self._poses.refused, self._poses.last_error)
+        poses = self._pose_topic()
+        return InputState(topics, active, refused, self._since, poses, words, cause)
 
     def publishers(self) -> dict[str, int]:
         """How many publish each image topic, by its full name."""
@@ -149,7 +161,7 @@ class Inputs:
             "pose source": self._config.pose_type,
             "poses refused": str(self._poses.refused),
             "last pose error": self._poses.last_error,
-            "frames without pose": str(self._without_pose),
+            "frames without pose": str(self._missed.count),
         }
 
     def _name_of(self, camera: CameraInput) -> str:
@@ -163,8 +175,16 @@ class Inputs:
         return (
             TopicState(*known)
             if images is None
-            else TopicState(*known, images.lost, images.remedy())
+            else TopicState(*known, images.lost, images.remedy(), images.unheard)
         )
+
+    def _pose_topic(self) -> TopicState | None:
+        heard, feed = self._hearing_poses, self._poses
+        if heard is None or not isinstance(feed, PoseFeed):
+            return None
+        publishers = self._node.count_publishers(heard.topic)
+        counts = heard.lost or 0, _POSE_REMEDY, heard.unheard
+        return TopicState(heard.topic, publishers, feed.last_arrival, *counts, kind="pose")
 
     def _hear_poses(self) -> None:
         if self._config.pose_type == "tf":
@@ -173,7 +193,7 @@ class Inputs:
         topic, kind = POSE_SOURCES[self._config.pose_type]
         feed = self._poses
         if isinstance(feed, PoseFeed):
-            self._listen(kind, topic, feed.take)
+            self._hearing_poses = self._listen(kind, topic, feed.take)
 
     def _take(
         self,
@@ -183,8 +203,10 @@ class Inputs:
     ) -> None:
         take_image(ImageMessage(message, time.monotonic(), camera))
 
-    def _listen(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
+    def _listen(
+        self, kind: type, topic: str, callback: Callable[[Any], None]
+    ) -> OfferedSubscription:
         reliability = self._config.reliability
-        self._subscriptions.append(
-            OfferedSubscription(self._node, kind, topic, callback, reliability)
-        )
+        subscription = OfferedSubscription(self._node, kind, topic, callback, reliability)
+        self._subscriptions.append(subscription)
+        return subscription

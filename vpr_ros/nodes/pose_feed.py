@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import VprError
+from vpr_ros.geometry.no_pose import NoPose
 from vpr_ros.geometry.pose_buffer import PoseBuffer
 from vpr_ros.nodes.conversions import pose_from_message
 
@@ -28,11 +30,13 @@ class PoseFeed:
         """Poses further apart than ``max_gap`` seconds are never interpolated."""
         self._buffer = PoseBuffer(max_gap=max_gap)
         self._arrived = threading.Condition()
+        self.last_arrival: float | None = None  # seconds, monotonic clock
         self.refused = 0
         self.last_error = ""
 
     def take(self, message: Odometry | PoseStamped | PoseWithCovarianceStamped) -> None:
         """Subscription callback; a pose that cannot be is counted and forgotten."""
+        self.last_arrival = time.monotonic()
         try:
             stamp_ns, pose = pose_from_message(message)
         except VprError as error:
@@ -48,3 +52,8 @@ class PoseFeed:
         with self._arrived:
             self._arrived.wait_for(lambda: self._buffer.reaches(stamp_ns), timeout)
             return self._buffer.at(stamp_ns)
+
+    def why_not(self, stamp_ns: int) -> NoPose:
+        """Why there is no pose at a stamp for which ``at`` gave none."""
+        with self._arrived:
+            return self._buffer.why_not(stamp_ns)

@@ -13,6 +13,7 @@ from rclpy.time import Time
 
 from vpr_ros.config import NodeConfig
 from vpr_ros.datatypes import Pose
+from vpr_ros.geometry.no_pose import NoPose
 from vpr_ros.geometry.poses import PoseError
 from vpr_ros.nodes.conversions import pose_from_transform, stamp_to_ns
 from vpr_ros.nodes.tf.frame_tree import FrameTree
@@ -52,6 +53,12 @@ class TfPoses:
                 return self._looked_up(stamp_ns)
             self.last_error = reason
             return None
+
+    def why_not(self, stamp_ns: int) -> NoPose:
+        """Why there is no pose at a stamp for which ``at`` gave none."""
+        with self._arrived:
+            words = self._tree.why_not(stamp_ns) or self.last_error
+        return NoPose(stamp_ns, "tf", words=words)
 
     def set_transform(self, transform: TransformStamped, authority: str) -> None:
         """The listener's call for what came on /tf."""
