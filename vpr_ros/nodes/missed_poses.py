@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter, deque
 
-from vpr_ros.geometry.no_pose import NONE, NoPose, in_words
+from vpr_ros.geometry.no_pose import LATE, NONE, NoPose, in_words
 
 _WINDOW = 20  # frames that are looked at
 _ENOUGH = 3  # frames without pose that are no accident; the first of a drive often has none
@@ -49,5 +49,7 @@ class MissedPoses:
         if missing[-1].cause == NONE:
             words += f"; {refused} were refused: {last_error}" if refused else ""
             words += "; pose_type: none does without"
+        if missing[-1].cause == LATE:
+            words += "; pose_timeout, in mode map pose_wait, says how late a pose may be"
         text = f"{len(missing)} of the last {len(frames)} frames have no pose: {words}"
         return causes.most_common(1)[0][0], text

@@ -125,10 +125,12 @@ class PlaceNode(LifecycleNode):
         if inputs is None:
             raise MapError(f"{self.get_name()} has no map open: configure it first")
         with ExitStack() as undo:
-            self._worker = FrameWorker(self.process, self._failed)
+            self._worker = worker = FrameWorker(
+                self.process, self._failed, inputs.waiting(), lambda: self._statistics.drop()
+            )
             undo.callback(self._stop)
             self.outputs.start(self.config, lambda stamp_ns: inputs.pose_at(stamp_ns, 0.0))
-            inputs.start(self._take, self._take_path)
+            inputs.start(self._take, self._take_path, worker.wake)
             undo.pop_all()
 
     def _stop(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry
@@ -26,8 +27,14 @@ POSE_SOURCES = {
 class PoseFeed:
     """Poses come in on the executor's thread and are asked for on the worker's."""
 
-    def __init__(self, max_gap: float) -> None:
-        """Poses further apart than ``max_gap`` seconds are never interpolated."""
+    def __init__(self, max_gap: float, on_arrival: Callable[[], None] = lambda: None) -> None:
+        """Hear of no pose yet.
+
+        Args:
+            max_gap: seconds; poses further apart are never interpolated.
+            on_arrival: called after each pose, on the executor's thread.
+        """
+        self._on_arrival = on_arrival
         self._buffer = PoseBuffer(max_gap=max_gap)
         self._arrived = threading.Condition()
         self.last_arrival: float | None = None  # seconds, monotonic clock
@@ -46,6 +53,12 @@ class PoseFeed:
         with self._arrived:
             self._buffer.add(stamp_ns, pose)
             self._arrived.notify_all()
+        self._on_arrival()
+
+    def reaches(self, stamp_ns: int) -> bool:
+        """Whether a pose at a stamp need not be waited for any more."""
+        with self._arrived:
+            return self._buffer.reaches(stamp_ns)
 
     def at(self, stamp_ns: int, timeout: float) -> Pose | None:
         """The pose at a stamp, waiting up to ``timeout`` seconds for a later one to arrive."""
