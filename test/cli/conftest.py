@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A facade that a camera passes by, as image files and as a bag, and the command line itself."""
 
+import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -10,6 +12,10 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from vpr_ros.cli.main import main
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "drives"))
+
+from recorded import bags  # noqa: F401
 
 WIDTH, HEIGHT, STEP = 240, 120, 60  # pixels; the camera moves by STEP per image
 IMAGES = 8

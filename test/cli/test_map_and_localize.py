@@ -41,7 +41,7 @@ def test_map_says_what_it_did(vpr, drives, tmp_path):
     assert result.err == "", "no progress bar where there is no terminal"
     result = vpr("map", drives / "map", "-o", tmp_path / "a.vprmap", "--session", "monday")
     assert "monday-2: 8 keyframes" in result.out
-    assert "poses from poses.csv; the map holds 16" in result.out
+    assert "poses from poses.csv for 8 of 8; the map holds 16" in result.out
 
 
 def test_settings_reach_the_pipeline(vpr, drives, tmp_path):

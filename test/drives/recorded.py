@@ -43,13 +43,16 @@ class Bags:
         fields = (self._header(stamp_ns), "jpeg", data[: len(data) - cut])
         return self._message(topic, "sensor_msgs/msg/CompressedImage", stamp_ns, *fields)
 
-    def odometry(self, topic, stamp_ns, x):
+    def odometry(self, topic, stamp_ns, x, frame="odom", is_filled_in=True):
         make = TYPESTORE.types
-        pose = make["geometry_msgs/msg/PoseWithCovariance"](self._pose(x), np.zeros(36))
+        pose = self._pose(x)
+        if not is_filled_in:
+            pose.orientation.z = pose.orientation.w = 0.0
+        pose = make["geometry_msgs/msg/PoseWithCovariance"](pose, np.zeros(36))
         zero = make["geometry_msgs/msg/Vector3"](0.0, 0.0, 0.0)
         twist = make["geometry_msgs/msg/Twist"](zero, zero)
         twist = make["geometry_msgs/msg/TwistWithCovariance"](twist, np.zeros(36))
-        fields = (self._header(stamp_ns, "odom"), "base_link", pose, twist)
+        fields = (self._header(stamp_ns, frame), "base_link", pose, twist)
         return self._message(topic, "nav_msgs/msg/Odometry", stamp_ns, *fields)
 
     def pose(self, topic, stamp_ns, x):

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from vpr_ros.datatypes import Pose
 from vpr_ros.geometry.poses import (
-    PoseBuffer,
     PoseError,
     angle,
     checked_pose,
@@ -126,95 +125,3 @@ def test_q_and_minus_q_interpolate_alike(left, right, fraction):
 def test_hardly_any_turn_interpolates_too(turn):
     middle = interpolated(facing(0.3), facing(0.3 + turn), 0.5)
     assert math.hypot(*middle.orientation) == pytest.approx(1.0)
-
-
-def filled(*seconds, max_gap=1.0):
-    """A buffer of poses that move at 1 m/s."""
-    buffer = PoseBuffer(max_gap=max_gap)
-    for second in seconds:
-        buffer.add(round(second * S), facing(0.0, x=float(second)))
-    return buffer
-
-
-def x_at(buffer, second):
-    pose = buffer.at(round(second * S))
-    return None if pose is None else pose.position[0]
-
-
-def test_an_empty_buffer_knows_nothing():
-    assert PoseBuffer().at(0) is None
-    assert PoseBuffer().newest_ns is None
-
-
-def test_a_stamp_between_two_poses_is_interpolated():
-    assert x_at(filled(1, 2, 3), 2.25) == pytest.approx(2.25)
-
-
-@pytest.mark.parametrize("second", [1, 2, 3])
-def test_exact_stamps_need_no_neighbor(second):
-    assert x_at(filled(1, 2, 3, max_gap=0.1), second) == second
-
-
-@pytest.mark.parametrize("second", [0.999, 3.001, -5, 100])
-def test_nothing_is_extrapolated(second):
-    assert x_at(filled(1, 2, 3), second) is None
-
-
-def test_gaps_up_to_the_largest_are_bridged_and_no_longer_ones():
-    buffer = filled(0, 1, 2.001)
-    assert x_at(buffer, 0.5) == pytest.approx(0.5)
-    assert x_at(buffer, 1.5) is None
-
-
-def test_stamps_of_today_lose_no_nanosecond():
-    start = 1_700_000_000 * S + 1
-    buffer = PoseBuffer()
-    buffer.add(start, facing(0.0, x=0.0))
-    buffer.add(start + 2, facing(0.0, x=2.0))
-    assert buffer.at(start + 1).position[0] == pytest.approx(1.0)
-
-
-def test_the_same_stamp_again_replaces_the_pose():
-    buffer = filled(1, 2)
-    buffer.add(2 * S, facing(0.0, x=7.0))
-    assert x_at(buffer, 2) == 7.0
-    assert len(buffer) == 2
-
-
-def test_a_jump_back_in_time_forgets_what_came_before():
-    buffer = filled(10, 11, 12)
-    buffer.add(5 * S, facing(0.0, x=5.0))
-    assert len(buffer) == 1
-    assert buffer.newest_ns == 5 * S
-    assert x_at(buffer, 11) is None
-
-
-@pytest.mark.parametrize("second", [2, 2.5])
-def test_another_frame_forgets_what_came_before_even_at_one_stamp(second):
-    buffer = filled(1, 2)
-    buffer.add(round(second * S), facing(0.0, frame="map"))
-    assert len(buffer) == 1
-    assert x_at(buffer, 1.5) is None
-
-
-def test_a_long_run_stays_small_and_keeps_the_last_while():
-    buffer = PoseBuffer(max_age=2.0)
-    for index in range(50_000):
-        buffer.add(index * S // 100, facing(0.0, x=index / 100))
-        assert len(buffer) <= 2 * 2 * 100 + 2
-    assert x_at(buffer, 499.99 - 1.995) == pytest.approx(499.99 - 1.995)
-
-
-def test_a_jump_far_ahead_forgets_the_past():
-    buffer = filled(*range(20))
-    buffer.add(10_000 * S, facing(0.0))
-    assert len(buffer) == 1
-
-
-def test_a_pose_that_comes_late_is_left_out():
-    buffer = PoseBuffer(max_gap=1.0)
-    for stamp_ns in (0, 200_000_000, 100_000_000, 400_000_000):
-        x = 1e-9 * stamp_ns
-        buffer.add(stamp_ns, Pose((x, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), "odom"))
-    assert len(buffer) == 3
-    assert buffer.at(300_000_000).position[0] == pytest.approx(0.3)

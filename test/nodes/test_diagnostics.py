@@ -5,8 +5,9 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.serialization import serialize_message
 
-from vpr_ros.nodes.diagnostics import Health, InputState, TopicState
+from vpr_ros.nodes.diagnostics import Health
 from vpr_ros.nodes.statistics import FrameStatistics
+from vpr_ros.nodes.topic_states import InputState, TopicState
 
 TOPIC = "/camera/image"
 

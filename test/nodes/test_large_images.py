@@ -84,4 +84,4 @@ def test_large_images_that_a_best_effort_camera_loses_are_counted_with_the_remed
     assert "segment_size" in status.values["/image remedy"]
     assert status.count("frames received") + status.count("frames lost on the way") <= sent
     _, log = mapper
-    assert log.read_text().count("/image: images are lost: let the camera publish reliable") == 1
+    assert log.read_text().count("images are lost so far: let the camera publish reliable") == 1

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from vpr_ros.nodes.waiting_frames import WaitingFrames
 from vpr_ros.nodes.worker import FrameWorker
 
 LONG = 5.0  # seconds after which a test has failed
@@ -218,3 +219,94 @@ def test_what_is_submitted_is_not_waited_for():
     worker.stop()
     with pytest.raises(RuntimeError, match="stopped"):
         worker.submit(lambda: None)
+
+
+class Line:
+    """A worker whose frames wait for their numbers to be called."""
+
+    def __init__(self, limit=20):
+        self.ready, self.expired, self.handled, self.lost = set(), set(), [], []
+        self.waiting = WaitingFrames(self.ready.__contains__, self._seconds_left, limit)
+        self.worker = FrameWorker(
+            self.handled.append, lambda *_: None, self.waiting, lambda: self.lost.append(1)
+        )
+
+    def _seconds_left(self, frame):
+        return 0.0 if frame in self.expired else LONG
+
+    def call(self, *numbers, known=None):
+        """These frames are ready (or those of ``known`` are given up); waits until it is done."""
+        (self.ready if known is None else known).update(numbers)
+        self.worker.wake()
+        self.settle()
+
+    def settle(self):
+        """Wait until the worker has nothing to do but wait."""
+        for _ in range(50):
+            self.worker.submit(lambda: None).result(LONG)
+
+
+@pytest.fixture
+def line():
+    line = Line()
+    yield line
+    line.worker.stop()
+
+
+def test_frames_that_wait_are_handled_in_their_order_once_they_are_ready(line):
+    assert all(line.worker.offer(number) for number in range(5))
+    line.settle()
+    assert line.handled == []
+    line.call(0)
+    assert line.handled == [0]
+    line.call(1, 2, 3)
+    assert line.handled == [0, 1, 2, 3]
+    assert line.lost == []
+
+
+def test_a_frame_that_is_ready_at_once_does_not_wait(line):
+    line.ready.add(7)
+    line.worker.offer(7)
+    line.settle()
+    assert line.handled == [7]
+
+
+def test_a_frame_that_waited_in_vain_is_handled_all_the_same(line):
+    line.worker.offer(0)
+    line.worker.offer(1)
+    line.call(0, known=line.expired)
+    assert line.handled == [0]
+    line.call(1)
+    assert line.handled == [0, 1]
+
+
+def test_of_frames_that_all_waited_in_vain_the_newest_wins_and_the_others_are_counted(line):
+    for number in range(4):
+        line.worker.offer(number)
+    line.call(0, 1, 2, known=line.expired)
+    assert line.handled == [2]
+    assert len(line.lost) == 2
+
+
+def test_of_too_many_frames_the_oldest_waits_no_more():
+    line = Line(limit=3)
+    assert all(line.worker.offer(number) for number in range(3))
+    line.settle()
+    assert line.handled == []
+    line.worker.offer(3)
+    line.settle()
+    assert line.handled == [0]
+    line.worker.stop()
+    assert line.handled == [0, 1, 2, 3], "the end waits for nothing"
+
+
+def test_one_source_that_waits_holds_up_no_other(line):
+    line.worker.offer(0, "front")
+    line.worker.offer(1, "rear")
+    line.call(1)
+    assert line.handled == [1]
+
+
+def test_calls_do_not_wait_with_the_frames(line):
+    line.worker.offer(0)
+    assert line.worker.submit(lambda: "called").result(LONG) == "called"

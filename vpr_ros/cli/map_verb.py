@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from vpr_ros.cli.options import add_option, add_output, add_settings, add_source, configured
-from vpr_ros.cli.terminal import Skipped, progress, say
+from vpr_ros.cli.terminal import Skipped, complain, progress, say
 from vpr_ros.config import MAP
 from vpr_ros.datatypes import Frame
 from vpr_ros.drives.flaws import located
@@ -23,6 +23,10 @@ from vpr_ros.route.session import Session
 SUMMARY = "build a map from a drive, or add a drive to a map"
 
 _NO_POSES = "none"
+_EXIT_NO_POSE = 3
+_EXIT_STATUS = f"""\
+exit status: 0 the map is written; 2 error; {_EXIT_NO_POSE} the map is written, but without poses,
+though the drive has some: none of them belongs to a keyframe."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = f"poses of a bag that has several; '{_NO_POSES}' to do without"
     add_option(parser, "--pose-topic", "TOPIC", text, "")
     add_settings(parser)
+    parser.epilog = f"{_EXIT_STATUS}\n\n{parser.epilog}"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,12 +57,13 @@ def run(args: argparse.Namespace) -> int:
             say(_summary(place_map, source, counts, skipped))
             say(_worth(place_map, pipeline.config.decision.target_precision))
             say(pipeline.description)
-    return 0
+            return _missed_poses(source, counts)
 
 
 @dataclass
 class _Counts:
     keyframes: int = 0
+    without_pose_ns: list[int] = field(default_factory=list)  # stamps of such keyframes
     closures: int = 0
     empty: list[str] = field(default_factory=list)  # why frames show nothing
 
@@ -77,7 +83,9 @@ def _drive(session: Session, frames: Iterable[Frame], total: int, skipped: Skipp
                 except ImageError as error:
                     skipped(located(error, f"{frame.name} at {frame.stamp_ns} ns"))
                 else:
-                    counts.keyframes += outcome.kept is not None
+                    if outcome.kept is not None:
+                        counts.keyframes += 1
+                        counts.without_pose_ns += [] if frame.pose else [frame.stamp_ns]
                     counts.closures += outcome.closure is not None
                     counts.empty += [outcome.nothing_shown] if outcome.nothing_shown else []
                 step()
@@ -90,13 +98,26 @@ def _drive(session: Session, frames: Iterable[Frame], total: int, skipped: Skipp
 def _summary(place_map: PlaceMap, source: Source, counts: _Counts, skipped: Skipped) -> str:
     info = place_map.info()
     name = info.sessions[-1].name if info.sessions else "nothing"
-    poses = f"poses from {source.poses}" if source.poses else "without poses"
+    posed = f"{counts.keyframes - len(counts.without_pose_ns)} of {counts.keyframes}"
+    poses = f"poses from {source.poses} for {posed}" if source.poses else "without poses"
     loops = f", {counts.closures} loop closures" if counts.closures else ""
     return (
         f"{info.path}: {name}: {counts.keyframes} keyframes of {source.count} frames"
         f"{skipped.in_words()}{_empty(counts)}{loops}; {source.images}, {poses}; "
         f"the map holds {info.keyframes} keyframes"
     )
+
+
+def _missed_poses(source: Source, counts: _Counts) -> int:
+    """Tell of keyframes without pose where there are poses; gives the exit code."""
+    missed = len(counts.without_pose_ns)
+    if not (source.poses and missed):
+        return 0
+    is_all = missed == counts.keyframes
+    why = source.why_no_pose(counts.without_pose_ns, is_all)
+    some = f"{missed} of {counts.keyframes} keyframes {'has' if missed == 1 else 'have'}"
+    complain(f"warning: {some} no pose from {source.poses}: {why}")
+    return _EXIT_NO_POSE if is_all else 0
 
 
 def _empty(counts: _Counts) -> str:

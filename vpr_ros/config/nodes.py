@@ -102,6 +102,17 @@ class NodeConfig(PipelineConfig):
     pose_timeout: float = setting(
         0.2, "Seconds to wait for a pose that encloses an image's stamp", within=(0.0, 10.0)
     )
+    pose_wait: float = setting(
+        1.0,
+        "Mode map: seconds that an image waits for a pose that comes late, beside newer images; no "
+        "longer than pose_timeout where nobody publishes poses",
+        within=(0.0, 20.0),
+    )
+    pose_wait_images: int = setting(
+        20,
+        "Mode map: images of a camera that wait for their poses; of more, the oldest goes without",
+        within=(1, 1000),
+    )
     pose_gap: float = setting(
         1.0, "Seconds between two poses that may be interpolated", within=(0.001, 60.0)
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from vpr_ros.config import TfConfig
@@ -14,6 +15,7 @@ from vpr_ros.drives.bag_file import BagFile
 from vpr_ros.drives.bag_images import image_entries
 from vpr_ros.drives.bag_messages import camera_of, image_of, pose_from_parts, pose_of, stamp_of
 from vpr_ros.drives.flaws import OnError, located, log_error
+from vpr_ros.drives.recorded_poses import RecordedPoses
 from vpr_ros.drives.topics import (
     POSE_TYPES,
     Topic,
@@ -22,7 +24,7 @@ from vpr_ros.drives.topics import (
     find_pose_topic,
     named_topic,
 )
-from vpr_ros.drives.tracks import pose_buffer
+from vpr_ros.drives.tracks import Track
 from vpr_ros.errors import DatasetError, VprError
 from vpr_ros.geometry.transforms import FixedFrames, RigidTransform, as_mount
 
@@ -35,6 +37,11 @@ class BagReader(BagFile):
 
     Topics may be left out: an empty name means the only topic that fits.
     """
+
+    def __init__(self, path: Path) -> None:
+        """Open the bag, as a ``BagFile`` does."""
+        super().__init__(path)
+        self._poses: dict[str, RecordedPoses] = {}  # by topic, read once
 
     def __enter__(self) -> BagReader:
         return self
@@ -74,13 +81,27 @@ class BagReader(BagFile):
         """Stamp and pose of every image that ``frames`` goes through; none is decoded."""
         images = self.image_topic(image_topic)
         poses = None if pose_topic is None else self.pose_topic(pose_topic)
-        buffer = pose_buffer(self._track(poses, log_error) if poses else [])
+        recorded = self.recorded_poses(poses)
         for entry in image_entries(self, images):
-            yield entry.stamp_ns, buffer.at(entry.stamp_ns)
+            yield entry.stamp_ns, recorded.at(entry.stamp_ns)
 
-    def trajectory(self, topic: str) -> list[tuple[int, Pose]]:
+    def recorded_poses(self, topic: Topic | None, on_error: OnError = log_error) -> RecordedPoses:
+        """The poses of a topic, none without one; those refused are told when it is first read."""
+        if topic is None:
+            return RecordedPoses()
+        if topic.name not in self._poses:
+            track, refused = self._track(topic)
+            for error in refused:
+                on_error(error)
+            self._poses[topic.name] = RecordedPoses(track, refused)
+        return self._poses[topic.name]
+
+    def trajectory(self, topic: str) -> Track:
         """(Stamp in nanoseconds, pose) of a pose topic; DatasetError if there is no such topic."""
-        return self._track(self._found(named_topic, topic, POSE_TYPES), log_error)
+        track, refused = self._track(self._found(named_topic, topic, POSE_TYPES))
+        for error in refused:
+            log_error(error)
+        return track
 
     def _found(self, find: Callable[..., _T], *wanted: Any) -> _T:
         try:
@@ -90,26 +111,28 @@ class BagReader(BagFile):
 
     def _frames(self, images: Topic, poses: Topic | None, on_error: OnError) -> Iterator[Frame]:
         # Poses first: the one after an image may be recorded later than the image.
-        buffer = pose_buffer(self._track(poses, on_error) if poses else [])
+        recorded = self.recorded_poses(poses, on_error)
         seen_in = self._camera(images.name, on_error)
         for log_ns, message in self.messages(images, on_error):
             stamp_ns = stamp_of(message, log_ns)
             try:
-                image, pose = image_of(message), buffer.at(stamp_ns)
+                image, pose = image_of(message), recorded.at(stamp_ns)
             except VprError as error:
                 on_error(located(error, f"{images.name} at {stamp_ns} ns"))
                 continue
             yield Frame(stamp_ns, image, pose, seen_in(str(message.header.frame_id)), images.name)
 
-    def _track(self, topic: Topic, on_error: OnError) -> list[tuple[int, Pose]]:
-        track = []
-        for log_ns, message in self.messages(topic, on_error):
+    def _track(self, topic: Topic) -> tuple[Track, list[VprError]]:
+        """The poses of a topic, and why others are none."""
+        track: list[tuple[int, Pose]] = []
+        refused: list[VprError] = []
+        for log_ns, message in self.messages(topic, refused.append):
             stamp_ns = stamp_of(message, log_ns)
             try:
                 track.append((stamp_ns, pose_of(message)))
             except VprError as error:
-                on_error(located(error, f"{topic.name} at {stamp_ns} ns"))
-        return track
+                refused.append(located(error, f"{topic.name} at {stamp_ns} ns"))
+        return track, refused
 
     def _camera(self, image_topic: str, on_error: OnError) -> Callable[[str], Camera | None]:
         """The camera of a topic's images, by the frame that the image's header names.

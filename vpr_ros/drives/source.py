@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,8 @@ class Source:
     images: str  # what they are, in words
     poses: str  # where their poses come from, in words; empty without
     frames: Callable[[OnError], Iterator[Frame]]
+    # Why images of these stamps have no pose, and whether no other has one; once frames were read.
+    why_no_pose: Callable[[Sequence[int], bool], str]
 
     def nothing_read(self, first: VprError | None) -> DatasetError:
         """The error of a source none of whose frames could be used, by the first one's error."""
@@ -59,7 +61,7 @@ def open_source(
     else:
         folder = ImageFolder(path, rate)
         poses = POSES_FILE if folder.has_poses() else ""
-        yield Source(path, len(folder.paths), "image files", poses, folder.frames)
+        yield Source(path, len(folder.paths), "image files", poses, folder.frames, _not_listed)
 
 
 def _of_bag(path: Path, bag: BagReader, image_topic: str, pose_topic: str | None) -> Source:
@@ -69,4 +71,12 @@ def _of_bag(path: Path, bag: BagReader, image_topic: str, pose_topic: str | None
     def frames(on_error: OnError) -> Iterator[Frame]:
         return bag.frames(images.name, poses.name if poses else None, on_error)
 
-    return Source(path, images.count, images.name, poses.name if poses else "", frames)
+    def why_no_pose(stamps_ns: Sequence[int], is_all: bool) -> str:
+        return bag.recorded_poses(poses).why_none(stamps_ns, is_all)
+
+    name = poses.name if poses else ""
+    return Source(path, images.count, images.name, name, frames, why_no_pose)
+
+
+def _not_listed(stamps_ns: Sequence[int], is_all: bool) -> str:
+    return f"{POSES_FILE} does not name {'them' if len(stamps_ns) > 1 else 'it'}"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpr_ros.datatypes import Pose
-from vpr_ros.geometry.poses import PoseBuffer
+from vpr_ros.geometry.pose_buffer import PoseBuffer
 
 Track = Sequence[tuple[int, Pose]]  # (stamp in nanoseconds, pose)
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Poses over time: kept for a while, interpolated to an image's stamp, never extrapolated."""
+"""Poses: checked, compared, interpolated to an image's stamp and never extrapolated."""
 
 from __future__ import annotations
 
-import bisect
 import math
 from collections.abc import Sequence
 
@@ -58,71 +57,11 @@ def interpolated(before: Pose, after: Pose, fraction: float) -> Pose:
     return checked_pose(tuple(mixed[:3]), tuple(mixed[3:]), before.frame_id)
 
 
-class PoseBuffer:
-    """The poses of the last while, oldest first."""
-
-    def __init__(self, max_age: float = 30.0, max_gap: float = 1.0) -> None:
-        """Keep poses for ``max_age`` seconds; never interpolate over more than ``max_gap``."""
-        self._max_age_ns = max_age * 1e9
-        self._max_gap_ns = round(max_gap * 1e9)
-        self._stamps_ns: list[int] = []
-        self._poses: list[Pose] = []
-
-    def __len__(self) -> int:
-        return len(self._poses)
-
-    @property
-    def newest_ns(self) -> int | None:
-        """Stamp of the newest pose."""
-        return self._stamps_ns[-1] if self._stamps_ns else None
-
-    def add(self, stamp_ns: int, pose: Pose) -> None:
-        """Take a pose; one that comes late is left out.
-
-        Another frame, or a stamp that jumps back (a bag that starts over), empties the buffer.
-        """
-        newest = self.newest_ns
-        same_frame = newest is None or pose.frame_id == self._poses[-1].frame_id
-        if stamp_ns == newest and same_frame:
-            self._poses[-1] = pose
-            return
-        if newest is not None and (stamp_ns < newest or not same_frame):
-            if same_frame and newest - stamp_ns <= self._max_gap_ns:
-                return
-            self._stamps_ns.clear()
-            self._poses.clear()
-        self._stamps_ns.append(stamp_ns)
-        self._poses.append(pose)
-        self._forget(stamp_ns - self._max_age_ns)
-
-    def at(self, stamp_ns: int) -> Pose | None:
-        """The pose at a stamp, or None where no two poses enclose it closely enough."""
-        right = bisect.bisect_left(self._stamps_ns, stamp_ns)
-        if right == len(self._stamps_ns):
-            return None
-        if self._stamps_ns[right] == stamp_ns:
-            return self._poses[right]
-        if right == 0:
-            return None
-        start, end = self._stamps_ns[right - 1], self._stamps_ns[right]
-        if end - start > self._max_gap_ns:
-            return None
-        fraction = (stamp_ns - start) / (end - start)
-        return interpolated(self._poses[right - 1], self._poses[right], fraction)
-
-    def _forget(self, oldest_ns: float) -> None:
-        # Trimming only when half is stale keeps adding cheap.
-        stale = bisect.bisect_left(self._stamps_ns, oldest_ns)
-        if 2 * stale > len(self._stamps_ns):
-            del self._stamps_ns[:stale], self._poses[:stale]
-
-
 class PosePath:
     """A trajectory that is asked for many stamps at once; N poses.
 
-    What a ``PoseBuffer`` makes of the same poses: it begins anew where the frame changes or the
-    stamps jump back by more than the gap, poses that come late are left out, and of two of one
-    stamp the later one counts.
+    It begins anew where the frame changes or the stamps jump back by more than the gap; poses that
+    come late are left out, and of two of one stamp the later one counts.
     """
 
     def __init__(self, path: Sequence[tuple[int, Pose]], max_gap: float) -> None:

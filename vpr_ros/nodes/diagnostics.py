@@ -4,33 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from vpr_ros.nodes.statistics import FrameStatistics
+from vpr_ros.nodes.topic_states import InputState, TopicState
 
 _SILENT_AFTER = 2.0  # seconds without an image before it is worth a warning
-
-
-@dataclass(frozen=True)
-class TopicState:
-    """What is known of an image topic."""
-
-    name: str
-    publishers: int
-    last_arrival: float | None = None  # seconds, monotonic clock; None before the first image
-    lost: int = 0  # images that the middleware lost on their way here
-    remedy: str = ""  # what mends losses, or lets publishers be heard
-
-
-@dataclass(frozen=True)
-class InputState:
-    """The image topics, and whether anybody listens to them."""
-
-    topics: tuple[TopicState, ...]
-    active: bool  # whether the node listens at all
-    refused: str = ""  # why the last change of state was refused
 
 
 class Health:
@@ -64,7 +44,7 @@ class Health:
         failed = statistics.failed - before[2]
         lost, self._lost = self._lost, {topic.name: topic.lost for topic in source.topics}
         troubles = [_trouble(topic, lost.get(topic.name, 0), now) for topic in source.topics]
-        troubles = [trouble for trouble in (*troubles, *warnings) if trouble]
+        troubles = [trouble for trouble in (*troubles, source.missed, *warnings) if trouble]
         level, message = _verdict(statistics, source, failed, troubles)
         values = {**facts, **_numbers(statistics, source)}
         if elapsed > 0.0:

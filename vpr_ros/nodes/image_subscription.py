@@ -45,11 +45,7 @@ class ImageSubscription:
         """
         name = camera.images_name(node, transport)
         kind = CompressedImage if is_compressed(node.resolve_topic_name(name)) else Image
-        self._node = node
-        self._has_warned = False
-        self._subscription = OfferedSubscription(
-            node, kind, name, callback, reliability, self._warn
-        )
+        self._subscription = OfferedSubscription(node, kind, name, callback, reliability)
 
     @property
     def topic(self) -> str:
@@ -60,6 +56,11 @@ class ImageSubscription:
     def lost(self) -> int:
         """Images that the middleware lost between publisher and node, as far as it tells."""
         return self._subscription.lost or 0
+
+    @property
+    def unheard(self) -> int:
+        """Publishers whose quality of service does not fit."""
+        return self._subscription.unheard
 
     def remedy(self) -> str:
         """The setting that mends what is wrong; empty where nothing is."""
@@ -83,11 +84,3 @@ class ImageSubscription:
     def stop(self) -> None:
         """Listen no more; safe to call twice."""
         self._subscription.stop()
-
-    def _warn(self) -> None:
-        """Say once in the log what is wrong and what mends it."""
-        if self._has_warned:
-            return
-        self._has_warned = True
-        what = "a publisher is not heard" if self._subscription.unheard else "images are lost"
-        self._node.get_logger().warning(f"{self.topic}: {what}: {self.remedy()}")

@@ -13,17 +13,21 @@ from nav_msgs.msg import Path as PathMessage
 from rclpy.lifecycle import Node as LifecycleNode
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from vpr_ros.config import LOCALIZE, NodeConfig
+from vpr_ros.config import LOCALIZE, MAP, NodeConfig
 from vpr_ros.datatypes import Frame, Pose
 from vpr_ros.nodes.camera_inputs import CameraInput, camera_inputs
 from vpr_ros.nodes.conversions import image_from_message, stamp_to_ns
-from vpr_ros.nodes.diagnostics import TopicState
 from vpr_ros.nodes.image_subscription import ImageSubscription
+from vpr_ros.nodes.missed_poses import MissedPoses
 from vpr_ros.nodes.offered_subscription import OfferedSubscription
 from vpr_ros.nodes.pose_feed import POSE_SOURCES, PoseFeed
 from vpr_ros.nodes.statistics import FrameStatistics
 from vpr_ros.nodes.tf.camera_mounts import CameraMounts
 from vpr_ros.nodes.tf.tf_poses import TfPoses
+from vpr_ros.nodes.topic_states import InputState, TopicState
+from vpr_ros.nodes.waiting_frames import WaitingFrames
+
+_POSE_REMEDY = "set reliability: auto, and let the poses be published reliably"
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,14 @@ class Inputs:
         self.cameras = camera_inputs(config)
         self.mounts = CameraMounts(node, config.tf.base_frame)
         self._node, self._config = node, config
-        self._poses: PoseFeed | TfPoses = PoseFeed(config.pose_gap)
+        self._wake: Callable[[], None] = lambda: None  # those who wait for a pose
+        self._poses: PoseFeed | TfPoses = PoseFeed(config.pose_gap, self._pose_arrived)
         self._images: dict[str, ImageSubscription] = {}  # by the camera's topic
         self._subscriptions: list[OfferedSubscription] = []
-        self._without_pose = 0
+        self._hearing_poses: OfferedSubscription | None = None
+        self._missed = MissedPoses()
+        self._poses_are_sent = False  # at the last image
+        self._since = 0.0  # when it began to listen, seconds of the monotonic clock
 
     @property
     def hears_poses(self) -> bool:
@@ -69,12 +77,20 @@ class Inputs:
         self,
         take_image: Callable[[ImageMessage], None],
         take_path: Callable[[PathMessage], None],
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         """Listen to what the mode wants to know of the robot.
+
+        Args:
+            take_image: called with each image.
+            take_path: called with each corrected trajectory.
+            wake: called after each pose, for the images of ``waiting``.
 
         Raises:
             ConfigError: poses are to come from TF, and tf2_ros is not installed.
         """
+        self._since = time.monotonic()
+        self._wake = wake
         if self.hears_poses:
             self._hear_poses()
         if self._config.mode != LOCALIZE:
@@ -94,6 +110,7 @@ class Inputs:
             self._images.popitem()[1].stop()
         while self._subscriptions:
             self._subscriptions.pop().stop()
+        self._hearing_poses = None
 
     def close(self) -> None:
         """Leave nothing of it in the ROS graph."""
@@ -105,11 +122,24 @@ class Inputs:
         """Forget what TF said of the robot, once no frame asks for it any more."""
         if isinstance(self._poses, TfPoses):
             self._poses.close()
-            self._poses = PoseFeed(self._config.pose_gap)
+            self._poses = PoseFeed(self._config.pose_gap, self._pose_arrived)
 
     def pose_at(self, stamp_ns: int, timeout: float) -> Pose | None:
         """The robot's pose at a stamp, waiting up to ``timeout`` seconds for it."""
         return self._poses.at(stamp_ns, timeout)
+
+    def waiting(self) -> WaitingFrames[ImageMessage] | None:
+        """The line of images that may wait for their poses; None where answers are waited for.
+
+        Keyframes without poses are of little use, and nobody waits for them; who localizes wants
+        the answer to what the robot sees now.
+        """
+        if self._config.mode != MAP or not self.hears_poses:
+            return None
+        limit = self._config.pose_wait_images
+        return WaitingFrames(
+            lambda image: self._poses.reaches(image.stamp_ns), self._seconds_left, limit
+        )
 
     def frame(self, image: ImageMessage) -> tuple[Frame, dict[str, float]]:
         """The frame of an image, with the seconds that it took to wait for its turn and its pose.
@@ -123,15 +153,22 @@ class Inputs:
         timings_s = {"wait": start - image.arrival, "decode": decoded - start}
         pose = None
         if self.hears_poses:
-            pose = self._poses.at(image.stamp_ns, self._config.pose_timeout)
-            self._without_pose += pose is None
+            has_waited = self._config.mode == MAP
+            timeout = 0.0 if has_waited else self._config.pose_timeout
+            pose = self._poses.at(image.stamp_ns, timeout)
+            self._missed.note(self._poses.why_not(image.stamp_ns) if pose is None else None)
             timings_s["pose"] = time.monotonic() - decoded
         camera = image.camera.seen_in(image.message.header.frame_id, self.mounts)
         return Frame(image.stamp_ns, pixels, pose, camera, image.camera.topic), timings_s
 
-    def topics(self, statistics: FrameStatistics) -> tuple[TopicState, ...]:
-        """What is known of the image topics."""
-        return tuple(self._topic(camera, statistics) for camera in self.cameras)
+    def state(self, statistics: FrameStatistics, active: bool, refused: str) -> InputState:
+        """What is known of the topics, with what the node knows of itself."""
+        topics = tuple(self._topic(camera, statistics) for camera in self.cameras)
+        if not self.hears_poses:
+            return InputState(topics, active, refused, self._since)
+        cause, words = self._missed.said(self._poses.refused, self._poses.last_error)
+        poses = self._pose_topic()
+        return InputState(topics, active, refused, self._since, poses, words, cause)
 
     def publishers(self) -> dict[str, int]:
         """How many publish each image topic, by its full name."""
@@ -149,8 +186,19 @@ class Inputs:
             "pose source": self._config.pose_type,
             "poses refused": str(self._poses.refused),
             "last pose error": self._poses.last_error,
-            "frames without pose": str(self._without_pose),
+            "frames without pose": str(self._missed.count),
         }
+
+    def _pose_arrived(self) -> None:
+        self._wake()
+
+    def _seconds_left(self, image: ImageMessage) -> float:
+        """That an image may still wait: only poses that somebody sends may come late."""
+        config = self._config
+        longest = config.pose_timeout
+        if self._poses_are_sent:
+            longest = max(longest, config.pose_wait)
+        return image.arrival + longest - time.monotonic()
 
     def _name_of(self, camera: CameraInput) -> str:
         name = camera.images_name(self._node, self._config.image_transport)
@@ -163,17 +211,25 @@ class Inputs:
         return (
             TopicState(*known)
             if images is None
-            else TopicState(*known, images.lost, images.remedy())
+            else TopicState(*known, images.lost, images.remedy(), images.unheard)
         )
+
+    def _pose_topic(self) -> TopicState | None:
+        heard, feed = self._hearing_poses, self._poses
+        if heard is None or not isinstance(feed, PoseFeed):
+            return None
+        publishers = self._node.count_publishers(heard.topic)
+        counts = heard.lost or 0, _POSE_REMEDY, heard.unheard
+        return TopicState(heard.topic, publishers, feed.last_arrival, *counts, kind="pose")
 
     def _hear_poses(self) -> None:
         if self._config.pose_type == "tf":
-            self._poses = TfPoses(self._node, self._config)
+            self._poses = TfPoses(self._node, self._config, self._pose_arrived)
             return
         topic, kind = POSE_SOURCES[self._config.pose_type]
         feed = self._poses
         if isinstance(feed, PoseFeed):
-            self._listen(kind, topic, feed.take)
+            self._hearing_poses = self._listen(kind, topic, feed.take)
 
     def _take(
         self,
@@ -181,10 +237,15 @@ class Inputs:
         camera: CameraInput,
         message: Image | CompressedImage,
     ) -> None:
+        heard = self._hearing_poses
+        sent = heard is None or self._node.count_publishers(heard.topic) > 0
+        self._poses_are_sent = self.hears_poses and sent
         take_image(ImageMessage(message, time.monotonic(), camera))
 
-    def _listen(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
+    def _listen(
+        self, kind: type, topic: str, callback: Callable[[Any], None]
+    ) -> OfferedSubscription:
         reliability = self._config.reliability
-        self._subscriptions.append(
-            OfferedSubscription(self._node, kind, topic, callback, reliability)
-        )
+        subscription = OfferedSubscription(self._node, kind, topic, callback, reliability)
+        self._subscriptions.append(subscription)
+        return subscription

@@ -41,7 +41,6 @@ class OfferedSubscription:
         topic: str,
         callback: Callable[[Any], None],
         reliability: str = "auto",
-        on_trouble: Callable[[], None] = lambda: None,
     ) -> None:
         """Listen from now on.
 
@@ -51,14 +50,12 @@ class OfferedSubscription:
             topic: its name, before remapping.
             callback: called with each message.
             reliability: ``auto``, ``reliable`` or ``best_effort``.
-            on_trouble: called each time that ``lost`` or ``unheard`` has grown.
         """
         self._name = topic
         self.topic: str = node.resolve_topic_name(topic)
         self.lost: int | None = 0  # messages, as the middleware counts them; None: it cannot tell
         self.unheard = 0  # publishers whose quality of service does not fit
         self._node, self._kind, self._callback = node, kind, callback
-        self._on_trouble = on_trouble
         self._old: Any = None  # a subscription on its way out, and when it was replaced
         self._replaced = 0.0
         self._stamps: deque[tuple[int, int]] = deque(maxlen=2 * _DEPTH)  # that the old one heard
@@ -147,11 +144,9 @@ class OfferedSubscription:
     def _count_lost(self, event: Any) -> None:
         if self.lost is not None and self._old is None:
             self.lost += event.total_count_change
-            self._on_trouble()
 
     def _count_unheard(self, event: Any) -> None:
         if self._is_auto:
             self._follow()
         else:
             self.unheard += event.total_count_change
-            self._on_trouble()

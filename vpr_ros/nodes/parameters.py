@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
@@ -12,6 +13,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from vpr_ros.config import NodeConfig, Setting, settings_of, with_settings
+from vpr_ros.config.renamed import RENAMED_SETTINGS
 from vpr_ros.errors import ConfigError
 
 C = TypeVar("C", bound=NodeConfig)
@@ -21,12 +23,53 @@ _LARGEST = 1e12
 _LARGEST_INT = 2**31 - 1
 
 
-def declare_parameters(node: Node, defaults: NodeConfig) -> None:
+# Parameters that rclpy itself declares; qos_overrides and more are declared where they are used.
+_OF_RCLPY = ("use_sim_time", "start_type_description_service")
+
+
+def declare_parameters(node: Node, defaults: NodeConfig) -> str:
     """Declare every setting as a typed, ranged and described parameter.
+
+    What a node that declares its overrides was started with is declared anew, or forgotten where
+    it is no setting: to misspell a parameter is easy, and ROS says nothing of it.
+
+    Returns:
+        What to say of parameters that the node was started with and that are no settings; empty
+        where there are none.
 
     Raises:
         ConfigError: the node was started with a value of another type or out of range.
     """
+    given = [name for name in node.get_parameters_by_prefix("") if name not in _OF_RCLPY]
+    for name in given:
+        node.undeclare_parameter(name)
+    _declare(node, defaults)
+    known = [name for name, _, _ in settings_of(defaults)]
+    return _unknown([name for name in given if name not in known], known)
+
+
+def _unknown(names: Iterable[str], known: Sequence[str]) -> str:
+    told = [f"{name}{_meant(name, known)}" for name in names]
+    return f"no such parameter, and of no effect: {', '.join(told)}" if told else ""
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    """What was probably meant: a setting of another section, or one that is spelt alike."""
+    if name in RENAMED_SETTINGS:
+        return f" (now: {RENAMED_SETTINGS[name]})"
+    leaf = name.rpartition(".")[2]
+    elsewhere = [one for one in known if one.rpartition(".")[2] == leaf]
+    likely = elsewhere if len(elsewhere) == 1 else get_close_matches(name, known, 1)
+    likely = likely or _alike_without_section(leaf, known)
+    return f" (is {likely[0]} meant?)" if likely else ""
+
+
+def _alike_without_section(leaf: str, known: Sequence[str]) -> list[str]:
+    leaves = {one.rpartition(".")[2]: one for one in known}
+    return [leaves[one] for one in get_close_matches(leaf, leaves, 1)]
+
+
+def _declare(node: Node, defaults: NodeConfig) -> None:
     for name, value, setting in settings_of(defaults):
         try:
             if isinstance(value, tuple):

@@ -25,13 +25,15 @@ from vpr_ros.config import LOCALIZE, NodeConfig
 from vpr_ros.datatypes import Pose
 from vpr_ros.errors import MapError, VprError
 from vpr_ros.nodes.conversions import path_from_message
-from vpr_ros.nodes.diagnostics import Health, InputState
+from vpr_ros.nodes.diagnostics import Health
+from vpr_ros.nodes.health_log import HealthLog
 from vpr_ros.nodes.inputs import ImageMessage, Inputs
 from vpr_ros.nodes.map_services import MapServices
 from vpr_ros.nodes.outputs import Outputs
 from vpr_ros.nodes.parameters import changed_parameters, declare_parameters, read_parameters
 from vpr_ros.nodes.statistics import FrameStatistics, with_overhead
 from vpr_ros.nodes.tf.tf_settings import check_tf
+from vpr_ros.nodes.topic_states import InputState
 from vpr_ros.nodes.worker import FrameWorker, run_on
 from vpr_ros.pipeline import Pipeline, build
 from vpr_ros.route.session import Session
@@ -51,7 +53,8 @@ class PlaceNode(LifecycleNode):
     """
 
     def __init__(self, name: str, defaults: NodeConfig) -> None:
-        super().__init__(name)
+        # Declared by what it was started with, so that names that nobody knows can be told.
+        super().__init__(name, automatically_declare_parameters_from_overrides=True)
         self._defaults = defaults
         self.config = defaults
         self._pipeline: Pipeline | None = None
@@ -64,7 +67,9 @@ class PlaceNode(LifecycleNode):
         self.ending = threading.Event()  # set when the process is asked to end
         # The name as started: two localizers must not speak for each other in /diagnostics.
         self._health = Health(f"vpr_ros: {self.get_fully_qualified_name().lstrip('/')}")
-        declare_parameters(self, defaults)
+        self._health_log = HealthLog(self.get_logger())
+        if unknown := declare_parameters(self, defaults):
+            self.get_logger().warning(unknown)
         self.add_on_set_parameters_callback(self._change_parameters)
         self.outputs = Outputs(self, lambda what, took: self._statistics.note(what, took))
         self._map_services = MapServices(self, self)
@@ -120,10 +125,12 @@ class PlaceNode(LifecycleNode):
         if inputs is None:
             raise MapError(f"{self.get_name()} has no map open: configure it first")
         with ExitStack() as undo:
-            self._worker = FrameWorker(self.process, self._failed)
+            self._worker = worker = FrameWorker(
+                self.process, self._failed, inputs.waiting(), lambda: self._statistics.drop()
+            )
             undo.callback(self._stop)
             self.outputs.start(self.config, lambda stamp_ns: inputs.pose_at(stamp_ns, 0.0))
-            inputs.start(self._take, self._take_path)
+            inputs.start(self._take, self._take_path, worker.wake)
             undo.pop_all()
 
     def _stop(self) -> None:
@@ -267,6 +274,7 @@ class PlaceNode(LifecycleNode):
     def _take(self, image: ImageMessage) -> None:
         topic = image.camera.topic
         if not self._wants() or self._worker is None:
+            self._statistics.see(image.arrival, topic)
             return
         if not self._statistics.arrive(image.stamp_ns, image.arrival, topic):
             return
@@ -294,8 +302,8 @@ class PlaceNode(LifecycleNode):
 
     def _publish_diagnostics(self) -> None:
         inputs, session = self._inputs, self._session
-        topics = inputs.topics(self._statistics) if inputs is not None else ()
-        source = InputState(topics, self._worker is not None, self._refused)
+        own = self._worker is not None, self._refused
+        source = InputState((), *own) if inputs is None else inputs.state(self._statistics, *own)
         facts = {
             "backend": self._backend(),
             "map": self.config.map_path,
@@ -305,6 +313,7 @@ class PlaceNode(LifecycleNode):
             **self.outputs.facts(),
         }
         now, warnings = time.monotonic(), self.outputs.warnings()
+        self._health_log.look(source, now)
         status = self._health.report(self._statistics, source, facts, now, warnings)
         array = DiagnosticArray(status=[status])
         array.header.stamp = self.get_clock().now().to_msg()

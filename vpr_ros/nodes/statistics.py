@@ -50,6 +50,11 @@ class FrameStatistics:
                 self.backward += 1
             return True
 
+    def see(self, now: float, source: str = "") -> None:
+        """Take note that a source lives, by a frame that nobody asked for."""
+        with self._lock:
+            self._arrivals[source] = now
+
     def drop(self) -> None:
         """Count a frame that a newer one replaced."""
         with self._lock:

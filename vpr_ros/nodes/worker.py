@@ -10,6 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
+from vpr_ros.nodes.waiting_frames import WaitingFrames
+
 F = TypeVar("F")
 R = TypeVar("R")
 
@@ -22,13 +24,30 @@ class FrameWorker(Generic[F]):
     A robot wants the answer to what it sees now: while one frame is handled, a newer one replaces
     the one that waits. Frames of several sources wait beside each other and take turns. A frame
     that raises is reported and the thread goes on.
+
+    Where frames may wait for what comes late, they do so in a line, from which each is handled in
+    its turn once it is ready; those that wait in vain come out of it, and the newest wins again.
     """
 
     def __init__(
-        self, handle: Callable[[F], None], on_failure: Callable[[F, Exception], None]
+        self,
+        handle: Callable[[F], None],
+        on_failure: Callable[[F, Exception], None],
+        waiting: WaitingFrames[F] | None = None,
+        on_lost: Callable[[], None] = lambda: None,
     ) -> None:
+        """Start the thread.
+
+        Args:
+            handle: called with each frame, on the thread.
+            on_failure: called with a frame and what it raised, on the thread.
+            waiting: the line of frames that may wait; None handles each as soon as may be.
+            on_lost: called when a frame that waited in vain is lost to a newer one.
+        """
         self._handle = handle
         self._on_failure = on_failure
+        self._waiting = waiting
+        self._on_lost = on_lost
         self._frames: dict[str, F] = {}  # of each source, the longest waiting first
         self._calls: deque[Callable[[], None]] = deque()
         self._stopping = False
@@ -45,10 +64,16 @@ class FrameWorker(Generic[F]):
         with self._changed:
             if self._stopping:
                 return False
-            pushed_out = source in self._frames
-            self._frames[source] = frame
+            next_one = frame if self._waiting is None else self._waiting.put(frame, source)
+            is_kept = next_one is None or self._place(next_one, source)
             self._changed.notify()
-        return not pushed_out
+        return is_kept
+
+    def wake(self) -> None:
+        """Look again which of the waiting frames are ready."""
+        with self._changed:
+            if self._waiting:
+                self._changed.notify()
 
     def submit(self, function: Callable[[], R]) -> Future[R]:
         """Run a function on the worker's thread, before any waiting frame; gives its result later.
@@ -77,13 +102,31 @@ class FrameWorker(Generic[F]):
 
     def _next(self) -> Callable[[], None] | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._calls or self._frames or self._stopping)
-            if self._calls:
-                return self._calls.popleft()
-            if not self._frames:
-                return None
-            frame = self._frames.pop(next(iter(self._frames)))
-        return lambda: self._attempt(frame)
+            while not self._calls:
+                if (due := self._due()) is not None:
+                    (frame,) = due
+                    return lambda: self._attempt(frame)
+                if self._stopping:
+                    return None
+                self._changed.wait(None if self._waiting is None else self._waiting.patience())
+            return self._calls.popleft()
+
+    def _due(self) -> tuple[F] | None:
+        """The frame whose turn it is, taken out of where it waited."""
+        waiting = self._waiting
+        if waiting is not None and not self._stopping:
+            for source, frame in waiting.expired():
+                if not self._place(frame, source):
+                    self._on_lost()
+        if self._frames:
+            return (self._frames.pop(next(iter(self._frames))),)
+        return None if waiting is None else waiting.next_ready(all_are=self._stopping)
+
+    def _place(self, frame: F, source: str) -> bool:
+        """Make a frame the next one of its source; False if an older one is lost by that."""
+        pushed_out = source in self._frames
+        self._frames[source] = frame
+        return not pushed_out
 
     def _attempt(self, frame: F) -> None:
         try:

@@ -10,7 +10,7 @@ from vpr_ros.datatypes import Pose
 from vpr_ros.drives.bag_messages import pose_from_parts, stamp_ns_of
 from vpr_ros.drives.tracks import MAX_GAP_S, Track, pose_buffer
 from vpr_ros.errors import DatasetError
-from vpr_ros.geometry.poses import PoseBuffer
+from vpr_ros.geometry.pose_buffer import PoseBuffer
 from vpr_ros.geometry.transforms import RigidTransform, below_shared, to_root
 
 TF_TYPE = "tf2_msgs/msg/TFMessage"

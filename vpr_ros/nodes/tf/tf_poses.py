@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 from geometry_msgs.msg import TransformStamped
@@ -13,6 +15,7 @@ from rclpy.time import Time
 
 from vpr_ros.config import NodeConfig
 from vpr_ros.datatypes import Pose
+from vpr_ros.geometry.no_pose import NoPose
 from vpr_ros.geometry.poses import PoseError
 from vpr_ros.nodes.conversions import pose_from_transform, stamp_to_ns
 from vpr_ros.nodes.tf.frame_tree import FrameTree
@@ -27,8 +30,15 @@ class TfPoses:
     As tf2's listener sees it, this is the buffer: what it is told passes through here.
     """
 
-    def __init__(self, node: Node, config: NodeConfig) -> None:
+    def __init__(
+        self, node: Node, config: NodeConfig, on_arrival: Callable[[], None] = lambda: None
+    ) -> None:
         """Listen to /tf and /tf_static, as the node remaps them.
+
+        Args:
+            node: whose executor calls.
+            config: which frames are meant, and what gaps may be interpolated.
+            on_arrival: called after each transform, on the executor's thread.
 
         Raises:
             ConfigError: tf2_ros is not installed.
@@ -39,6 +49,8 @@ class TfPoses:
         self._buffer = self._tf2.Buffer(cache_time=Duration(seconds=_MEMORY_S))
         self._tree = FrameTree(*self._ends, config.pose_gap, _MEMORY_S)
         self._arrived = threading.Condition()
+        self._on_arrival = on_arrival
+        self.last_arrival: float | None = None  # seconds, monotonic clock
         self.refused = 0
         self.last_error = ""
         self._listener: Any = self._tf2.TransformListener(self, node)
@@ -53,6 +65,17 @@ class TfPoses:
             self.last_error = reason
             return None
 
+    def reaches(self, stamp_ns: int) -> bool:
+        """Whether a pose at a stamp need not be waited for any more."""
+        with self._arrived:
+            return self._tree.reaches(stamp_ns)
+
+    def why_not(self, stamp_ns: int) -> NoPose:
+        """Why there is no pose at a stamp for which ``at`` gave none."""
+        with self._arrived:
+            words = self._tree.why_not(stamp_ns) or self.last_error
+        return NoPose(stamp_ns, "tf", words=words)
+
     def set_transform(self, transform: TransformStamped, authority: str) -> None:
         """The listener's call for what came on /tf."""
         parent, child = _names(transform)
@@ -61,7 +84,9 @@ class TfPoses:
                 self._log.info("TF jumped back in time: what it said before is forgotten")
                 self._buffer.clear()
             self._buffer.set_transform(transform, authority)
+            self.last_arrival = time.monotonic()
             self._arrived.notify_all()
+        self._on_arrival()
 
     def set_transform_static(self, transform: TransformStamped, authority: str) -> None:
         """The listener's call for what came on /tf_static."""
