@@ -104,3 +104,13 @@ def test_every_kind_of_pose_is_taken(kind):
 def test_every_pose_type_of_the_settings_has_a_topic_unless_it_is_tf():
     (choices,) = [s.choices for name, _, s in settings_of(MapperConfig()) if name == "pose_type"]
     assert set(choices) - {"none", "tf"} == set(POSE_SOURCES)
+
+
+def test_who_waits_is_told_of_every_pose_and_why_there_is_none():
+    told = []
+    feed = PoseFeed(0.5, lambda: told.append(feed.reaches(10 * S)))
+    assert feed.why_not(10 * S).cause == "none"
+    feed.take(odometry(9.9))
+    feed.take(odometry(10.0))
+    assert told == [False, True]
+    assert feed.why_not(11 * S).cause == "far"

@@ -104,3 +104,9 @@ def test_work_beside_the_answers_is_timed_and_counts_no_frame():
     statistics.note("match image", 0.004)
     assert statistics.latencies_ms() == {"match image": (4.0, 4.0)}
     assert statistics.processed == 0
+
+
+def test_a_frame_that_nobody_asked_for_shows_that_its_source_lives_and_counts_nowhere():
+    statistics = FrameStatistics()
+    statistics.see(3.0, "front")
+    assert (statistics.last_arrival("front"), statistics.received) == (3.0, 0)
