@@ -56,7 +56,10 @@ def test_parts_that_do_not_go_together_are_refused(method, changes, said):
 def test_what_scores_are_worth_follows_what_compares():
     tiny = combined("r2former_tiny", rerank="learned").prior
     assert tiny == METHODS["r2former"].prior
-    assert combined("r2former", rerank="homography").prior == METHODS["r2former_tiny"].prior
+    # Measured for the shipped network alone: of others more is asked.
+    guessed, measured = combined("r2former", rerank="homography"), METHODS["r2former_tiny"]
+    assert (guessed.measured, measured.measured) == (False, True)
+    assert guessed.prior.half_score > measured.prior.half_score
     assert combined("appsvr", local="sift").prior == METHODS["hog_sift"].prior
     worth = [combined("appsvr", local=local).prior for local in ("own", "none")]
     assert worth[0] != worth[1]
