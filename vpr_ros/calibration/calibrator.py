@@ -18,7 +18,7 @@ from vpr_ros.config import CalibrationConfig, DecisionConfig
 from vpr_ros.place_map import Map, PlaceMap
 from vpr_ros.rerankers.base import Reranker
 
-_METHOD = 3  # of calibrating; a version that does it another way counts on
+_METHOD = 4  # of calibrating; a version that does it another way counts on
 _GROWN = 1.2  # a map that has so many times more keyframes is another map
 # Of a decision; they change no score.
 _IGNORED = ("target_precision", "rival_ratio", "maps_overlap")
