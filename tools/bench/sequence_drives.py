@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import pickle
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -27,6 +27,7 @@ from vpr_ros.datatypes import Comparison, Features, Frame, Query, Recognition
 from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.drives.image_files import ImageFolder
 from vpr_ros.drives.tracks import Track
+from vpr_ros.errors import NothingShownError
 from vpr_ros.evaluation.judge import Truth
 from vpr_ros.pipeline import Pipeline, build
 from vpr_ros.place_map import PlaceMap
@@ -127,11 +128,12 @@ def corridor(folder: Path, cache: Path, count: int) -> Drive:
     frames = list(ImageFolder(folder / "images", PHOTOS_PER_SECOND).frames())
     positives = corridor_truth(folder)
     name = f"corridor, {count} photos mapped"
-    seen = [positives.get(number, set()) for number in range(count, len(frames))]
+    queries = _described(cache / f"{name}.pickle", frames[count:])
+    seen = [positives.get(photo_number(query.stamp_ns), set()) for query in queries]
     return Drive(
         name,
         _mapped(cache / f"{name}.vprmap", frames[:count], PHOTO_SETTINGS),
-        _described(cache / f"{name}.pickle", frames[count:]),
+        queries,
         lambda i: any(number < count for number in seen[i]),
         lambda i, stamp_ns: photo_number(stamp_ns) in seen[i],
         PHOTO_SETTINGS,
@@ -188,7 +190,8 @@ def _described(path: Path, frames: Iterable[Frame], dim: bool = False) -> list[Q
         queries = []
         for frame in frames:
             image = _dimmed(frame.image, random) if dim else frame.image
-            queries.append(Query(extractor.extract(image), frame.stamp_ns, frame.pose))
+            with suppress(NothingShownError):
+                queries.append(Query(extractor.extract(image), frame.stamp_ns, frame.pose))
         path.write_bytes(pickle.dumps(queries))
     return pickle.loads(path.read_bytes())
 
