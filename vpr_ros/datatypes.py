@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
 from typing import Any, NamedTuple
 
@@ -46,6 +46,13 @@ class LocalFeatures:
             self.keypoints[rows], self.scores[rows], self.descriptors[rows], self.image_size
         )
 
+    def outside(self, hidden: NDArray[np.bool_]) -> LocalFeatures:
+        """Those that lie where a mask of any size, [H, W], does not hide their image."""
+        height, width = hidden.shape
+        places = (self.keypoints + 0.5) / self.image_size * (width, height)
+        columns, rows = np.clip(places.astype(int), 0, (width - 1, height - 1)).T
+        return self.taken(~hidden[rows, columns])
+
     @property
     def size_bytes(self) -> int:
         """Memory of the arrays."""
@@ -59,6 +66,12 @@ class Features:
     global_descriptor: FloatArray  # [D] unit norm
     local: LocalFeatures | None = None  # for comparing looks; None where only the whole is compared
     points: LocalFeatures | None = None  # sub-pixel keypoints for geometry; may be ``local``
+
+    def outside(self, hidden: NDArray[np.bool_]) -> Features:
+        """The same without what a mask of any size, [H, W], hides of local features and points."""
+        kinds = (self.local, self.points)
+        local, points = (None if each is None else each.outside(hidden) for each in kinds)
+        return replace(self, local=local, points=points)
 
     @property
     def image_size(self) -> tuple[int, int]:

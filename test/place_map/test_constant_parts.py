@@ -4,8 +4,8 @@
 import numpy as np
 import pytest
 
-from vpr_ros.datatypes import LocalFeatures
-from vpr_ros.place_map.constant_parts import FEWEST, ConstantParts, from_json, to_json, without
+from vpr_ros.datatypes import Features, LocalFeatures
+from vpr_ros.place_map.constant_parts import FEWEST, ConstantParts, from_json, to_json
 
 VIEWS = 30
 
@@ -60,8 +60,10 @@ def test_features_on_it_are_left_out(scene):
     grid = grid_of(with_body(scene(n), scene(77)) for n in range(VIEWS))
     points = np.array([[5.0, 5.0], [310.0, 100.0], [5.0, 200.0], [319.4, 239.4]], np.float32)
     local = LocalFeatures(points, points[:, 0], np.eye(4, dtype=np.float32), (320, 240))
-    assert without(local, grid).keypoints.tolist() == points[:2].tolist()
-    assert without(None, grid) is None
+    assert local.outside(grid).keypoints.tolist() == points[:2].tolist()
+    features = Features(np.ones(4, np.float32), None, local).outside(grid)
+    assert features.local is None
+    assert features.points.keypoints.tolist() == points[:2].tolist()
 
 
 def test_grids_are_kept_as_text(scene):

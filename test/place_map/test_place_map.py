@@ -491,3 +491,20 @@ def test_every_map_has_a_name_of_its_own(path):
     path.rename(path.with_name("moved.vprmap"))
     with PlaceMap.open(path.with_name("moved.vprmap")) as place_map:
         assert place_map.uuid == name
+
+
+def test_what_counts_for_nothing_is_written_again_once_it_was_undone(path, monkeypatch):
+    grid = np.ones((15, 20), np.bool_)
+    with PlaceMap.create(path, SPEC) as place_map:
+        place_map.begin_session("tuesday")
+        place_map.append(make_keyframe(90))
+        place_map.leave_out("", grid)
+        with monkeypatch.context() as broken:
+            broken.setattr(place_map._database, "commit", no_space)
+            with pytest.raises(MapError, match="undone since the last commit"):
+                place_map.commit()
+        key = place_map.append(make_keyframe(91))
+        place_map.leave_out("", grid)
+        place_map.commit()
+    with PlaceMap.open(path, SPEC) as place_map:
+        assert len(place_map.features_of([key])[0].local) == 0

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vpr_ros.datatypes import Features, ImageArray, LocalFeatures
+from vpr_ros.datatypes import Features, ImageArray
 from vpr_ros.errors import ConfigError, ImageError, NothingShownError
 from vpr_ros.extractors.base import FeatureExtractor
 from vpr_ros.image_content import missing_content
@@ -47,18 +46,11 @@ class SeeingExtractor:
             BackendError: the device failed.
         """
         check_image(image)
-        covered = None if self._mask is None else _scaled(self._mask, image)
-        seen = image if covered is None else _filled(image, covered)
+        seen = image if self._mask is None else _filled(image, _scaled(self._mask, image))
         if missing := missing_content(seen):
             raise NothingShownError(f"the image shows nothing: {missing}")
         features = self._extractor.extract(seen)
-        if covered is None:
-            return features
-        return replace(
-            features,
-            local=_uncovered(features.local, covered),
-            points=_uncovered(features.points, covered),
-        )
+        return features if self._mask is None else features.outside(self._mask)
 
 
 def read_mask(mask: str) -> Covered:
@@ -115,13 +107,3 @@ def _filled(image: ImageArray, covered: Covered) -> ImageArray:
     filled = image.copy()
     filled[covered] = image[~covered].mean(axis=0)
     return filled
-
-
-def _uncovered(local: LocalFeatures | None, covered: Covered) -> LocalFeatures | None:
-    """The features outside of the mask; those of its border show the border."""
-    if local is None:
-        return None
-    height, width = covered.shape
-    columns, rows = np.rint(local.keypoints).astype(int).T
-    hidden = covered[np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)]
-    return local.taken(~hidden)

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vpr_ros.datatypes import FloatArray, ImageArray, LocalFeatures
+from vpr_ros.datatypes import FloatArray, ImageArray
 
 Grid = NDArray[np.bool_]  # [_ROWS, _COLUMNS], true where images are all the same
 
@@ -59,15 +59,6 @@ def _edges(gray: FloatArray) -> FloatArray:
     across, down = gray[1:-1, 2:] - gray[1:-1, :-2], gray[2:, 1:-1] - gray[:-2, 1:-1]
     energy = (across**2 + down**2).reshape(_ROWS, _CELL, _COLUMNS, _CELL)
     return np.asarray(energy.mean(axis=(1, 3)), np.float32)
-
-
-def without(local: LocalFeatures | None, grid: Grid) -> LocalFeatures | None:
-    """The local features outside of what is always the same."""
-    if local is None:
-        return None
-    cells = local.keypoints / np.array(local.image_size) * (_COLUMNS, _ROWS)
-    columns, rows = np.clip(cells.astype(int), 0, (_COLUMNS - 1, _ROWS - 1)).T
-    return local.taken(~grid[rows, columns])
 
 
 def to_json(grids: dict[tuple[str, str], Grid]) -> str:

@@ -7,7 +7,6 @@ import logging
 import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -28,7 +27,7 @@ from vpr_ros.errors import MapError
 from vpr_ros.place_map.base import Nearest, as_found, hidden_rows
 from vpr_ros.place_map.catalog import Catalog
 from vpr_ros.place_map.check import damages
-from vpr_ros.place_map.constant_parts import Grid, from_json, to_json, without
+from vpr_ros.place_map.constant_parts import Grid, from_json, to_json
 from vpr_ros.place_map.corrected_poses import CorrectedPoses, differing
 from vpr_ros.place_map.database import Database
 from vpr_ros.place_map.feature_cache import FeatureCache
@@ -66,7 +65,7 @@ class PlaceMap:
             self._catalog = Catalog(
                 self._store, searchable=spec is not None, growing=database.writable
             )
-            self._constant = from_json(self._store.note(_CONSTANT) or "[]")
+            self._constant = self._noted_parts()
         self._cache = FeatureCache(CACHE_BYTES)
         self._committed = self._catalog.table.snapshot()
         self._session = ""
@@ -435,16 +434,17 @@ class PlaceMap:
     ) -> None:
         self.close()
 
+    def _noted_parts(self) -> dict[tuple[str, str], Grid]:
+        """What counts for nothing, by drive and camera, as far as the file knows it."""
+        return from_json(self._store.note(_CONSTANT) or "[]")
+
     def _features(self, number: int) -> Features:
         features = self._store.features(number)
         if not self._constant:
             return features
         record = self.record(KeyframeKey(self.uuid, number))
         grid = self._constant.get((record.session, record.camera))
-        if grid is None:
-            return features
-        local, points = (without(each, grid) for each in (features.local, features.points))
-        return replace(features, local=local, points=points)
+        return features if grid is None else features.outside(grid)
 
     def _id(self, key: KeyframeKey) -> int:
         self._catalog.row_of(key)  # refuses unknown ones
@@ -463,6 +463,7 @@ class PlaceMap:
             lost = len(self._catalog) - len(self._committed)
             self._database.rollback()
             self._catalog.restore(self._committed.snapshot())
+            self._constant = self._noted_parts()
             self._cache.clear()
             raise MapError(f"{error}; undone since the last commit: {lost} keyframes") from error
 
