@@ -20,6 +20,7 @@ from vpr_ros.config.methods import FILE, HOMOGRAPHY, LEARNED, NONE, OWN, prior_o
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import ConfigError
 from vpr_ros.extractors import HAND_MADE
+from vpr_ros.extractors.as_kept import AsKeptExtractor
 from vpr_ros.extractors.base import FeatureExtractor
 from vpr_ros.extractors.hand_made import with_local
 from vpr_ros.extractors.network import MIN_SCORE, NetworkExtractor
@@ -207,7 +208,7 @@ def build(config: PipelineConfig, hooks: Hooks = NO_HOOKS) -> Pipeline:
         describer = _describer(config, backend)
         look = _Look(config, parts, describer.spec, backend, networks)
     describer = with_local(describer, parts.local, config.sift)
-    extractor = SeeingExtractor(describer, config.image_mask)
+    extractor = AsKeptExtractor(SeeingExtractor(describer, config.image_mask), config.codec)
     reranker = _RERANKERS[parts.rerank](look)
     return Pipeline(config, parts, extractor, reranker, hooks.stop)
 

@@ -258,9 +258,12 @@ def test_evaluation_says_of_every_image_what_the_node_said(answered, evaluated):
     for match in answered.matches:
         answer = evaluated[stamp_to_ns(match.header.stamp)]
         assert match.verdict == answer.verdict, (match.reason, answer.reason)
-        # The cache keeps features as a map does, rounded: what is accepted withstands that.
-        if answer.verdict is Verdict.ACCEPTED:
-            assert match.candidates[0].keyframe_id == answer.candidates[0].keyframe.key.id
+        told = [(each.keyframe_id, each.inliers) for each in match.candidates]
+        compared = [each for each in answer.candidates if each.comparison is not None]
+        assert told[: len(compared)] == [
+            (each.keyframe.key.id, each.comparison.inliers) for each in compared
+        ]
+        assert match.reason == answer.reason
 
 
 def test_the_detour_is_unknown_with_a_reason(answered, truth):

@@ -27,6 +27,9 @@ class Codec(Protocol):
     def size(self, rows: int, columns: int) -> int:
         """Return the number of bytes that descriptors of this shape take."""
 
+    def rounded(self, descriptors: FloatArray) -> FloatArray:
+        """Descriptors as they come back, float32 [N, C]; those that do not fit stay."""
+
     def encode(self, descriptors: FloatArray) -> bytes:
         """Turn descriptors into bytes.
 
@@ -48,6 +51,12 @@ class FloatCodec:
     def size(self, rows: int, columns: int) -> int:
         """Return the number of bytes that descriptors of this shape take."""
         return rows * columns * np.dtype(self.dtype).itemsize
+
+    def rounded(self, descriptors: FloatArray) -> FloatArray:
+        """Descriptors as they come back, float32 [N, C]; those that do not fit stay."""
+        with np.errstate(over="ignore"):
+            stored = descriptors.astype(self.dtype)
+        return np.where(np.isfinite(stored), stored, descriptors).astype(np.float32)
 
     def encode(self, descriptors: FloatArray) -> bytes:
         """Turn descriptors into bytes.
