@@ -188,6 +188,16 @@ def test_features_in_memory_are_bounded_and_protected(path, monkeypatch):
             features.local.descriptors[0] = 0
 
 
+def test_who_appended_and_who_reads_see_the_same_to_the_last_bit(path):
+    with PlaceMap.create(path, SPEC) as place_map:
+        ids = fill(place_map, range(3))
+        appended = place_map.features_of(ids)
+        place_map.commit()
+        with PlaceMap.open(path, SPEC) as reader:
+            for one, other in zip(appended, reader.features_of(ids), strict=True):
+                assert_same(one, other, tolerance=0)
+
+
 def test_unknown_keyframe_is_named(path):
     with PlaceMap.create(path, SPEC) as place_map:
         fill(place_map, [0])

@@ -196,25 +196,30 @@ def _candidate_to_message(candidate: Candidate, searched: Map) -> PlaceCandidate
         map=str(searched.path_of(keyframe.key)),
         keyframe_id=keyframe.key.id,
         session=keyframe.session,
-        stamp=ns_to_stamp(keyframe.stamp_ns),
         similarity=candidate.similarity,
         rerank_score=comparison.score if comparison else math.nan,
         inliers=comparison.inliers if comparison else -1,
         has_pose=keyframe.pose is not None,
     )
+    # Filled in place: ten candidates an image, and a message makes its own parts in any case.
+    message.stamp.sec, message.stamp.nanosec = divmod(keyframe.stamp_ns, _NS_PER_S)
     if keyframe.pose is not None:
         message.pose_frame_id = keyframe.pose.frame_id
-        message.pose = pose_to_message(keyframe.pose)
+        _fill(message.pose, keyframe.pose)
     return message
 
 
 def pose_to_message(pose: Pose) -> PoseMessage:
     """The pose without its frame."""
     message = PoseMessage()
-    message.position.x, message.position.y, message.position.z = pose.position
-    q = message.orientation
-    q.x, q.y, q.z, q.w = pose.orientation
+    _fill(message, pose)
     return message
+
+
+def _fill(message: PoseMessage, pose: Pose) -> None:
+    p, q = message.position, message.orientation
+    p.x, p.y, p.z = pose.position
+    q.x, q.y, q.z, q.w = pose.orientation
 
 
 @functools.cache

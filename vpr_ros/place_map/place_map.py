@@ -33,7 +33,7 @@ from vpr_ros.place_map.database import Database
 from vpr_ros.place_map.feature_cache import FeatureCache
 from vpr_ros.place_map.info import MapInfo, summarize_sessions
 from vpr_ros.place_map.keyframe_table import NO_FRAME, Flags, KeyframeTable
-from vpr_ros.place_map.rows import check_global, checked_columns, encode_keyframe
+from vpr_ros.place_map.rows import check_global, checked_columns, encode_keyframe, features_of_row
 from vpr_ros.place_map.store import Store
 
 log = logging.getLogger(__name__)
@@ -180,6 +180,8 @@ class PlaceMap:
         camera = "" if keyframe.camera is None else keyframe.camera.name
         record = KeyframeRecord(key, session, row.stamp_ns, keyframe.pose, camera)
         self._catalog.add(record, keyframe.features.global_descriptor)
+        # The next images look like it: not read again for them.
+        self._cache.put(key.id, self._compared(record, features_of_row(row)))
         return key
 
     def leave_out(self, camera: str, grid: Grid) -> None:
@@ -442,7 +444,10 @@ class PlaceMap:
         features = self._store.features(number)
         if not self._constant:
             return features
-        record = self.record(KeyframeKey(self.uuid, number))
+        return self._compared(self.record(KeyframeKey(self.uuid, number)), features)
+
+    def _compared(self, record: KeyframeRecord, features: Features) -> Features:
+        """Without what a keyframe's camera sees in all images of its drive."""
         grid = self._constant.get((record.session, record.camera))
         return features if grid is None else features.outside(grid)
 

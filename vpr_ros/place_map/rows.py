@@ -11,9 +11,17 @@ from typing import Any
 import numpy as np
 
 from vpr_ros.calibration_curve import Calibration, CalibrationRecord, Tail
-from vpr_ros.datatypes import Camera, FloatArray, Keyframe, LocalFeatures, ModelSpec, Pose
+from vpr_ros.datatypes import (
+    Camera,
+    Features,
+    FloatArray,
+    Keyframe,
+    LocalFeatures,
+    ModelSpec,
+    Pose,
+)
 from vpr_ros.errors import MapError
-from vpr_ros.place_map.codec import encode_global, encode_local
+from vpr_ros.place_map.codec import decode_global, decode_local, encode_global, encode_local
 from vpr_ros.place_map.schema import LOCAL, POINTS
 
 PoseColumns = tuple[float | str | None, ...]  # x, y, z, qx, qy, qz, qw, frame_id
@@ -61,6 +69,18 @@ def encode_keyframe(keyframe: Keyframe, spec: ModelSpec, codec: str) -> Keyframe
         codec=codec,
         local_blobs=local_blobs,
     )
+
+
+def features_of_row(row: KeyframeRow) -> Features:
+    """The features of a keyframe as whoever reads it will find them, read-only."""
+    found = {
+        kind: decode_local(blob, row.codec, row.image_size)
+        for kind, blob in row.local_blobs.items()
+        if blob
+    }
+    local = found[LOCAL]
+    points = local if row.local_blobs.get(POINTS) == b"" else found.get(POINTS)
+    return Features(decode_global(row.global_blob), local, points)
 
 
 def check_global(descriptor: FloatArray, spec: ModelSpec) -> None:
