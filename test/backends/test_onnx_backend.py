@@ -14,6 +14,7 @@ from vpr_ros.config import PipelineConfig, with_settings
 from vpr_ros.datatypes import Keyframe, Query
 from vpr_ros.errors import BackendError, ConfigError, WeightsError
 from vpr_ros.models import NETWORKS
+from vpr_ros.models.known_weights import shipped_file
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="this backend is ONNX Runtime")
 onnx = pytest.importorskip("onnx", reason="these tests make ONNX files")
@@ -137,13 +138,12 @@ def test_other_wishes_of_a_configuration_are_refused(settings, said, exported):
         pipeline.build(with_settings(PipelineConfig(method="hog_sift"), asked))
 
 
-def test_without_the_reranker_beside_it(exported, tmp_path):
-    alone = tmp_path / "r2former.onnx"
-    alone.write_bytes(exported("r2former").read_bytes())
-    config = with_settings(
-        PipelineConfig(method="hog_sift"), {"method": "r2former", "network.weights": str(alone)}
-    )
-    with pytest.raises(WeightsError, match=r"r2former\.reranker\.onnx: No such file.*vpr export"):
+def test_without_the_reranker_beside_it(tmp_path):
+    alone = tmp_path / "alone.onnx"
+    alone.write_bytes(shipped_file("r2former_tiny").read_bytes())
+    settings = {"method": "r2former_tiny", "rerank": "learned", "network.weights": str(alone)}
+    config = with_settings(PipelineConfig(method="hog_sift"), settings)
+    with pytest.raises(WeightsError, match=r"alone\.reranker\.onnx: No such file.*vpr export"):
         pipeline.build(config)
 
 

@@ -159,7 +159,7 @@ def test_errors_are_one_line(evaluate, rendered_drive, folder, drives, argv, sai
 def test_a_kill_is_continued(cache, tmp_path):
     """Many images in a folder: killed in the middle, continued, and nothing described twice."""
     root, random = tmp_path / "many", np.random.default_rng(0)
-    for name, count in (("database", 150), ("queries", 30)):
+    for name, count in (("database", 60), ("queries", 8)):
         (root / name).mkdir(parents=True)
         rows = []
         for index in range(count):
@@ -179,10 +179,10 @@ def test_a_kill_is_continued(cache, tmp_path):
     process.wait()
     done = _described(tmp_path / "cache")
     inode = next((tmp_path / "cache").glob("*/*.sqlite")).stat().st_ino
-    assert 20 <= done < 180
+    assert 20 <= done < 68
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "30 queries in 150 images" in finished.stdout
-    assert _described(tmp_path / "cache") == 180
+    assert "8 queries in 60 images" in finished.stdout
+    assert _described(tmp_path / "cache") == 68
     files = (tmp_path / "cache").glob("*/*.sqlite")
     assert inode in [each.stat().st_ino for each in files]  # continued, not begun anew
     assert "made again" not in finished.stderr

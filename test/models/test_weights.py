@@ -178,7 +178,7 @@ def test_no_network_fits(state, save):
 def two_networks():
     """A state dict that holds an extractor and a reranker."""
     pytest.importorskip("timm", reason="R2Former's backbones are timm's")
-    extractor, reranker = NETWORKS["r2former"], NETWORKS["r2former_reranker"]
+    extractor, reranker = NETWORKS["r2former_tiny"], NETWORKS["r2former_tiny_reranker"]
     state = dict(extractor.make(extractor.spec.settings).state_dict())
     reranking = reranker.make(reranker.spec.settings).state_dict()
     return {**state, **{f"Reranker.{key}": value for key, value in reranking.items()}}
@@ -186,22 +186,22 @@ def two_networks():
 
 def test_two_networks_in_one_file(two_networks, save):
     path = save({"model_state_dict": {f"module.{k}": v for k, v in two_networks.items()}})
-    assert list(contents(read_weights(path))) == ["r2former", "r2former_reranker"]
-    for name, prefix in (("r2former", ""), ("r2former_reranker", "Reranker.")):
+    assert list(contents(read_weights(path))) == ["r2former_tiny", "r2former_tiny_reranker"]
+    for name, prefix in (("r2former_tiny", ""), ("r2former_tiny_reranker", "Reranker.")):
         for key, value in load(path, name).module.state_dict().items():
             assert torch.equal(value, two_networks[prefix + key])
-    with pytest.raises(WeightsError, match="fits r2former, r2former_reranker: say which is meant"):
+    with pytest.raises(WeightsError, match="fits r2former_tiny, r2former_tiny_reranker: say which"):
         load(path)
 
 
 def test_what_is_read_by_nothing_may_be_missing(two_networks, save):
     unread = ("Reranker.ratio", "Reranker.decoder_pos_embed")
     path = save({key: value for key, value in two_networks.items() if key not in unread})
-    assert list(contents(read_weights(path))) == ["r2former", "r2former_reranker"]
-    load(path, "r2former_reranker")
+    assert list(contents(read_weights(path))) == ["r2former_tiny", "r2former_tiny_reranker"]
+    load(path, "r2former_tiny_reranker")
     short = {key: value for key, value in two_networks.items() if key != "Reranker.cls_token"}
-    message = refused(save(short), "r2former_reranker")
-    assert "does not fit r2former_reranker: missing: cls_token; it fits r2former" in message
+    message = refused(save(short), "r2former_tiny_reranker")
+    assert "does not fit r2former_tiny_reranker: missing: cls_token; it fits r2former" in message
 
 
 @pytest.mark.parametrize("legacy", [False, True])
@@ -303,8 +303,8 @@ def test_a_missing_library_is_named(state, two_networks, save, monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     for name in [name for name in sys.modules if name.startswith("vpr_ros.models.r2former")]:
         monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(BackendError, match="r2former needs timm: pip install timm"):
-        load(path, "r2former")
+    with pytest.raises(BackendError, match="r2former_tiny needs timm: pip install timm"):
+        load(path, "r2former_tiny")
     assert list(contents(read_weights(save(state)))) == ["transvpr"]
 
 
@@ -334,3 +334,15 @@ def test_conversion_refuses_what_exists_and_what_does_not_fit(state, save, tmp_p
     output.touch()
     with pytest.raises(WeightsError, match="exists already"):
         convert(save(state), output)
+
+
+@pytest.mark.parametrize("name", ["transvpr", "r2former_tiny", "sup_vpr_small"])
+def test_nothing_is_left_without_values(name, tmp_path):
+    """Networks are made without memory for their weights, which the file brings."""
+    path = tmp_path / "weights.pth"
+    torch.save(NETWORKS[name].make(NETWORKS[name].spec.settings).state_dict(), path)
+    module = load(path, name).module
+    tensors = [*module.parameters(), *module.buffers()]
+    assert all(not tensor.is_meta for tensor in tensors)
+    assert all(parameter.requires_grad for parameter in module.parameters())
+    assert {tensor.dtype for tensor in tensors if tensor.is_floating_point()} == {torch.float32}

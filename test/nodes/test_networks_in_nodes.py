@@ -10,7 +10,6 @@ from sensor_msgs.msg import Image
 
 from vpr_ros.demo.lifecycle_process import NodeProcessError
 
-INPUT = {"network__width": 224, "network__height": 160}
 PLACES = 3
 
 
@@ -25,10 +24,8 @@ def stamp(number):
     return START_NS + number * STEP_NS
 
 
-def test_what_the_mapper_learned_the_localizer_finds(ear, generated_weights, tmp_path):
-    weights = str(generated_weights("r2former_tiny"))
-    settings = {"method": "r2former_tiny", "network__weights": weights, **INPUT}
-    settings["rerank"] = "learned"
+def test_what_the_mapper_learned_the_localizer_finds(ear, tmp_path):
+    settings = {"method": "r2former_tiny", "rerank": "learned"}
     path = tmp_path / "route.vprmap"
     every_frame = {"pose_type": "none", "keyframes__view_change": 0.0}
     with node_process("mapper", tmp_path / "mapper.log", path, **every_frame, **settings) as mapper:
@@ -52,7 +49,7 @@ def test_what_the_mapper_learned_the_localizer_finds(ear, generated_weights, tmp
     assert by_id[2].similarity == pytest.approx(1.0, abs=1e-3)
     assert by_id[2].inliers == -1
     assert by_id[2].rerank_score > 0.0
-    assert status.values["backend"].startswith("r2former_tiny + own + learned, PyTorch ")
+    assert status.values["backend"].startswith("r2former_tiny + own + learned, ONNX Runtime ")
 
 
 def test_a_network_without_weights_is_refused_by_name(ros, tmp_path):

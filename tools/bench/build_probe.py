@@ -6,6 +6,7 @@ Knows this build and those before there was a session, and prints one JSON objec
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import statistics
@@ -22,6 +23,7 @@ import rclpy
 from sensor_msgs.msg import Image
 
 from vpr_ros import datatypes
+from vpr_ros.calibration.survey import surveyed
 from vpr_ros.config import LocalizerConfig, MapperConfig, PipelineConfig, with_settings
 from vpr_ros.datatypes import Features, Keyframe, LocalFeatures, ModelSpec, Pose
 from vpr_ros.place_map import MapSet, PlaceMap
@@ -41,7 +43,7 @@ except ImportError:
 
     IS_OLD = True
 
-FRAMES, WARM_UP = 60, 10
+FRAMES, WARM_UP, SAMPLES = 60, 10, 40
 SPEC = ModelSpec("r2former_tiny", "x", 192, 256, (0, 0, 0), (1, 1, 1), 256, 64, "fp16", "1", {})
 RANDOM = np.random.default_rng(0)
 
@@ -61,6 +63,7 @@ def main(keyframes: int) -> dict[str, float]:
         opened, searched = opening(scratch, keyframes)
         results[f"open a map of {keyframes:,} keyframes"] = opened
         results["open it and search it for the first time"] = searched
+        results["ask it for one of its keyframes, to calibrate"] = survey(scratch)
     return results
 
 
@@ -105,6 +108,8 @@ def image(number: int) -> Image:
 class Agreeable:
     """A reranker that costs nothing."""
 
+    survey = SAMPLES
+
     def score(self, query, candidates):
         return [datatypes.RerankScore(5.0, 5) for _ in candidates]
 
@@ -146,6 +151,19 @@ def opening(scratch: Path, keyframes: int) -> tuple[float, float]:
         searched.append(1e3 * (time.process_time() - begun))
         place_map.close()
     return statistics.median(opened), statistics.median(searched)
+
+
+def survey(scratch: Path) -> float:
+    """Milliseconds that calibration takes for one keyframe, beside the comparisons."""
+    asked = itertools.count()
+    with PlaceMap.open(scratch / "large.vprmap", SPEC) as place_map:
+        parts = (place_map, Agreeable(), PipelineConfig().decision)
+        begun = time.process_time()
+        if IS_OLD:
+            surveyed(*parts, 20.0, lambda: next(asked) == SAMPLES)
+        else:
+            surveyed(*parts, lambda: False)
+        return 1e3 * (time.process_time() - begun) / SAMPLES
 
 
 def filled(path: Path, start: int, count: int) -> PlaceMap:

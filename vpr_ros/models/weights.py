@@ -233,10 +233,17 @@ def _made(network: Network, settings: Settings) -> Any:
 
 
 def _filled(network: Network, own: dict[str, Tensor], spec: ModelSpec) -> LoadedNetwork:
-    module = _made(network, spec.settings)
-    # What the file may lack keeps the value that the network was made with.
-    made = {key: value for key, value in module.state_dict().items() if key in network.optional}
-    module.load_state_dict({**made, **own}, strict=True)
+    if network.optional:
+        module = _made(network, spec.settings)
+        # What the file may lack keeps the value that the network was made with.
+        made = {key: value for key, value in module.state_dict().items() if key in network.optional}
+        module.load_state_dict({**made, **own}, strict=True)
+    else:
+        # Drawing random weights for the file to replace would take longer than all the rest.
+        with torch.device("meta"):
+            module = _made(network, spec.settings)
+        given = {key: own[key].to(value.dtype) for key, value in module.state_dict().items()}
+        module.load_state_dict(given, strict=True, assign=True)
     return LoadedNetwork(module.eval(), replace(spec, weights_sha256=weights_sha256(own)))
 
 
