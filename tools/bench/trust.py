@@ -5,13 +5,15 @@
 
 For each map, mode and promise: the score that single images need, and the least one that would
 have kept the promise, with its recall; of its own queries the accepted ones, the share of them that
-is right, and the recall; of the queries of all other places the accepted ones. ``places.py`` says
-what FOLDER may hold.
+is right, whether that keeps the promise (no: 95 % sure that it does not), the recall, and how far
+probabilities are from the shares that are right; of the queries of all other places the accepted
+ones. ``places.py`` says what FOLDER may hold.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import tempfile
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -23,6 +25,7 @@ from recorded import Table, percent, say
 
 from vpr_ros.config import MAP, PipelineConfig, with_settings
 from vpr_ros.datatypes import Verdict
+from vpr_ros.evaluation.metrics.curves import expected_calibration_error
 from vpr_ros.pipeline import Pipeline, build
 
 MODES, PRECISIONS = ("off", "filter"), (0.9, 0.99)
@@ -37,6 +40,7 @@ class Answer:
     is_accepted: bool
     is_right: bool
     score: float
+    probability: float
 
 
 def main() -> None:
@@ -44,8 +48,8 @@ def main() -> None:
     pipeline = build(with_settings(PipelineConfig(), {"method": options.method}))
     places = list(places_in(options.folder, pipeline.extractor, options.without))
     say(f"{len(places)} places, {pipeline.description}")
-    figures = ("needed", "least", "accepted", "right", "recall", "elsewhere", "accepted there")
-    table = Table(f"{'map':24}", "mode", "promise", *figures)
+    figures = ("needed", "least", "accepted", "right", "kept", "recall", "calibration error")
+    table = Table(f"{'map':24}", "mode", "promise", *figures, "elsewhere", "accepted there")
     for place in places:
         others = elsewhere([other for other in places if other is not place])
         with tempfile.TemporaryDirectory() as folder:
@@ -99,7 +103,9 @@ def figures_of(
         least(own, wrong, promise),
         len(accepted),
         percent(right, len(accepted)),
+        "no" if is_broken(promise, right, len(accepted)) else "yes",
         percent(right, positives),
+        f"{calibration_error(own):.3f}",
         len(wrong),
         sum(answer.is_accepted for answer in wrong),
     )
@@ -118,8 +124,25 @@ def answers(
             where = keyframes[first.keyframe.stamp_ns]
             is_right = is_own and place.is_right(shot.where, where)
             score = first.comparison.score if first.comparison else 0.0
-            held.append(Answer(answer.verdict is Verdict.ACCEPTED, is_right, score))
+            is_accepted = answer.verdict is Verdict.ACCEPTED
+            held.append(Answer(is_accepted, is_right, score, answer.probability))
     return held
+
+
+def is_broken(promise: float, right: int, accepted: int) -> bool:
+    """Whether fewer than five in a hundred drives would be this bad, were the promise kept."""
+    chances = [
+        math.comb(accepted, n) * promise**n * (1.0 - promise) ** (accepted - n)
+        for n in range(right + 1)
+    ]
+    return right < accepted and sum(chances) < 0.05
+
+
+def calibration_error(own: list[Answer]) -> float:
+    """How far the probabilities of a map's own answers are from the shares that are right."""
+    pairs = [(answer.probability, answer.is_right) for answer in own]
+    probabilities, right = zip(*pairs, strict=True)
+    return expected_calibration_error(probabilities, right)
 
 
 def least(own: list[Answer], wrong: list[Answer], promise: float) -> str:
