@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a robot's environment is whole: ``vpr`` maps and localizes, every node can be imported.
+"""Whether a robot's environment is whole: ``vpr`` maps and localizes, every node can be used.
 
 Usage: ``PYTHON tools/try_robot.py [SETTING=VALUE ...]``, with the settings of ``vpr --set``. The
-drive is views of one picture; the nodes are left out where there is no rclpy. Prints a line for
-each thing that is tried; the exit code is 1 where one fails.
+drive is views of one picture. Where vpr_msgs is built, the nodes are started and activated with
+the drive's map; without it they are imported, and left out where there is no rclpy. Prints a line
+for each thing that is tried; the exit code is 1 where one fails.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def write_views(folder: Path) -> None:
     """Write views of a picture, from its left to its right, as a drive."""
     import cv2
 
-    picture = cv2.imread(str(ROOT / "docs" / "demo.jpg"))
+    picture = cv2.imread(str(ROOT / "docs" / "report.jpg"))
     (width, height), last = SIZE, picture.shape[1] - SIZE[0]
     folder.mkdir()
     for number in range(COUNT):
@@ -45,25 +46,56 @@ def vpr(*words: str) -> bool:
     return done.returncode == 0
 
 
-def map_and_localize(settings: list[str]) -> bool:
+def map_and_localize(folder: Path, settings: list[str]) -> bool:
     """Learn a drive and find its images again."""
     options = [word for setting in settings for word in ("--set", setting)]
-    with tempfile.TemporaryDirectory() as name:
-        drive, place_map = Path(name) / "drive", str(Path(name) / "route.vprmap")
-        write_views(drive)
-        return vpr("map", str(drive), "-o", place_map, *options) and vpr(
-            "localize", str(drive), "--map", place_map, *options
-        )
+    drive, place_map = folder / "drive", str(folder / "route.vprmap")
+    write_views(drive)
+    return vpr("map", str(drive), "-o", place_map, *options) and vpr(
+        "localize", str(drive), "--map", place_map, *options
+    )
 
 
-def import_nodes() -> bool:
-    """Import every module of the nodes; the launch files' only where launch is."""
+def use_nodes(folder: Path, settings: list[str]) -> bool:
+    """Start the nodes where messages are built for them, otherwise import them."""
     if importlib.util.find_spec("rclpy") is None:
         say(True, "no rclpy here: the nodes are left out")
         return True
     messages = importlib.util.find_spec("vpr_msgs")
     if messages is None or messages.origin is None:  # the folder of their sources is no package
         stand_in_for_messages()
+        return import_nodes()
+    return import_nodes() and start_nodes(folder, settings)
+
+
+def start_nodes(folder: Path, settings: list[str]) -> bool:
+    """Take every node through its states, as a process of its own."""
+    import rclpy
+
+    from vpr_ros.demo.lifecycle_process import LifecycleProcess, NodeCommand
+
+    rclpy.init(args=[])
+    good = True
+    for kind in ("mapper", "localizer"):
+        values = {"map_path": str(folder / "route.vprmap"), "pose_type": "none"}
+        values |= dict(setting.split("=", 1) for setting in settings)
+        command = NodeCommand(f"vpr_ros.nodes.{kind}_node", kind, values)
+        try:
+            with LifecycleProcess(command, folder / f"{kind}.log") as process:
+                process.configure()
+                process.activate()
+                process.deactivate()
+                process.shutdown()
+            say(True, f"start, configure and activate the {kind}")
+        except Exception as error:
+            say(False, f"start, configure and activate the {kind}", str(error))
+            good = False
+    rclpy.try_shutdown()
+    return good
+
+
+def import_nodes() -> bool:
+    """Import every module of the nodes; the launch files' only where launch is."""
     nodes = importlib.import_module("vpr_ros.nodes")
     names = [each.name for each in pkgutil.walk_packages(nodes.__path__, "vpr_ros.nodes.")]
     if importlib.util.find_spec("launch_ros") is None:
@@ -100,7 +132,10 @@ def say(good: bool, what: str, why: str = "") -> None:
 
 def main(settings: list[str]) -> int:
     """Try everything; return the exit code."""
-    return 0 if all([vpr("--help"), map_and_localize(settings), import_nodes()]) else 1
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        tried = vpr("--help"), map_and_localize(folder, settings), use_nodes(folder, settings)
+    return 0 if all(tried) else 1
 
 
 if __name__ == "__main__":
