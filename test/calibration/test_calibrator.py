@@ -116,7 +116,7 @@ def test_a_small_map_keeps_that_it_is_small():
 
 def test_what_was_found_before_the_end_is_kept_and_gone_on_with():
     place, asked = town(), iter(range(100))
-    calibrator(place).keep(place, lambda: next(asked) == 4)
+    calibrator(place).keep(place, lambda: next(asked) == 2)
     assert place.kept is None
     compared = place.compared
     whole = town()
@@ -130,7 +130,7 @@ def test_what_was_found_before_the_end_is_kept_and_gone_on_with():
 @pytest.mark.parametrize("other", [town(101), Town(range(100), near, zoomed=True)])
 def test_what_was_found_of_another_map_or_for_other_settings_is_not(other):
     place, asked = town(), iter(range(100))
-    calibrator(place).keep(place, lambda: next(asked) == 4)
+    calibrator(place).keep(place, lambda: next(asked) == 2)
     other.notes, other.compared = place.notes, 0
     decision = DECISION if len(other) == 101 else replace(DECISION, max_zoom=2.0)
     calibrator(other, decision).of(other)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vpr_ros.place_map import index as index_module
-from vpr_ros.place_map.index import FaissIndex, NumpyIndex, open_index
+from vpr_ros.place_map.index import FaissIndex, NumpyIndex, largest, open_index
 
 
 def by_faiss(dim):
@@ -116,3 +116,11 @@ def test_without_faiss_numpy_searches_and_says_so_once(monkeypatch, caplog):
     assert [record.getMessage() for record in caplog.records] == [
         "faiss is not installed: maps are searched by numpy, which finds the same"
     ]
+
+
+@pytest.mark.parametrize("length", [1, 5, 255, 256, 257, 5000, 100_003])
+@pytest.mark.parametrize("count", [1, 10, 130, 6000])
+def test_thelargest_of_many_are_found(length, count):
+    values = np.random.default_rng(length).random(length, np.float32)
+    found = values[largest(values, count)]
+    np.testing.assert_array_equal(np.sort(found), np.sort(values)[-count:])

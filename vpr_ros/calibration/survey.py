@@ -31,10 +31,11 @@ import numpy as np
 from vpr_ros.config import DecisionConfig
 from vpr_ros.datatypes import Comparison, Features, FloatArray
 from vpr_ros.place_map import Map
+from vpr_ros.place_map.index import largest
 from vpr_ros.place_map.keyframe_table import Flags, Numbers
 from vpr_ros.rerankers.base import Reranker
 
-TOGETHER = 8  # of them are compared with all keyframes at once, as one product of matrices
+TOGETHER = 32  # of them are compared with all keyframes at once, as one product of matrices
 SURROUNDINGS = 4.0  # radii of a place beyond which nothing of it is in view any more
 
 
@@ -133,11 +134,11 @@ class _Asker:
 
     def _best(self, similarities: FloatArray, allowed: Flags) -> Numbers:
         """The candidates that a search among the allowed keyframes of a drive would find."""
-        rows = np.flatnonzero(allowed)
-        count = min(self._decision.candidates, len(rows))
-        if count < len(rows):
-            rows = rows[np.argpartition(-similarities[rows], count)[:count]]
-        return rows
+        # Among so many of the best, enough are allowed.
+        hidden = len(allowed) - int(np.count_nonzero(allowed))
+        rows = largest(similarities, self._decision.candidates + hidden)
+        rows = rows[allowed[rows]]
+        return rows[np.argsort(-similarities[rows], kind="stable")[: self._decision.candidates]]
 
     def _scores(self, query: Features, wanted: list[list[int]]) -> list[list[Comparison]]:
         """The scores of each group of keyframes; each keyframe is compared once."""

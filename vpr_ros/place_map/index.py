@@ -202,4 +202,19 @@ class FaissIndex:
         return similarities[0], rows[0]
 
 
+_BLOCK = 256  # values of which the largest is looked at first
 _NOTHING = (np.empty(0, np.int64), np.empty(0, np.float32))
+
+
+def largest(values: FloatArray, count: int) -> Numbers:
+    """Positions of the largest values, all of them if there are fewer."""
+    rows = np.arange(len(values))
+    blocks = len(values) // _BLOCK
+    if blocks > 2 * count:  # the largest values lie in the blocks with the largest maxima
+        maxima = values[: blocks * _BLOCK].reshape(blocks, _BLOCK).max(axis=1)
+        chosen = np.argpartition(-maxima, count)[:count]
+        inside = (chosen[:, None] * _BLOCK + np.arange(_BLOCK)).ravel()
+        rows = np.concatenate([inside, rows[blocks * _BLOCK :]])
+    if count >= len(rows):
+        return rows
+    return np.asarray(rows[np.argpartition(-values[rows], count)[:count]])
