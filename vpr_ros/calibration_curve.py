@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+
+FEWEST_AGAIN = 20  # right answers from another drive, to rest a calibration on
+USUAL = (0.5, 0.9)  # quantiles of the scores of all candidates that were wrong, best or not
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class Calibration:
         parts = [each.log_share(score) + self._narrowness(each) for each in self.tails]
         most = max(parts)
         return math.log(self.found) - most - math.log(sum(math.exp(p - most) for p in parts))
+
+    def stretched(self, factor: float) -> Calibration:
+        """The same for scores that are all larger by a factor: ``needed_score`` grows by it."""
+        tails = (Tail(factor * t.start, t.share, factor * t.scale) for t in self.tails)
+        return replace(self, tails=tuple(tails))
 
     def _narrowness(self, tail: Tail) -> float:
         """Logarithm of how many times narrower a tail is than the widest."""
@@ -87,6 +95,16 @@ class CalibrationRecord:
     beyond: tuple[float, ...]  # of wrong ones from just beyond the place's border, ascending
     elsewhere: tuple[float, ...]  # of wrong ones from farther away, ascending
     look_alikes: int  # answers left out: as good as the neighbors, yet said to be elsewhere
+    usual: tuple[float, ...] = ()  # what candidates at other places scored, see ``USUAL``
+    again: tuple[float, ...] = ()  # of right answers from another drive of the map, ascending
+
+    @property
+    def is_by_second_drive(self) -> bool:
+        """Whether another drive tells what right answers score, rather than the keyframes beside.
+
+        Fewer samples are told, and not relied on.
+        """
+        return self.calibration.of_map and len(self.again) >= FEWEST_AGAIN
 
     def out_of_reach(self, precision: float) -> str:
         """Why hardly an answer will be accepted, in words; empty where that is not to be feared."""

@@ -51,6 +51,30 @@ def test_the_precision_is_kept_by_answers_that_were_not_asked_for(count, precisi
     assert np.mean(np.array(kept) >= precision) > 0.8
 
 
+def test_another_drive_tells_how_many_right_answers_stand_out():
+    survey = drawn(2, 8, 2)
+    half = fitted(survey, PRIOR, MAPPED)
+    assert half.found == pytest.approx(MAPPED * 0.5)
+    most = fitted(replace(survey, again=(0.0, *[90.0] * 97)), PRIOR, MAPPED)
+    assert most.found == pytest.approx(MAPPED * 0.98)
+    assert most.needed_score(0.99) < half.needed_score(0.99)
+    few = fitted(replace(survey, again=(*[0.0] * 97, 90.0)), PRIOR, MAPPED)
+    assert few.found == pytest.approx(MAPPED * 0.02)
+    assert few.needed_score(0.99) > half.needed_score(0.99)
+    assert fitted(replace(survey, again=(90.0,) * 19), PRIOR, MAPPED) == half
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.35, 2.0])
+def test_scores_that_are_all_larger_need_as_much_more(factor):
+    curve = fitted(drawn(3, 8, 2), PRIOR, MAPPED)
+    stretched = curve.stretched(factor)
+    for precision in (0.9, 0.99):
+        needed_score = stretched.needed_score(precision)
+        assert needed_score == pytest.approx(factor * curve.needed_score(precision))
+        assert stretched.probability(needed_score) == pytest.approx(precision)
+    assert stretched.of_map
+
+
 def test_fewer_samples_need_more():
     few, many = (np.mean([needed(drawn(s, 8, 2, n)) for s in range(20)]) for n in (25, 400))
     assert few > many + 1.0

@@ -7,7 +7,7 @@ import pytest
 from town import Town
 
 from vpr_ros.calibration import never, summed, surveyed
-from vpr_ros.calibration.survey import TOGETHER
+from vpr_ros.calibration.survey import TOGETHER, Sample
 from vpr_ros.config import DecisionConfig
 
 DECISION = DecisionConfig(place_radius=10.0, place_seconds=10.0)
@@ -111,9 +111,49 @@ def test_a_street_driven_twice_is_one_place_where_poses_tell():
     assert set(survey.beyond) == {89.0}
 
 
-def test_another_drive_may_show_the_same_places_and_is_not_asked():
+TWICE = [*range(100), *[n + 1000 for n in range(100)]]  # a street, and again in another frame
+SESSIONS = ["monday"] * 100 + ["tuesday"] * 100
+
+
+def in_other_light(a, b):
+    """Half as alike on another day."""
+    return near(a % 1000, b % 1000) * (0.5 if (a < 1000) != (b < 1000) else 1.0)
+
+
+def test_another_drive_tells_what_right_answers_score_and_wrong_ones_stay_those_of_the_own():
+    survey = ask(Town(TWICE, in_other_light, sessions=SESSIONS))
+    assert set(survey.again) == {50.0}
+    assert len(survey.again) == 2 * (100 - 2 * 4)  # all but those at the ends, with few neighbors
+    assert set(survey.right) == {99.0}
+    assert set(survey.beyond) == {89.0}
+    assert survey.misled == pytest.approx(1 / 186)  # of the 184 that were asked
+
+
+def test_a_place_that_another_drive_shows_zoomed_or_not_at_all_is_not_found():
+    survey = ask(Town(TWICE, in_other_light, sessions=SESSIONS, zoomed=True))
+    assert set(survey.again) == {0.0}  # tuesday stands 1000 m ahead of monday
+
+
+@pytest.mark.parametrize(("count", "misled"), [(19, 1 / 21), (30, 11 / 32)])
+def test_another_drive_that_misleads_is_counted_where_it_was_asked_often_enough(count, misled):
+    samples = [
+        Sample(90.0, 30.0, 20.0, 80, (), again=50.0, astray=60.0 if n % 3 == 0 else 40.0)
+        for n in range(count)
+    ]
+    assert summed(samples, CLEAR, 100).misled == pytest.approx(misled)
+
+
+def test_all_wrong_candidates_tell_what_is_usual():
+    survey = ask(Town(range(200), near))
+    median, high = survey.usual
+    assert 80.0 < median < high <= 89.0
+    assert ask(Town([0.5 * n for n in range(20)], near)).usual == ()
+
+
+def test_another_drive_elsewhere_is_not_asked():
     sessions = ["monday"] * 100 + ["tuesday"] * 100
-    survey = ask(Town([*range(100), *range(100)], near, sessions=sessions))
+    survey = ask(Town([*range(100), *range(500, 600)], near, sessions=sessions))
+    assert survey.again == ()
     assert set(survey.beyond) == {89.0}
     # Of 200 keyframes, 79 to 89 could be a wrong answer.
     assert 200 / 89 <= survey.reach <= 200 / 79

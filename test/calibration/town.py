@@ -40,10 +40,13 @@ class Town:
     def features_of(self, keys):
         return [Features(np.array([key.id], np.float32), None) for key in keys]
 
-    def similarities(self, descriptors):
-        """The likeness of all keyframes to some of them."""
+    def descriptors(self, rows):
+        return (self.table.ids[rows].astype(np.float32))[:, None]
+
+    def similarities(self, descriptors, rows=slice(None)):
+        """The likeness of keyframes to some of them."""
         queries = descriptors[:, 0].astype(int).tolist()
-        every = range(1, len(self.places) + 1)
+        every = self.table.ids[rows].tolist()
         return np.array([[self.worth(query, other) for other in every] for query in queries])
 
     def worth(self, query, other):

@@ -10,15 +10,16 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
-from vpr_ros.calibration.fit import FEWEST, fitted
-from vpr_ros.calibration.survey import Sample, summed, surveyed
+from vpr_ros.calibration.fit import fitted
+from vpr_ros.calibration.survey import FEWEST, Sample, summed, surveyed
 from vpr_ros.calibration_curve import CalibrationRecord
 from vpr_ros.config import CalibrationConfig, DecisionConfig
 from vpr_ros.place_map import Map, PlaceMap
 from vpr_ros.rerankers.base import Reranker
 
-_METHOD = 4  # of calibrating; a version that does it another way counts on
+_METHOD = 5  # of calibrating; a version that does it another way counts on
 _GROWN = 1.2  # a map that has so many times more keyframes is another map
 # Of a decision; they change no score.
 _IGNORED = ("target_precision", "rival_ratio", "maps_overlap")
@@ -133,7 +134,7 @@ class Calibrator:
         settings, keyframes, samples = json.loads(place_map.note(_NOTE) or "[0, 0, 0]")
         if (settings, keyframes) != (self._settings, len(place_map)):
             return []
-        return [Sample(*each) for each in samples]
+        return [_sample(each) for each in samples]
 
     def _record(self, place_map: Map, samples: Sequence[Sample]) -> CalibrationRecord:
         clear = self._prior.half_score + math.log(_CLEAR) / self._prior.score_slope
@@ -147,4 +148,12 @@ class Calibrator:
             survey.beyond,
             survey.elsewhere,
             survey.look_alikes,
+            survey.usual,
+            survey.again,
         )
+
+
+def _sample(values: Sequence[Any]) -> Sample:
+    """Of a note, where what was a tuple has become a list."""
+    right, beyond, elsewhere, choice, others, again, astray = values
+    return Sample(right, beyond, elsewhere, choice, tuple(others), again, astray)

@@ -28,11 +28,9 @@ import math
 from collections.abc import Sequence
 from statistics import NormalDist
 
-from vpr_ros.calibration.survey import Survey
+from vpr_ros.calibration.survey import FEWEST, Survey
 from vpr_ros.calibration_curve import Calibration, Tail
 from vpr_ros.config import CalibrationConfig
-
-FEWEST = 20  # wrong answers; with fewer, the hand-set calibration is better than a fitted one
 
 _TAIL = 0.2  # part of the wrong answers that their tail is fitted to
 _LEAST_TAIL = 10
@@ -61,7 +59,7 @@ def fitted(
         measured: whether the hand-set one was measured where robots were in other places than
             those of their maps: then no map asks for less, whatever it says of itself.
     """
-    if len(survey.beyond) < FEWEST:
+    if len(survey.beyond) < FEWEST:  # then the hand-set one is better than a fitted one
         return by_hand(prior)
     # A map of several drives offers more to go wrong than the one drive that was asked.
     bordering = mapped * survey.misled + (1.0 - mapped) * _BORDERING
@@ -104,7 +102,14 @@ def _doubt(samples: int) -> float:
 
 
 def _found(survey: Survey, usual: float) -> float:
-    """At most what was assumed; less if not even neighbors beat what wrong answers score."""
+    """Part of the images at mapped places that beat what wrong answers usually score.
+
+    What another drive shows, where one does; else at most what was assumed, and less if not even
+    neighbors do.
+    """
+    if len(survey.again) >= FEWEST:
+        beating = sum(score > usual for score in survey.again)
+        return (beating + 1) / (len(survey.again) + 2)
     if not survey.right:
         return _FOUND
     beating = sum(score > usual for score in survey.right)

@@ -15,6 +15,11 @@ Right answers: the keyframes before and behind. Light, weather and cars are thos
 so these are easier than a later visit is. Hence nothing may rest on how high they score: ``fit.py``
 only asks if they beat the wrong ones.
 
+Where another drive of the map shows the same places (``second_drive.py``), it is asked, too: what
+right answers score in other light, and how often a wrong one beats them. Wrong answers of the own
+drive stay what the needed score rests on: they are the ones hardest to tell, and today's drive may
+be more like the one than like the other.
+
 The sample is counted, never timed, so that a map is worth the same on every machine. A survey that
 is cut short goes on where it stopped.
 """
@@ -28,6 +33,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vpr_ros.calibration.second_drive import SecondDrives, Sight
+from vpr_ros.calibration_curve import FEWEST_AGAIN, USUAL
 from vpr_ros.config import DecisionConfig
 from vpr_ros.datatypes import Comparison, Features, FloatArray
 from vpr_ros.place_map import Map
@@ -36,6 +43,7 @@ from vpr_ros.place_map.keyframe_table import Flags, Numbers
 from vpr_ros.rerankers.base import Reranker
 
 TOGETHER = 32  # of them are compared with all keyframes at once, as one product of matrices
+FEWEST = FEWEST_AGAIN  # answers, to tell something of their kind
 SURROUNDINGS = 4.0  # radii of a place beyond which nothing of it is in view any more
 
 
@@ -49,6 +57,8 @@ class Survey:
     misled: float = 0.5  # part of the keyframes for which ``beyond`` beats ``right``
     look_alikes: int = 0  # keyframes left out: elsewhere is as good as their nearest neighbors
     reach: float = 1.0  # the map's keyframes for each that a wrong answer could come from
+    again: tuple[float, ...] = ()  # ascending; right, from another drive through the same place
+    usual: tuple[float, ...] = ()  # ``USUAL`` quantiles of the scores of all wrong candidates
 
 
 class Sample(NamedTuple):
@@ -58,6 +68,9 @@ class Sample(NamedTuple):
     beyond: float
     elsewhere: float
     choice: int  # keyframes that the wrong answer was the best of
+    others: tuple[float, ...] = ()  # scores of all candidates that were ``beyond``
+    again: float = -math.inf  # of the same place in another drive; 0 if that did not find it
+    astray: float = -math.inf  # of another place in another drive
 
 
 def surveyed(
@@ -97,16 +110,37 @@ class _Asker:
     def __init__(self, place_map: Map, reranker: Reranker, decision: DecisionConfig) -> None:
         self._map, self._reranker, self._decision = place_map, reranker, decision
         self._table = place_map.table
+        self._second = SecondDrives(place_map, decision)
 
     def ask(self, rows: Sequence[int]) -> list[Sample]:
         """The answers to the keyframes in some rows of the table."""
         features = self._map.features_of(self._table.keys(rows))
         descriptors = np.stack([each.global_descriptor for each in features])
         similarities = self._map.similarities(descriptors)
+        asked = zip(rows, self._second.of(rows, similarities), features, similarities, strict=True)
         return [
-            self._answered(row, *pair)
-            for row, *pair in zip(rows, features, similarities, strict=True)
+            self._seen_again(self._answered(row, query, products), sights, query, products)
+            for row, sights, query, products in asked
         ]
+
+    def _seen_again(
+        self, sample: Sample, sights: Sequence[Sight], query: Features, similarities: FloatArray
+    ) -> Sample:
+        """A sample with what the other drives that show the place answer: the best there, and not.
+
+        A place that is not even retrieved is not found, and neither is one that is seen zoomed.
+        """
+        if not sights:
+            return sample
+        place, beyond = np.zeros((2, len(similarities)), bool)
+        for drive, center in sights:
+            place[drive] = self._near(center, drive)
+            beyond[drive] = ~place[drive]
+        found = self._best(similarities, place | beyond)
+        wanted = found[place[found]], found[beyond[found]]
+        again, astray = self._scores(query, [rows.tolist() for rows in wanted])
+        best, wrong = (max(self._answer(scores), 0.0) for scores in (again, astray))
+        return sample._replace(again=best, astray=wrong)
 
     def _answered(self, row: int, query: Features, similarities: FloatArray) -> Sample:
         drive = next(rows for rows in self._table.drives if row < rows.stop)
@@ -124,7 +158,10 @@ class _Asker:
         ]
         right, beyond, elsewhere = self._scores(query, [rows.tolist() for rows in wanted])
         choice = int((~place).sum())
-        return Sample(_best(right), self._answer(beyond), self._answer(elsewhere), choice)
+        others = tuple(each.score for each in beyond)
+        return Sample(
+            _best(right), self._answer(beyond), self._answer(elsewhere), choice, others=others
+        )
 
     def _near(self, row: int, drive: slice, radii: float = 1.0) -> Flags:
         """Which keyframes of the drive are so many radii of a place away at most."""
@@ -178,15 +215,32 @@ def summed(samples: Sequence[Sample], clear_score: float, keyframes: int) -> Sur
     kept = [each for each in samples if not _has_twin(each, clear_score)]
     paired = [each for each in kept if min(each.right, each.beyond) > -math.inf]
     misled = sum(each.beyond > each.right for each in paired)
+    seen_again = [each for each in kept if each.again > -math.inf]
+    # Today's candidates at other places are not asked for twins either.
+    others = [score for each in samples for score in each.others]
     choices = [each.choice for each in kept if each.choice]
     return Survey(
         right=_known(each.right for each in kept),
         beyond=_known(each.beyond for each in kept),
         elsewhere=_known(each.elsewhere for each in kept),
-        misled=(misled + 1) / (len(paired) + 2),  # Laplace's rule
+        misled=max(_share(misled, len(paired)), _share_astray(seen_again)),
         look_alikes=len(samples) - len(kept),
         reach=keyframes / float(np.mean(choices)) if choices else 1.0,
+        again=_known(each.again for each in seen_again),
+        usual=tuple(np.quantile(others, USUAL).tolist()) if others else (),
     )
+
+
+def _share(number: int, of: int) -> float:
+    """Laplace's rule: what is not known is as likely as not."""
+    return (number + 1) / (of + 2)
+
+
+def _share_astray(samples: Sequence[Sample]) -> float:
+    """Part of the keyframes for which another drive's best answer is wrong; 0 if few were asked."""
+    if len(samples) < FEWEST:
+        return 0.0
+    return _share(sum(each.astray > each.again for each in samples), len(samples))
 
 
 def _has_twin(sample: Sample, clear_score: float) -> bool:

@@ -21,6 +21,8 @@ from vpr_ros.datatypes import (
 )
 from vpr_ros.place_map.keyframe_table import Flags, KeyframeTable, Numbers
 
+ALL = slice(None)  # rows
+
 
 class Nearest(NamedTuple):
     """The rows that look most like an image, best first, equal ones by their order."""
@@ -66,12 +68,17 @@ class Map(Protocol):
         """As ``search``, in rows of ``table``; those that are hidden, [K], are not returned."""
         ...
 
-    def similarities(self, descriptors: FloatArray) -> FloatArray:
-        """Inner products with all keyframes in the order of ``table``, float32 [K].
+    def similarities(self, descriptors: FloatArray, rows: Numbers | slice = ALL) -> FloatArray:
+        """Inner products with keyframes in the order of ``table``, float32 [K].
 
         Args:
             descriptors: float32 [D], or [M, D] for products [M, K].
+            rows: of ``table``; others cost nothing.
         """
+        ...
+
+    def descriptors(self, rows: Numbers | slice = ALL) -> FloatArray:
+        """The global descriptors of some rows of ``table``, float32 [M, D]."""
         ...
 
     def features_of(self, keys: Sequence[KeyframeKey]) -> list[Features]:

@@ -20,8 +20,8 @@ from vpr_ros.datatypes import (
     MapShares,
 )
 from vpr_ros.errors import MapError
-from vpr_ros.place_map.base import Nearest, as_found, hidden_rows
-from vpr_ros.place_map.keyframe_table import Flags, KeyframeTable
+from vpr_ros.place_map.base import ALL, Nearest, as_found, hidden_rows
+from vpr_ros.place_map.keyframe_table import Flags, KeyframeTable, Numbers
 from vpr_ros.place_map.map_choice import MapChoice
 from vpr_ros.place_map.map_stage import MapStage
 from vpr_ros.place_map.place_map import PlaceMap
@@ -130,10 +130,25 @@ class MapSet:
         maps = [self._main, *(each for each in self._maps.values() if each is not self._main)]
         return self._choice.shares(maps, descriptor)
 
-    def similarities(self, descriptors: FloatArray) -> FloatArray:
+    def similarities(self, descriptors: FloatArray, rows: Numbers | slice = ALL) -> FloatArray:
         """As ``PlaceMap.similarities``, in the order of ``table``."""
+        if not (isinstance(rows, slice) and rows == ALL):
+            return np.asarray(descriptors @ self.descriptors(rows).T)
         every = [each.similarities(descriptors) for each in self._maps.values()]
         return np.concatenate(every, axis=-1)
+
+    def descriptors(self, rows: Numbers | slice = ALL) -> FloatArray:
+        """As ``PlaceMap.descriptors``."""
+        wanted = np.arange(len(self))[rows]
+        places, parts, start = [], [], 0
+        for each in self._maps.values():
+            own = np.flatnonzero((wanted >= start) & (wanted < start + len(each)))
+            places.append(own)
+            parts.append(each.descriptors(wanted[own] - start))
+            start += len(each)
+        found = np.concatenate(parts)
+        found[np.concatenate(places)] = found.copy()
+        return found
 
     def record(self, key: KeyframeKey) -> KeyframeRecord:
         """As ``PlaceMap.record``."""

@@ -24,7 +24,7 @@ from vpr_ros.datatypes import (
     ModelSpec,
 )
 from vpr_ros.errors import MapError
-from vpr_ros.place_map.base import Nearest, as_found, hidden_rows
+from vpr_ros.place_map.base import ALL, Nearest, as_found, hidden_rows
 from vpr_ros.place_map.catalog import Catalog
 from vpr_ros.place_map.check import damages
 from vpr_ros.place_map.constant_parts import Grid, from_json, to_json
@@ -32,7 +32,7 @@ from vpr_ros.place_map.corrected_poses import CorrectedPoses, differing
 from vpr_ros.place_map.database import Database
 from vpr_ros.place_map.feature_cache import FeatureCache
 from vpr_ros.place_map.info import MapInfo, summarize_sessions
-from vpr_ros.place_map.keyframe_table import NO_FRAME, Flags, KeyframeTable
+from vpr_ros.place_map.keyframe_table import NO_FRAME, Flags, KeyframeTable, Numbers
 from vpr_ros.place_map.rows import check_global, checked_columns, encode_keyframe, features_of_row
 from vpr_ros.place_map.store import Store
 
@@ -288,18 +288,21 @@ class PlaceMap:
         check_global(descriptor, self._store.spec)
         return Nearest(*index.search(descriptor, k, hidden))
 
-    def similarities(self, descriptors: FloatArray) -> FloatArray:
+    def similarities(self, descriptors: FloatArray, rows: Numbers | slice = ALL) -> FloatArray:
         """Return the inner products with all K keyframes in the order of ``table``, float32 [K].
 
         Args:
             descriptors: Global descriptors, float32 [D], or [M, D] for products [M, K].
+            rows: Of ``table``, if not all are wanted; others cost nothing.
 
         Raises:
             MapError: A descriptor does not fit, or the map was opened only to look.
         """
         for descriptor in np.atleast_2d(descriptors):
             check_global(descriptor, self._store.spec)
-        return self._catalog.index.similarities(descriptors)
+        if isinstance(rows, slice) and rows == ALL:
+            return self._catalog.index.similarities(descriptors)
+        return np.asarray(descriptors @ self._catalog.index.exact(rows).T)
 
     def features_of(self, keys: Sequence[KeyframeKey]) -> list[Features]:
         """Return the features of these keyframes, in this order; their arrays are read-only.
@@ -371,13 +374,13 @@ class PlaceMap:
             self._store.keep_note(key, text)
         self.commit()
 
-    def descriptors(self) -> FloatArray:
-        """Return the global descriptors in the order of ``table``, float32 [K, D].
+    def descriptors(self, rows: Numbers | slice = ALL) -> FloatArray:
+        """Return the global descriptors of some rows of ``table``, float32 [M, D].
 
         Raises:
             MapError: The map was opened only to look.
         """
-        return self._catalog.index.exact(slice(None))
+        return self._catalog.index.exact(rows)
 
     def path_of(self, key: KeyframeKey) -> Path:
         """Return this map's file, as ``MapSet`` tells of several."""

@@ -229,7 +229,8 @@ def calibration_from_json(text: str) -> CalibrationRecord | None:
         curve = content["calibration"]
         curve["tails"] = tuple(Tail(**tail) for tail in curve["tails"])
         content["calibration"] = Calibration(**curve)
-        content.update({name: tuple(content[name]) for name in ("right", "beyond", "elsewhere")})
+        scores = ("right", "beyond", "elsewhere", "usual", "again")
+        content.update({name: tuple(content[name]) for name in scores})
         return CalibrationRecord(**content)
     except (AttributeError, KeyError, TypeError):
         return None
