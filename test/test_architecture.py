@@ -22,7 +22,7 @@ LAYERS = (
     {"datatypes", "calibration_curve", "config"},
     {"geometry", "images", "image_content"},
     {"drives", "models", "backends", "place_map", "records"},
-    {"extractors", "rerankers", "sequence", "decision", "simulation"},
+    {"extractors", "rerankers", "sequence", "decision", "conditions", "simulation"},
     {"calibration", "pictures", "recognizer"},
     {"route"},
     {"pipeline"},

@@ -25,7 +25,7 @@ from vpr_ros.datatypes import (
     Query,
     Verdict,
 )
-from vpr_ros.decision import decide, same_place
+from vpr_ros.decision import decide, same_place, scores_elsewhere
 
 S = 10**9
 CONFIG = DecisionConfig()
@@ -64,6 +64,19 @@ def judged(candidates, config=CONFIG, calibration=INLIERS):
 def learned(score, **place):
     """A candidate of a reranker that counts no inliers."""
     return Candidate(record(**place), 0.9, Comparison(score, inliers=-1))
+
+
+def test_scores_at_other_places_than_the_best_one_are_wrong_ones():
+    candidates = [
+        candidate(9.0, x=50.0),
+        candidate(40.0, x=0.0),
+        candidate(30.0, x=5.0),
+        candidate(12.0, x=90.0),
+        candidate(25.0, session="tuesday"),  # may be the same place
+        Candidate(record(x=70.0), 0.9),  # nobody looked closer
+    ]
+    assert scores_elsewhere(candidates, CONFIG) == [9.0, 12.0]
+    assert scores_elsewhere([], CONFIG) == []
 
 
 def test_an_empty_map_is_said_to_be_empty():
@@ -425,6 +438,31 @@ def test_asking_alone_leaves_the_row_as_it_was(line, town, scene):
     assert without_times[0] == without_times[1]
     single = asked(line.recognizer(town), scene(7), 0)
     assert replace(alone, timings_s={}) == replace(single, timings_s={})
+
+
+class Higher:
+    """Conditions under which all wrong scores are higher, from the first image on."""
+
+    def __init__(self, factor):
+        self.factor, self.looks = 1.0, 0
+        self._later = factor
+
+    def look(self, descriptor, elsewhere, accepted):
+        self.looks, self.factor = self.looks + 1, self._later
+
+
+@pytest.mark.parametrize("mode", ["off", "filter", "seqslam"])
+def test_where_wrong_answers_score_higher_the_next_image_needs_more(line, town, scene, mode):
+    configured = replace(line, config=with_settings(line.config, {"sequence.mode": mode}))
+    needed = configured.calibrator.of(town).calibration.needed_score(0.99)
+    conditions = Higher(2.0)
+    raised = configured.recognizer(town, conditions=conditions)
+    first = raised.answer_alone(Query(EXTRACTOR.extract(scene(99)), 0))
+    assert f"< {math.ceil(needed)} needed" in first.reason
+    asked(raised, scene(3), 0)
+    answer = raised.answer_alone(Query(EXTRACTOR.extract(scene(99)), S))
+    assert f"< {math.ceil(2.0 * needed)} needed" in answer.reason
+    assert conditions.looks == 1  # what is asked alone is not kept
 
 
 def test_seqslam_needs_no_odometry(line, town, scene):

@@ -52,6 +52,20 @@ def decide(
     return Judgment(Verdict.ACCEPTED, f"{name} agrees in {_in_words(comparison)}", probability)
 
 
+def scores_elsewhere(candidates: Sequence[Candidate], config: DecisionConfig) -> list[float]:
+    """The scores of the candidates that show another place than the one with the best score."""
+    compared = [each for each in candidates if each.comparison is not None]
+    best = max(compared, key=lambda each: _compared(each).score, default=None)
+    if best is None:
+        return []
+    scores = [
+        _compared(each).score
+        for each in compared
+        if not same_place(best.keyframe, each.keyframe, config)
+    ]
+    return [score for score in scores if math.isfinite(score)]
+
+
 def same_place(left: KeyframeRecord, right: KeyframeRecord, config: DecisionConfig) -> bool:
     """Whether two keyframes may show one place.
 

@@ -14,7 +14,8 @@ from vpr_ros.backends.networks import Networks
 from vpr_ros.backends.options import CPU, NO_HOOKS, Hooks, Stop
 from vpr_ros.calibration import Calibrator, never
 from vpr_ros.calibration_curve import CalibrationRecord
-from vpr_ros.config import LOCALIZE, METHODS, CalibrationConfig, Method, PipelineConfig
+from vpr_ros.conditions import Conditions
+from vpr_ros.config import LOCALIZE, MAP, METHODS, CalibrationConfig, Method, PipelineConfig
 from vpr_ros.config.decision import REFERENCE
 from vpr_ros.config.methods import FILE, HOMOGRAPHY, LEARNED, NONE, OWN, prior_of, without_local
 from vpr_ros.datatypes import ModelSpec
@@ -128,9 +129,10 @@ class Pipeline:
             record = self.calibrator.of(searched)
             if words := record.out_of_reach(self.config.decision.target_precision):
                 log.warning("%s: %s", path, words)
-            recognizer = self.recognizer(searched, record)
+            conditions = Conditions(searched, record, warns=mode != MAP)
+            recognizer = self.recognizer(searched, record, conditions)
             builder = self.map_builder(place_map, name) if learns else None
-            maps = Maps(place_map, searched, record, opened.pop_all().close)
+            maps = Maps(place_map, searched, record, conditions, opened.pop_all().close)
         loops = self.config.loops
         return Session(mode, maps, self.extractor, recognizer, builder, loops, has_odometry)
 
@@ -147,24 +149,35 @@ class Pipeline:
         if config.decision != self.config.decision:
             maps = session.maps
             maps.calibration = changed.calibrator.of(maps.searched, earlier=maps.calibration)
-            session.recognizer = changed.recognizer(maps.searched, maps.calibration)
+            maps.conditions.record = maps.calibration
+            session.recognizer = changed.recognizer(
+                maps.searched, maps.calibration, maps.conditions
+            )
         session.reconfigure(config.loops)
         return changed
 
-    def recognizer(self, searched: Map, record: CalibrationRecord | None = None) -> PlaceRecognizer:
+    def recognizer(
+        self,
+        searched: Map,
+        record: CalibrationRecord | None = None,
+        conditions: Conditions | None = None,
+    ) -> PlaceRecognizer:
         """What answers described images from a map, or from several.
 
         Args:
             searched: the map.
             record: its calibration, if the calibrator was asked for it already.
+            conditions: what follows the drive, if it is known already.
 
         Raises:
             MapError: the map cannot be read.
             BackendError: the device that compares keyframes failed.
         """
-        calibration = (record or self.calibrator.of(searched)).calibration
+        record = record or self.calibrator.of(searched)
+        conditions = conditions or Conditions(searched, record)
+        decision, calibration = self.config.decision, record.calibration
         tracker = open_tracker(searched, self.config, calibration)
-        return PlaceRecognizer(searched, self.reranker, self.config.decision, calibration, tracker)
+        return PlaceRecognizer(searched, self.reranker, decision, calibration, tracker, conditions)
 
     def map_builder(self, place_map: PlaceMap, session: str = "") -> MapBuilder:
         """What appends a drive to a map, as a session of the given name or a numbered one."""

@@ -14,13 +14,15 @@ from vpr_ros.datatypes import (
     Comparison,
     Conclusion,
     Features,
+    FloatArray,
     Found,
     Judgment,
     KeyframeKey,
     Query,
     Recognition,
+    Verdict,
 )
-from vpr_ros.decision import decide
+from vpr_ros.decision import decide, scores_elsewhere
 from vpr_ros.place_map import Map
 from vpr_ros.rerankers.base import Reranker
 from vpr_ros.rerankers.matches import Matches, matched_points
@@ -41,6 +43,25 @@ class Tracker(Protocol):
         """Take over poses of keyframes that were corrected in the map."""
         ...
 
+    def recalibrate(self, calibration: Calibration) -> None:
+        """Weigh scores otherwise from now on."""
+        ...
+
+
+class Conditions(Protocol):
+    """What knows how today's images differ from the map's."""
+
+    @property
+    def factor(self) -> float:
+        """By which the needed score is to be raised."""
+        ...
+
+    def look(
+        self, descriptor: FloatArray, elsewhere: Sequence[float], accepted: float | None
+    ) -> None:
+        """Take note of an image that was answered; see ``conditions.Conditions``."""
+        ...
+
 
 class SingleImages:
     """Every image by itself."""
@@ -56,6 +77,9 @@ class SingleImages:
     def reload(self) -> None:
         """Nothing was kept."""
 
+    def recalibrate(self, calibration: Calibration) -> None:
+        """Nothing was kept."""
+
 
 class PlaceRecognizer:
     """Answers one image at a time from one map."""
@@ -67,14 +91,18 @@ class PlaceRecognizer:
         config: DecisionConfig,
         calibration: Calibration,
         tracker: Tracker | None = None,
+        conditions: Conditions | None = None,
     ) -> None:
         """Put the stations together; without a tracker every image is answered by itself."""
         self._map = place_map
         self._reranker = reranker
         self._config = config
-        self._calibration = calibration
+        self._of_map, self._calibration = calibration, calibration
+        self._conditions, self._factor = conditions, 1.0
         self._single = SingleImages()
         self._tracker = tracker or self._single
+        if conditions is not None:
+            self._stretch(conditions.factor)
 
     def answer(self, query: Query, exclude: Collection[KeyframeKey] = ()) -> Recognition:
         """Where the map shows this image's place, in the light of the images before it if so set.
@@ -86,7 +114,10 @@ class PlaceRecognizer:
         Raises:
             MapError: the map's file became unreadable.
         """
-        return self._answer(query, exclude, self._tracker)
+        recognition = self._answer(query, exclude, self._tracker)
+        if self._conditions is not None:
+            self._follow(self._conditions, query.features.global_descriptor, recognition)
+        return recognition
 
     def answer_alone(self, query: Query, exclude: Collection[KeyframeKey] = ()) -> Recognition:
         """Where the map shows this image's place, whatever was seen before; nothing is kept.
@@ -135,6 +166,23 @@ class PlaceRecognizer:
             believed,
             found.maps,
         )
+
+    def _follow(
+        self, conditions: Conditions, descriptor: FloatArray, recognition: Recognition
+    ) -> None:
+        """Learn from an answer what scores are worth today, for the answers to come."""
+        candidates = recognition.candidates
+        accepted = None
+        if recognition.verdict is Verdict.ACCEPTED and candidates[0].comparison is not None:
+            accepted = candidates[0].comparison.score
+        conditions.look(descriptor, scores_elsewhere(candidates, self._config), accepted)
+        self._stretch(conditions.factor)
+
+    def _stretch(self, factor: float) -> None:
+        """Ask for scores that are higher by a factor than the map says."""
+        if factor != self._factor:
+            self._factor, self._calibration = factor, self._of_map.stretched(factor)
+            self._tracker.recalibrate(self._calibration)
 
     def _compared(self, query: Features, found: Found, clock: StageClock) -> tuple[Candidate, ...]:
         features = self._map.features_of(found.keys)

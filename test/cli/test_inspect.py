@@ -5,11 +5,14 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vpr_ros.calibration_curve import Calibration, CalibrationRecord, Tail
+from vpr_ros.datatypes import Features, Keyframe, LocalFeatures
 from vpr_ros.errors import UnavailableError
 from vpr_ros.extractors.hand_made import hog_sift
 from vpr_ros.place_map import PlaceMap
@@ -137,3 +140,47 @@ def test_checking_names_everything_that_is_damaged(vpr, street_map, tmp_path):
     assert (result.code, result.out) == (2, "")
     for number in (1, 2):
         assert f"local features of keyframe {number}: damaged" in result.err
+
+
+def test_a_calibration_by_a_second_drive_is_told(vpr, street_map, tmp_path):
+    path = shutil.copy(street_map, tmp_path / "a.vprmap")
+    keep(path, replace(RECORD, again=(40.0,) * 20))
+    lines = vpr("inspect", path).out.splitlines()
+    assert lines[4].startswith("calibrated by a second drive, at 8 keyframes, ")
+    assert "           20 right in another drive, 10 %: 40.00" in "\n".join(lines)
+    known = json.loads(vpr("inspect", path, "--json").out)["calibration"]
+    assert known["by_second_drive"]
+    assert known["right_in_another_drive"]["count"] == 20
+    keep(path, replace(RECORD, again=(40.0,) * 19))
+    assert "calibrated by itself" in vpr("inspect", path).out
+
+
+def test_drives_are_told_how_far_they_look_from_one_another(vpr, tmp_path):
+    path = tmp_path / "two.vprmap"
+    with PlaceMap.create(path, hog_sift().spec) as place_map:
+        for number, name in enumerate(("day", "night")):
+            place_map.begin_session(name)
+            for keyframe in varied_keyframes(number):
+                place_map.append(keyframe)
+        place_map.commit()
+    head, day, night = vpr("inspect", path).out.splitlines()[-3:]
+    assert head.endswith("spreads from the nearest other")
+    assert float(day.split()[-1]) == float(night.split()[-1]) > 1.0
+    sessions = json.loads(vpr("inspect", path, "--json").out)["sessions"]
+    assert [each["spreads_from_nearest"] > 1.0 for each in sessions] == [True, True]
+
+
+def varied_keyframes(light):
+    """Thirty views with much in common, other things for each light."""
+    spec, random = hog_sift().spec, np.random.default_rng(light)
+    for number in range(30):
+        view = random.normal(size=spec.global_dim) / spec.global_dim**0.5
+        view[light] += 3.0
+        view /= np.linalg.norm(view)
+        local = LocalFeatures(
+            np.zeros((1, 2), np.float32),
+            np.ones(1, np.float32),
+            np.zeros((1, spec.local_dim), np.float32),
+            (320, 240),
+        )
+        yield Keyframe(number * 10**9, Features(view.astype(np.float32), local))

@@ -125,6 +125,16 @@ def test_a_rear_camera_turns_the_robot_round(line, scene, tmp_path):
     assert abs(seen.orientation[2]) == pytest.approx(1.0, abs=1e-6)
 
 
+def test_a_drive_is_followed_from_its_beginning_and_another_begins_anew(line, town, scene):
+    for _ in range(2):
+        with closing(line.open_session(town)) as session:
+            for number in range(PLACES):
+                session.step(Frame(number * S, scene(number)))
+            session.answer_alone(Frame(9 * S, scene(9)))
+            assert session.maps.conditions.today.looks == PLACES
+            assert session.conditions() == {}  # four images are too few to tell
+
+
 def test_an_image_answered_alone_leaves_the_sequence_as_it_was(line, town, scene):
     config = with_settings(line.config, {"sequence.mode": "filter"})
     filtered = replace(line, config=config)

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,12 @@ from vpr_ros.cli.terminal import complain, say
 from vpr_ros.config import RUNTIMES, DecisionConfig
 from vpr_ros.datatypes import ModelSpec
 from vpr_ros.errors import MapError
-from vpr_ros.place_map import MapInfo, PlaceMap, SessionInfo
+from vpr_ros.place_map import MapInfo, PlaceMap, SessionInfo, looks_of
 
 SUMMARY = "show what a map holds, or a model and what runs it here"
 
 _YEAR_2000_NS = 946_684_800 * 10**9
+NOTHING: Mapping[str, float] = MappingProxyType({})
 _PRECISIONS = (0.9, 0.99, 0.999)
 _QUANTILES = (0.1, 0.5, 0.9, 0.99)
 
@@ -57,7 +59,17 @@ def run(args: argparse.Namespace) -> int:
 def _map(path: Path) -> tuple[dict[str, Any], Iterator[str]]:
     with PlaceMap.open(path) as place_map:
         info = place_map.info()
-    return as_json(info), table(info)
+    apart = _apart(path, info)
+    return as_json(info, apart), table(info, apart)
+
+
+def _apart(path: Path, info: MapInfo) -> dict[str, float]:
+    """How far each drive's images look away from those of the nearest other one, in spreads."""
+    if len(info.sessions) < 2:  # nothing to compare, and descriptors need not be read
+        return {}
+    with PlaceMap.open(path, info.spec) as place_map:
+        looks = looks_of(place_map)
+    return {} if looks is None else looks.between()
 
 
 def _check(path: Path) -> None:
@@ -91,8 +103,8 @@ def _network_table(path: Path, spec: ModelSpec, description: str) -> Iterator[st
     yield f"runs on      {description}"
 
 
-def as_json(info: MapInfo) -> dict[str, Any]:
-    """The numbers as ``json.dumps`` takes them."""
+def as_json(info: MapInfo, apart: Mapping[str, float] = NOTHING) -> dict[str, Any]:
+    """The numbers as ``json.dumps`` takes them; ``apart`` of the sessions that tell."""
     return {
         "path": str(info.path),
         "size_bytes": info.size_bytes,
@@ -105,8 +117,15 @@ def as_json(info: MapInfo) -> dict[str, Any]:
         "keyframes": info.keyframes,
         "keyframes_with_pose": info.keyframes_with_pose,
         "calibration": _calibration_as_json(info.calibration) if info.calibration else None,
-        "sessions": [asdict(session) for session in info.sessions],
+        "sessions": [_session_as_json(session, apart) for session in info.sessions],
     }
+
+
+def _session_as_json(session: SessionInfo, apart: Mapping[str, float]) -> dict[str, Any]:
+    known = asdict(session)
+    if session.name in apart:
+        known["spreads_from_nearest"] = apart[session.name]
+    return known
 
 
 def _calibration_as_json(record: CalibrationRecord) -> dict[str, Any]:
@@ -115,6 +134,7 @@ def _calibration_as_json(record: CalibrationRecord) -> dict[str, Any]:
         "made_ns": record.made_ns,
         "keyframes": record.keyframes,
         "of_map": curve.of_map,
+        "by_second_drive": record.is_by_second_drive,
         "needed_scores": {f"{each:g}": curve.needed_score(each) for each in _PRECISIONS},
         "look_alikes": record.look_alikes,
         **{
@@ -129,6 +149,7 @@ def _surveyed(record: CalibrationRecord) -> dict[str, tuple[float, ...]]:
         "right": record.right,
         "wrong_beyond": record.beyond,
         "wrong_elsewhere": record.elsewhere,
+        **({"right_in_another_drive": record.again} if record.again else {}),
     }
 
 
@@ -136,7 +157,7 @@ def _quantiles(scores: tuple[float, ...]) -> dict[str, float]:
     return {f"{q:g}": float(np.quantile(scores, q)) for q in _QUANTILES if scores}
 
 
-def table(info: MapInfo) -> Iterator[str]:
+def table(info: MapInfo, apart: Mapping[str, float] = NOTHING) -> Iterator[str]:
     """The numbers as lines for people."""
     yield f"map        {info.path} ({info.size_bytes / 1e6:.1f} MB)"
     yield f"model      {info.spec.method} ({info.space}), made by {info.made_by}"
@@ -145,9 +166,11 @@ def table(info: MapInfo) -> Iterator[str]:
     yield from _calibration_table(info.calibration)
     yield ""
     width = max([len("session"), *(len(each.name) for each in info.sessions)])
-    yield f"{'session':{width}}  keyframes  {'first':23}  {'last':23}  seconds"
+    column = "  spreads from the nearest other" if apart else ""
+    yield f"{'session':{width}}  keyframes  {'first':23}  {'last':23}  seconds{column}"
     for each in info.sessions:
-        yield _row(each, width)
+        far = f"  {apart[each.name]:.2f}" if each.name in apart else ""
+        yield _row(each, width) + far
 
 
 def _calibration_table(record: CalibrationRecord | None) -> Iterator[str]:
@@ -158,6 +181,8 @@ def _calibration_table(record: CalibrationRecord | None) -> Iterator[str]:
     curve = record.calibration
     needed = ", ".join(f"{each:g}: {curve.needed_score(each):.2f}" for each in _PRECISIONS)
     basis = "by itself" if curve.of_map else "no, by default: too few keyframes to tell"
+    if record.is_by_second_drive:
+        basis = "by a second drive"
     yield f"calibrated {basis}, at {record.keyframes} keyframes, {_when(record.made_ns)}"
     yield f"           rerank scores needed for precision {needed}"
     if words := record.out_of_reach(DecisionConfig().target_precision):

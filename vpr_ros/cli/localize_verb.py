@@ -56,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
         answers = _answer_all(session, source, skipped, write)
         if not answers:
             raise source.nothing_read(skipped.first)
-    for line in (*_summary(answers, skipped), pipeline.description):
+        conditions = [f"{name}: {words}" for name, words in session.conditions().items()]
+    for line in (*_summary(answers, skipped), *conditions, pipeline.description):
         if args.json == "-":
             complain(line)
         else:

@@ -309,6 +309,7 @@ class PlaceNode(LifecycleNode):
             "map": self.config.map_path,
             "mode": self.config.mode,
             "keyframes": "" if session is None else str(len(session.maps.searched)),
+            **({} if session is None else session.conditions()),
             **({} if inputs is None else inputs.facts()),
             **self.outputs.facts(),
         }

@@ -250,7 +250,11 @@ class KeyframeTable:
 
     def session_of(self, drive: slice) -> str:
         """The name of the session of one of ``drives``."""
-        return self._session_names[int(self.sessions[drive.start])][1]
+        return self.session_name(int(self.sessions[drive.start]))
+
+    def session_name(self, number: int) -> str:
+        """The name of the session that ``sessions`` numbers so."""
+        return self._session_names[number][1]
 
     def rows_of_session(self, name: str) -> Numbers:
         """The rows of the drives of this name."""

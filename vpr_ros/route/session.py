@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from vpr_ros.calibration import Stop, never
 from vpr_ros.calibration_curve import CalibrationRecord
+from vpr_ros.conditions import Conditions
 from vpr_ros.config import MAP, LoopConfig
 from vpr_ros.datatypes import (
     Cause,
@@ -50,6 +51,7 @@ class Maps:
     place_map: PlaceMap  # the one that may grow
     searched: Map  # it, with those that are searched besides
     calibration: CalibrationRecord  # what rerank scores are worth
+    conditions: Conditions  # how today's images differ from the map's
     close: Callable[[], None]  # closes all files
 
 
@@ -129,6 +131,10 @@ class Session:
         clock.lap("extract")
         recognition = self.recognizer.answer_alone(query)
         return replace(recognition, timings_s={**clock.laps, **recognition.timings_s})
+
+    def conditions(self) -> dict[str, str]:
+        """How today's images differ from the map's, in words; any thread may ask."""
+        return self.maps.conditions.today.facts(self.maps.calibration)
 
     @property
     def learns(self) -> bool:

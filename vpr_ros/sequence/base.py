@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from vpr_ros.calibration_curve import Calibration
 from vpr_ros.datatypes import Candidate, FloatArray, KeyframeKey, KeyframeRecord
 from vpr_ros.place_map import KeyframeTable
 from vpr_ros.place_map.keyframe_table import Reals
@@ -67,4 +68,8 @@ class SequenceFilter(Protocol):
 
     def reload(self) -> None:
         """Read all keyframes again: their poses were corrected."""
+        ...
+
+    def recalibrate(self, calibration: Calibration) -> None:
+        """Weigh rerank scores otherwise from now on."""
         ...

@@ -83,6 +83,10 @@ class BayesFilter:
         belief = self._summary(named[ratios > 1.0], worth)
         return replace(belief, contrary=self._contrary(belief, look))
 
+    def recalibrate(self, calibration: Calibration) -> None:
+        """See ``SequenceFilter``; what was believed is kept."""
+        self._evidence.calibration = calibration
+
     def reload(self) -> None:
         """Read all keyframes again, keeping what is believed of each: poses were corrected."""
         before = self._route

@@ -43,7 +43,7 @@ class Evidence:
         self._accept = min(decision.target_precision, config.trust)
         self._max_log_odds = math.log(config.trust / (1.0 - config.trust))
         self._max_zoom = decision.max_zoom
-        self._calibration = calibration
+        self.calibration = calibration  # may be exchanged between two images
 
     def ratios(self, candidates: Sequence[Candidate], route: Route) -> tuple[Numbers, Reals]:
         """Likelihood ratios against being off the map of the M cells that an image names.
@@ -70,7 +70,7 @@ class Evidence:
         comparison = candidate.comparison
         if comparison is None or not self._is_usable(comparison):
             return False
-        return self._calibration.probability(comparison.score) >= self._accept
+        return self.calibration.probability(comparison.score) >= self._accept
 
     def _named(self, candidates: Sequence[Candidate], route: Route) -> dict[int, float]:
         """Weights of the cells that candidates stand in or next to."""
@@ -115,6 +115,6 @@ class Evidence:
         return math.isfinite(comparison.score) and not comparison.is_zoomed(self._max_zoom)
 
     def _odds(self, comparison: Comparison) -> float:
-        log_odds = self._calibration.log_odds(comparison.score)
+        log_odds = self.calibration.log_odds(comparison.score)
         log_odds *= _DOUBT if log_odds < 0.0 else 1.0
         return math.exp(max(-60.0, min(self._max_log_odds, log_odds)))

@@ -19,6 +19,7 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
+from vpr_ros.calibration_curve import Calibration
 from vpr_ros.config import DecisionConfig, KeyframeConfig, SequenceConfig
 from vpr_ros.datatypes import FloatArray
 from vpr_ros.place_map.keyframe_table import Reals
@@ -86,6 +87,9 @@ class SeqSlam:
             self._looks.append((contrast, self._traveled))
             self._news = 0.0
         return self._summary()
+
+    def recalibrate(self, calibration: Calibration) -> None:
+        """See ``SequenceFilter``; rerank scores have no say in it."""
 
     def reload(self) -> None:
         """Read all keyframes again."""

@@ -71,6 +71,11 @@ class SequenceTracker:
         """Take over poses of keyframes that were corrected in the map."""
         self._filter.reload()
 
+    def recalibrate(self, calibration: Calibration) -> None:
+        """Weigh scores otherwise from now on; what was believed is kept."""
+        self._calibration = calibration
+        self._filter.recalibrate(calibration)
+
     def _anchor(self, belief: Belief, is_sure: bool) -> None:
         """Remember whether an image of this run was sure by itself.
 
