@@ -202,6 +202,24 @@ def test_a_folder_of_maps_is_searched(ear, tmp_path):
     assert match.map == str(folder / "floor1.vprmap")
 
 
+def test_how_far_todays_images_are_from_the_map_is_told(ear, tmp_path):
+    path = tmp_path / "places.vprmap"
+    mapped(path, range(20))
+    with node_process("localizer", tmp_path / "log", path) as process:
+        process.configure()
+        process.activate()
+        camera = ear.publisher(Image, "/image")
+        for number in range(100):
+            camera.publish(raw_message(pattern(number % 25), stamp(50 + number)))
+            ear.wait_for_match(stamp(50 + number))
+        told = "conditions: distance of today's images from the map"
+        status = ear.wait_for_status("localizer", lambda s: told in s.values, told)
+        ear.silence(camera)
+    assert status.values[told].endswith(" spreads, the map has one drive")
+    assert float(status.values[told].split()[0]) < 0.5
+    assert "conditions: median score of accepted answers" in status.values
+
+
 @pytest.fixture
 def localizer(ear, tmp_path):
     """A localizer that runs on a map of three places."""
