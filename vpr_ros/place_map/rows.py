@@ -230,7 +230,7 @@ def calibration_from_json(text: str) -> CalibrationRecord | None:
         curve["tails"] = tuple(Tail(**tail) for tail in curve["tails"])
         content["calibration"] = Calibration(**curve)
         scores = ("right", "beyond", "elsewhere", "usual", "again")
-        content.update({name: tuple(content[name]) for name in scores})
+        content.update({name: tuple(content[name]) for name in scores if name in content})
         return CalibrationRecord(**content)
     except (AttributeError, KeyError, TypeError):
         return None
