@@ -47,6 +47,7 @@ RESERVED = {
     "onnx": ("backends/export.py", "backends/onnx_precision.py"),
     "onnxruntime": ("backends/onnx_backend.py", "backends/onnx_precision.py"),
     "faiss": ("place_map/",),
+    "poselib": ("geometry/",),
     "rosbags": ("drives/",),
     "rosbags.image": ("drives/", "images.py"),
     "cv_bridge": ("nodes/conversions.py",),

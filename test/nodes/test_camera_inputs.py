@@ -58,6 +58,32 @@ def test_intrinsics_arrive_later_than_the_place():
     assert all(type(value) is float for value in (*told.intrinsics, *told.distortion))
 
 
+P = [650.0, 0.0, 630.0, 0.0, 0.0, 651.0, 350.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("topic", "is_rectified"),
+    [
+        ("/cam/image_rect", True),
+        ("/cam/image_rect_color/compressed", True),
+        ("/cam/image_raw", False),
+        ("/rect/image", False),
+    ],
+)
+def test_rectified_images_have_the_intrinsics_of_the_rectified_ones(topic, is_rectified):
+    (camera,) = listed()
+    camera.take_info(info(d=[0.1, -0.2, 0.001, 0.0, 0.05], p=P), topic)
+    told = camera.camera
+    focal = 650.0 if is_rectified else 700.0
+    assert (told.intrinsics[0], len(told.intrinsics)) == (focal, 9)
+    assert any(told.distortion) is not is_rectified
+
+
+def test_rectified_images_of_a_camera_without_a_projection_keep_what_is_known():
+    told = camera_of(info(d=[0.1, -0.2, 0.001, 0.0, 0.05]), is_rectified=True)
+    assert told.intrinsics == tuple(K)
+
+
 @pytest.mark.parametrize("value", [0.0, math.nan, math.inf])
 def test_a_camera_that_is_not_calibrated_is_unknown_live_as_in_bags(value):
     (camera,) = listed()

@@ -47,15 +47,24 @@ def pose_from_parts(position: Any, turn: Any, frame_id: str) -> Pose:
     )
 
 
-def camera_of(message: Any) -> Camera | None:
-    """The camera of a CameraInfo message, live or recorded; None where it is not calibrated."""
+def camera_of(message: Any, is_rectified: bool = False) -> Camera | None:
+    """The camera of a CameraInfo message, live or recorded; None where it is not calibrated.
+
+    Args:
+        message: describes the lens by ``k`` and ``d``, its rectified images by ``p``.
+        is_rectified: whether the images are the rectified ones.
+    """
     numbers = [float(value) for value in (*message.k, *message.d)]
     # A focal length of zero is how sensor_msgs/CameraInfo says "not calibrated".
     if not (min(numbers[0], numbers[4]) > 0.0 and all(map(math.isfinite, numbers))):
         return None
+    width, height = int(message.width), int(message.height)
+    p = [float(value) for value in message.p]
+    if is_rectified and len(p) == 12 and min(p[0], p[5]) > 0.0 and all(map(math.isfinite, p)):
+        return Camera(width, height, (*p[0:3], *p[4:7], *p[8:11]), "plumb_bob", (0.0,) * 5)
     return Camera(
-        width=int(message.width),
-        height=int(message.height),
+        width=width,
+        height=height,
         intrinsics=tuple(numbers[:9]),
         distortion_model=str(message.distortion_model),
         distortion=tuple(numbers[9:]),

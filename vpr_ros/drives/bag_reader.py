@@ -22,6 +22,7 @@ from vpr_ros.drives.topics import (
     find_camera_topic,
     find_image_topic,
     find_pose_topic,
+    is_rectified,
     named_topic,
 )
 from vpr_ros.drives.tracks import Track
@@ -143,7 +144,8 @@ class BagReader(BagFile):
         topic = find_camera_topic(self.topics, image_topic)
         messages = self.messages(topic, log_error) if topic else iter(())
         first = next(messages, None)
-        camera, frames = camera_of(first[1]) if first else None, self._fixed_frames(on_error)
+        camera = camera_of(first[1], is_rectified(image_topic)) if first else None
+        frames = self._fixed_frames(on_error)
 
         @cache
         def seen_in(frame_id: str) -> Camera | None:

@@ -105,6 +105,14 @@ def is_compressed(topic: str) -> bool:
     return topic.endswith(_COMPRESSED)
 
 
+def is_rectified(topic: str) -> bool:
+    """Whether a topic is named as image_proc and drivers name rectified images.
+
+    ``image_rect``, ``image_rect_color``, ``image_rect_raw`` and the transports below them.
+    """
+    return any(part.startswith("image_rect") for part in topic.split("/"))
+
+
 def transport_topic(topic: str, transport: str) -> str:
     """Where the images of a camera are: beside its base topic, under the transport's name.
 

@@ -11,7 +11,7 @@ from sensor_msgs.msg import CameraInfo
 from vpr_ros.config import NodeConfig
 from vpr_ros.datatypes import Camera, Pose
 from vpr_ros.drives.bag_messages import camera_of
-from vpr_ros.drives.topics import camera_info_topics, transport_topic
+from vpr_ros.drives.topics import camera_info_topics, is_rectified, transport_topic
 from vpr_ros.errors import ConfigError
 from vpr_ros.nodes.tf.camera_mounts import CameraMounts
 from vpr_ros.route.mounts import parse_mount
@@ -54,9 +54,14 @@ class CameraInput:
         mount = mounts.mount(frame_id, self.mount)
         return replace(self.camera or Camera(), frame_id=frame_id, mount=mount)
 
-    def take_info(self, message: CameraInfo) -> None:
-        """Subscription callback; a camera that is not calibrated tells nothing."""
-        calibrated = camera_of(message)
+    def take_info(self, message: CameraInfo, images: str = "") -> None:
+        """Take what describes the camera; one that is not calibrated tells nothing.
+
+        Args:
+            message: beside its images.
+            images: their topic with all remappings, which tells whether they are rectified.
+        """
+        calibrated = camera_of(message, is_rectified(images or self.topic))
         if calibrated is not None:
             before = self.camera or Camera()
             self.camera = replace(calibrated, name=before.name, mount=before.mount)

@@ -95,8 +95,10 @@ class Inputs:
             self._hear_poses()
         if self._config.mode != LOCALIZE:
             for camera in self.cameras:
+                topic = self._node.resolve_topic_name(camera.topic)
                 for name in camera.info_names(self._node):
-                    self._listen(CameraInfo, name, camera.take_info)
+                    take = partial(camera.take_info, images=topic)
+                    self._listen(CameraInfo, name, take)
             self._listen(PathMessage, "corrected_path", take_path)
         transport, reliability = self._config.image_transport, self._config.reliability
         for camera in self.cameras:
