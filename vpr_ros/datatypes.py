@@ -392,3 +392,4 @@ class Recognition:
     believed: tuple[tuple[KeyframeKey, float], ...] = ()
     maps: MapShares | None = None  # where a map stage was asked which map it is
     pose: PoseEstimate | None = None  # where exactly, None where that was not measured
+    pose_reason: str = ""  # why it was not

@@ -25,7 +25,8 @@ from vpr_ros.extractors.as_kept import AsKeptExtractor
 from vpr_ros.extractors.base import FeatureExtractor
 from vpr_ros.extractors.hand_made import with_local
 from vpr_ros.extractors.network import MIN_SCORE, NetworkExtractor
-from vpr_ros.extractors.seeing import SeeingExtractor
+from vpr_ros.extractors.points import DETECTORS, PointsOfFrames
+from vpr_ros.extractors.seeing import SeeingExtractor, read_mask
 from vpr_ros.place_map import Map, MapSet, MapStage, PlaceMap, maps_in
 from vpr_ros.recognizer import PlaceRecognizer
 from vpr_ros.rerankers.base import Reranker
@@ -33,6 +34,7 @@ from vpr_ros.rerankers.homography import HomographyReranker, PatchGrid
 from vpr_ros.rerankers.r2former import R2FormerReranker
 from vpr_ros.rerankers.similarity import SimilarityReranker
 from vpr_ros.route.map_builder import MapBuilder
+from vpr_ros.route.pose_finder import PoseFinder
 from vpr_ros.route.session import Maps, Session
 from vpr_ros.sequence import open_tracker
 
@@ -47,6 +49,7 @@ class Pipeline:
     parts: Method  # what describes, which local features are kept, and what compares
     extractor: FeatureExtractor
     reranker: Reranker
+    points: PointsOfFrames | None = None  # for geometry; None: no pose is measured
     stop: Stop | None = None  # asked by what takes long
 
     @property
@@ -133,8 +136,8 @@ class Pipeline:
             recognizer = self.recognizer(searched, record, conditions)
             builder = self.map_builder(place_map, name) if learns else None
             maps = Maps(place_map, searched, record, conditions, opened.pop_all().close)
-        loops = self.config.loops
-        return Session(mode, maps, self.extractor, recognizer, builder, loops, has_odometry)
+        loops, poses = self.config.loops, PoseFinder(searched, self.points, self.config.pose)
+        return Session(mode, maps, self.extractor, recognizer, builder, loops, poses, has_odometry)
 
     def reconfigured(self, config: PipelineConfig, session: Session) -> Pipeline:
         """The pipeline with other live settings, by which a session answers from now on.
@@ -182,7 +185,9 @@ class Pipeline:
     def map_builder(self, place_map: PlaceMap, session: str = "") -> MapBuilder:
         """What appends a drive to a map, as a session of the given name or a numbered one."""
         place_map.begin_session(session)
-        return MapBuilder(self.extractor, place_map, self.config.keyframes, self.calibrator)
+        return MapBuilder(
+            self.extractor, place_map, self.config.keyframes, self.calibrator, self.points
+        )
 
     @property
     def calibrator(self) -> Calibrator:
@@ -223,7 +228,15 @@ def build(config: PipelineConfig, hooks: Hooks = NO_HOOKS) -> Pipeline:
     describer = with_local(describer, parts.local, config.sift)
     extractor = AsKeptExtractor(SeeingExtractor(describer, config.image_mask), config.codec)
     reranker = _RERANKERS[parts.rerank](look)
-    return Pipeline(config, parts, extractor, reranker, hooks.stop)
+    return Pipeline(config, parts, extractor, reranker, _points(config), hooks.stop)
+
+
+def _points(config: PipelineConfig) -> PointsOfFrames | None:
+    """What finds points for geometry, past the same mask."""
+    if config.points == NONE:
+        return None
+    hidden = read_mask(config.image_mask) if config.image_mask else None
+    return PointsOfFrames(DETECTORS[config.points](hidden))
 
 
 @dataclass(frozen=True)

@@ -247,11 +247,12 @@ def test_one_damaged_keyframe_does_not_cost_the_others(path):
 
 def test_points_for_geometry_are_kept_beside_the_local_features(tmp_path):
     random = np.random.default_rng(0)
+    size = make_keyframe(0).features.image_size
     points = LocalFeatures(
-        random.random((9, 2), np.float32),
+        random.random((9, 2), np.float32) * 99,
         random.random(9, np.float32),
-        random.random((9, 32), np.float32),
-        (1241, 376),
+        random.integers(0, 4, (9, 32)).astype(np.float32),  # four levels, so that nothing is lost
+        size,
     )
     keyframe = make_keyframe(0)
     both = replace(keyframe.features, points=points)
@@ -261,12 +262,29 @@ def test_points_for_geometry_are_kept_beside_the_local_features(tmp_path):
             place_map.append(replace(keyframe, features=features))
         place_map.commit()
     with PlaceMap.open(tmp_path / "m.vprmap", SPEC) as place_map:
-        one, two, three = place_map.features_of(place_map.table.keys(range(3)))
-        assert_same(Features(one.global_descriptor, one.points), replace(both, local=points))
-        assert_same(one, both)
-        assert_same(Features(two.global_descriptor, two.points), keyframe.features)
-        assert three.points is None
+        keys = place_map.table.keys(range(3))
+        one, two, three = map(place_map.points_of, keys)
+        np.testing.assert_allclose(one.keypoints, points.keypoints, atol=0.01)
+        np.testing.assert_allclose(one.scores, points.scores, atol=1e-3)
+        np.testing.assert_array_equal(one.descriptors, points.descriptors)
+        assert one.image_size == size
+        assert_same(Features(both.global_descriptor, two), keyframe.features)
+        assert three is None
+        for features in place_map.features_of(keys):
+            assert_same(features, keyframe.features)
+            assert features.points is None
         assert place_map.damages() == []
+
+
+def test_points_of_another_image_are_refused(tmp_path):
+    features = make_keyframe(0).features
+    points = replace(features.local, image_size=(9, 9))
+    keyframe = replace(make_keyframe(0), features=replace(features, points=points))
+    with (
+        PlaceMap.create(tmp_path / "m.vprmap", SPEC) as place_map,
+        pytest.raises(MapError, match="one image"),
+    ):
+        place_map.append(keyframe)
 
 
 @pytest.fixture

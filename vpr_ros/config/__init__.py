@@ -34,6 +34,7 @@ from vpr_ros.config.nodes import (
     RecordsConfig,
 )
 from vpr_ros.config.pipeline import PipelineConfig
+from vpr_ros.config.pose import PoseConfig
 from vpr_ros.config.setting import Setting, check, check_all, settings_of, with_settings
 from vpr_ros.config.stacks import SLAM_STACKS, SlamConfig, TfConfig
 
@@ -58,6 +59,7 @@ __all__ = [
     "NodeConfig",
     "PicturesConfig",
     "PipelineConfig",
+    "PoseConfig",
     "RecordsConfig",
     "SequenceConfig",
     "Setting",

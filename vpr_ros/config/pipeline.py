@@ -24,6 +24,7 @@ from vpr_ros.config.methods import (
     SiftConfig,
     combined,
 )
+from vpr_ros.config.pose import POINTS, PoseConfig
 from vpr_ros.config.renamed import RENAMED_METHODS
 from vpr_ros.config.setting import check_all, setting
 
@@ -56,6 +57,12 @@ class PipelineConfig:
     codec: str = setting(
         "float16", "How a new map stores local descriptors", choices=("float16", "float32")
     )
+    points: str = setting(
+        "sift",
+        "Points for geometry, by which poses are measured: made of keyframes and of accepted "
+        "images of calibrated cameras; none: a match is a place, not a pose",
+        choices=POINTS,
+    )
     image_mask: str = setting(
         "",
         "What of images does not count, the robot's own body for one: an image file, black there, "
@@ -71,6 +78,7 @@ class PipelineConfig:
     )
     decision: DecisionConfig = field(default_factory=DecisionConfig)
     sequence: SequenceConfig = field(default_factory=SequenceConfig)
+    pose: PoseConfig = field(default_factory=PoseConfig)
     loops: LoopConfig = field(default_factory=LoopConfig)
 
     def __post_init__(self) -> None:

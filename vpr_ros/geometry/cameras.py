@@ -26,6 +26,7 @@ _COEFFICIENTS = (4, 5, 8, 12, 14)  # that OpenCV's model may have
 _MISSED = 0.1  # pixels by which an undistorted point may miss its pixel when it is distorted again
 _FAR_OUT = 1e6  # pixels; no image reaches so far
 _STEPS = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 60, 1e-10)
+UNKNOWN_LENS = "the camera is not calibrated: publish camera_info beside its images"
 
 
 class CameraError(VprError):
@@ -95,7 +96,7 @@ def lens_of(camera: Camera | None, image_size: tuple[int, int]) -> Lens:
         CameraError: it is not calibrated, of a model that is not known, or its images are cut.
     """
     if camera is None or len(camera.intrinsics) != 9:
-        raise CameraError("the camera is not calibrated: publish camera_info beside its images")
+        raise CameraError(UNKNOWN_LENS)
     matrix = np.array(camera.intrinsics, np.float64).reshape(3, 3)
     if not (np.isfinite(matrix).all() and min(matrix[0, 0], matrix[1, 1]) > 0.0):
         raise CameraError("the camera is not calibrated: its focal length is not above zero")

@@ -18,6 +18,7 @@ from vpr_ros.datatypes import (
     Keyframe,
     KeyframeKey,
     KeyframeRecord,
+    LocalFeatures,
 )
 from vpr_ros.place_map.keyframe_table import Flags, KeyframeTable, Numbers
 
@@ -82,7 +83,11 @@ class Map(Protocol):
         ...
 
     def features_of(self, keys: Sequence[KeyframeKey]) -> list[Features]:
-        """The features of these keyframes, in this order; their arrays are read-only."""
+        """The features of these keyframes, in this order, without points; arrays are read-only."""
+        ...
+
+    def points_of(self, key: KeyframeKey) -> LocalFeatures | None:
+        """The points for geometry of a keyframe, None where it has none; read anew every time."""
         ...
 
     def record(self, key: KeyframeKey) -> KeyframeRecord:

@@ -28,7 +28,7 @@ def damages(database: Database) -> Iterator[str]:
     yield from damaged_blocks(database, store.spec.global_dim)
     for number in ids:
         yield from _raised(partial(facts_of_rows, database, number, number))
-        for read in (store.features, store.thumbnail, store.camera):
+        for read in (store.features, store.points, store.thumbnail, store.camera):
             yield from _raised(partial(read, number))
 
 

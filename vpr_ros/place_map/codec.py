@@ -98,7 +98,7 @@ def codec_of(name: str) -> Codec:
 
 def encode_global(descriptor: FloatArray) -> bytes:
     """Turn a global descriptor [D] into a blob; it stays float32."""
-    return _seal(1, len(descriptor), descriptor.astype("<f4").tobytes())
+    return seal(1, len(descriptor), descriptor.astype("<f4").tobytes())
 
 
 def decode_global(blob: object) -> FloatArray:
@@ -107,8 +107,8 @@ def decode_global(blob: object) -> FloatArray:
     Raises:
         MapError: The blob is truncated or damaged.
     """
-    rows, columns, payload = _unseal(blob)
-    _check_size(payload, rows * columns * 4)
+    rows, columns, payload = unseal(blob)
+    check_size(payload, rows * columns * 4)
     return _floats(payload, "<f4")
 
 
@@ -119,10 +119,10 @@ def encode_local(local: LocalFeatures | None, codec: str) -> bytes:
         MapError: The codec is unknown or cannot hold a value.
     """
     if local is None:
-        return _seal(0, 0, b"")
+        return seal(0, 0, b"")
     points = local.keypoints.astype("<f4").tobytes() + local.scores.astype("<f4").tobytes()
     rows, columns = local.descriptors.shape
-    return _seal(rows, columns, points + codec_of(codec).encode(local.descriptors))
+    return seal(rows, columns, points + codec_of(codec).encode(local.descriptors))
 
 
 def decode_local(blob: object, codec: str, image_size: tuple[int, int]) -> LocalFeatures | None:
@@ -133,9 +133,9 @@ def decode_local(blob: object, codec: str, image_size: tuple[int, int]) -> Local
     Raises:
         MapError: The blob is truncated or damaged, or its codec is unknown.
     """
-    rows, columns, payload = _unseal(blob)
+    rows, columns, payload = unseal(blob)
     decoder = codec_of(codec)
-    _check_size(payload, rows * POINT_BYTES + decoder.size(rows, columns))
+    check_size(payload, rows * POINT_BYTES + decoder.size(rows, columns))
     keypoints = _floats(payload[: rows * 8], "<f4").reshape(rows, 2)
     scores = _floats(payload[rows * 8 : rows * POINT_BYTES], "<f4")
     if not columns:
@@ -144,11 +144,17 @@ def decode_local(blob: object, codec: str, image_size: tuple[int, int]) -> Local
     return LocalFeatures(keypoints, scores, descriptors, image_size)
 
 
-def _seal(rows: int, columns: int, payload: bytes) -> bytes:
+def seal(rows: int, columns: int, payload: bytes) -> bytes:
+    """A blob: the header, then what it describes."""
     return HEADER.pack(rows, columns, zlib.crc32(payload)) + payload
 
 
-def _unseal(blob: object) -> tuple[int, int, memoryview]:
+def unseal(blob: object) -> tuple[int, int, memoryview]:
+    """Rows, columns and the rest of a blob.
+
+    Raises:
+        MapError: it is truncated or damaged.
+    """
     if not isinstance(blob, bytes) or len(blob) < HEADER.size:
         raise MapError("missing or truncated")
     rows, columns, checksum = HEADER.unpack_from(blob)
@@ -158,7 +164,12 @@ def _unseal(blob: object) -> tuple[int, int, memoryview]:
     return rows, columns, payload
 
 
-def _check_size(payload: memoryview, expected: int) -> None:
+def check_size(payload: memoryview, expected: int) -> None:
+    """Refuse what does not have the size that its header asks for.
+
+    Raises:
+        MapError: it has not.
+    """
     if len(payload) != expected:
         raise MapError(f"damaged: {len(payload)} bytes where the shape asks for {expected}")
 

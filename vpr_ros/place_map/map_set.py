@@ -17,6 +17,7 @@ from vpr_ros.datatypes import (
     Keyframe,
     KeyframeKey,
     KeyframeRecord,
+    LocalFeatures,
     MapShares,
 )
 from vpr_ros.errors import MapError
@@ -160,6 +161,10 @@ class MapSet:
     def features_of(self, keys: Sequence[KeyframeKey]) -> list[Features]:
         """As ``PlaceMap.features_of``."""
         return [self._map(key).features_of([key])[0] for key in keys]
+
+    def points_of(self, key: KeyframeKey) -> LocalFeatures | None:
+        """As ``PlaceMap.points_of``."""
+        return self._map(key).points_of(key)
 
     def thumbnail(self, key: KeyframeKey) -> bytes:
         """As ``PlaceMap.thumbnail``."""

@@ -21,6 +21,7 @@ from vpr_ros.datatypes import (
     Keyframe,
     KeyframeKey,
     KeyframeRecord,
+    LocalFeatures,
     ModelSpec,
 )
 from vpr_ros.errors import MapError
@@ -307,10 +308,23 @@ class PlaceMap:
     def features_of(self, keys: Sequence[KeyframeKey]) -> list[Features]:
         """Return the features of these keyframes, in this order; their arrays are read-only.
 
+        Points for geometry are not among them: comparing looks takes none.
+
         Raises:
             MapError: There is no such keyframe, or it is damaged.
         """
         return [self._cache.fetch(self._id(key), self._features) for key in keys]
+
+    def points_of(self, key: KeyframeKey) -> LocalFeatures | None:
+        """Return the points for geometry of a keyframe, None where it has none.
+
+        They are read anew every time: who computes with them keeps what comes of it.
+
+        Raises:
+            MapError: There is no such keyframe, or it is damaged.
+        """
+        points, grid = self._store.points(self._id(key)), self._grid(key.id)
+        return points if points is None or grid is None else points.outside(grid)
 
     def record(self, key: KeyframeKey) -> KeyframeRecord:
         """Return what is known of a keyframe.
@@ -453,6 +467,13 @@ class PlaceMap:
         """Without what a keyframe's camera sees in all images of its drive."""
         grid = self._constant.get((record.session, record.camera))
         return features if grid is None else features.outside(grid)
+
+    def _grid(self, number: int) -> Grid | None:
+        """What counts for nothing in a keyframe's image, None where everything counts."""
+        if not self._constant:
+            return None
+        record = self.record(KeyframeKey(self.uuid, number))
+        return self._constant.get((record.session, record.camera))
 
     def _id(self, key: KeyframeKey) -> int:
         self._catalog.row_of(key)  # refuses unknown ones

@@ -21,6 +21,7 @@ from vpr_ros.datatypes import (
     Pose,
 )
 from vpr_ros.errors import MapError
+from vpr_ros.place_map import points_codec
 from vpr_ros.place_map.codec import decode_global, decode_local, encode_global, encode_local
 from vpr_ros.place_map.schema import LOCAL, POINTS
 
@@ -41,6 +42,11 @@ class KeyframeRow:
     codec: str
     local_blobs: dict[str, bytes]  # kind -> blob; an empty one for what is also of kind LOCAL
 
+    def codec_of(self, kind: str) -> str:
+        """How features of this kind are written."""
+        own = kind == POINTS and bool(self.local_blobs[kind])
+        return points_codec.NAME if own else self.codec
+
 
 def encode_keyframe(keyframe: Keyframe, spec: ModelSpec, codec: str) -> KeyframeRow:
     """Check a keyframe against the model that the map is made with, and encode it.
@@ -58,29 +64,40 @@ def encode_keyframe(keyframe: Keyframe, spec: ModelSpec, codec: str) -> Keyframe
         _check_points(points, spec)
         shape = (len(points), *points.descriptors.shape[1:])
         _check_array("descriptors of points", points.descriptors, shape, spec)
-        local_blobs[POINTS] = encode_local(points, codec)
+        if keyframe.features.local is not None:
+            _check_same_image(points, keyframe.features)
+        local_blobs[POINTS] = points_codec.encode_points(points)
     return KeyframeRow(
         stamp_ns=_check_stamp(keyframe.stamp_ns),
         pose=pose_columns(keyframe.pose),
         camera=None if keyframe.camera is None else _camera_json(keyframe.camera),
         thumbnail=bytes(keyframe.thumbnail_jpeg),
         global_blob=encode_global(keyframe.features.global_descriptor),
-        image_size=_check_size(keyframe.features.image_size),
+        image_size=_check_size(_image_size(keyframe.features)),
         codec=codec,
         local_blobs=local_blobs,
     )
 
 
 def features_of_row(row: KeyframeRow) -> Features:
-    """The features of a keyframe as whoever reads it will find them, read-only."""
-    found = {
-        kind: decode_local(blob, row.codec, row.image_size)
-        for kind, blob in row.local_blobs.items()
-        if blob
-    }
-    local = found[LOCAL]
-    points = local if row.local_blobs.get(POINTS) == b"" else found.get(POINTS)
-    return Features(decode_global(row.global_blob), local, points)
+    """The features of a keyframe as whoever reads it will find them, read-only, without points."""
+    local = decode_local(row.local_blobs[LOCAL], row.codec, row.image_size)
+    return Features(decode_global(row.global_blob), local)
+
+
+def _image_size(features: Features) -> tuple[int, int]:
+    """One size for all kinds; without local features that of the points tells more."""
+    if features.local is None and features.points is not None:
+        return features.points.image_size
+    return features.image_size
+
+
+def _check_same_image(points: LocalFeatures, features: Features) -> None:
+    if points.image_size != features.image_size:
+        raise MapError(
+            f"points of an image of {points.image_size} pixels beside local features of one of "
+            f"{features.image_size}: both have to be of one image"
+        )
 
 
 def check_global(descriptor: FloatArray, spec: ModelSpec) -> None:

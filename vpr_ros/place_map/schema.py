@@ -21,8 +21,9 @@ thumbnails          JPEG; a keyframe without one has no row
 global_descriptors  ``blob``: header, then the descriptor [D] in the row's ``codec``
 local_features      ``blob``: header, then keypoints float32 [N, 2], scores float32 [N],
                     descriptors [N, C] in the row's ``codec``; ``width`` and ``height`` are those of
-                    the image, in pixels; ``kind`` is what they are for, see ``KINDS``; an
-                    empty ``blob`` stands for points that are the local features themselves
+                    the image, in pixels; ``kind`` is what they are for, see ``KINDS``; points have
+                    the codec ``two_bits``, see ``points_codec.py``; an empty ``blob`` stands for
+                    points that are the local features themselves
 blocks              what opening needs of full blocks of keyframes once more, packed: see
                     ``blocks.py``; may be deleted, opening then takes longer
 stored_index        room for an index that is not made anew when a map is opened; empty so far

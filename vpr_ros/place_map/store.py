@@ -14,6 +14,7 @@ import numpy as np
 from vpr_ros.calibration_curve import CalibrationRecord
 from vpr_ros.datatypes import Camera, Features, FloatArray, LocalFeatures
 from vpr_ros.errors import MapError
+from vpr_ros.place_map import points_codec
 from vpr_ros.place_map.blocks import decoded, descriptors_of, facts_of, pack, unpack
 from vpr_ros.place_map.checksum import checked, row_crc, stands_for
 from vpr_ros.place_map.codec import codec_of, decode_local
@@ -88,7 +89,7 @@ class Store:
         return descriptors_of(self._database, self.spec.global_dim)
 
     def features(self, keyframe_id: int) -> Features:
-        """Return what ``append`` was given, as exactly as the codec keeps it.
+        """Return what ``append`` was given, as exactly as the codec keeps it, without its points.
 
         Raises:
             MapError: They are missing or damaged.
@@ -99,29 +100,39 @@ class Store:
         )
         row = rows[0] if rows else (keyframe_id, "", None, 0)
         descriptor = decoded(row, self.spec.global_dim, self.path)
-        return Features(descriptor, *self._local_features(keyframe_id))
+        if LOCAL not in (local := self._local_features(keyframe_id, LOCAL)):
+            what = f"{self.path}: local features of keyframe {keyframe_id}"
+            raise MapError(f"{what}: missing or truncated: restore a copy of the map")
+        return Features(descriptor, local[LOCAL])
 
-    def _local_features(self, keyframe_id: int) -> tuple[LocalFeatures | None, ...]:
+    def points(self, keyframe_id: int) -> LocalFeatures | None:
+        """Return the points for geometry of a keyframe, None where it has none.
+
+        Raises:
+            MapError: They are damaged.
+        """
+        return self._local_features(keyframe_id, POINTS).get(POINTS)
+
+    def _local_features(self, keyframe_id: int, kind: str) -> dict[str, LocalFeatures | None]:
+        """The features of a kind, by its name; nothing where the keyframe has none."""
         rows = self._database.execute(
             "SELECT keyframe_id, kind, width, height, codec, blob, crc FROM local_features "
-            "WHERE keyframe_id = ? ORDER BY kind",
-            (keyframe_id,),
+            "WHERE keyframe_id = ? AND kind = ?",
+            (keyframe_id, kind),
         )
         found: dict[str, LocalFeatures | None] = {}
         what = f"{self.path}: local features of keyframe {keyframe_id}"
-        for _, kind, width, height, codec, blob, crc in rows:
+        for _, _, width, height, codec, blob, crc in rows:
+            row = (keyframe_id, kind, width, height, codec, stands_for(blob), crc)
             try:
                 if blob:
-                    found[kind] = decode_local(blob, codec, (width, height))
+                    found[kind] = _decoded(blob, codec, (width, height))
                 else:  # points that are the local features themselves
-                    found[kind] = found.get(LOCAL)
+                    found[kind] = self._local_features(keyframe_id, LOCAL).get(LOCAL)
             except MapError as error:
                 raise MapError(f"{what}: {error}: restore a copy of the map") from error
-            row = (keyframe_id, kind, width, height, codec, stands_for(blob), crc)
             checked(row, what)
-        if LOCAL not in found:
-            raise MapError(f"{what}: missing or truncated: restore a copy of the map")
-        return found[LOCAL], found.get(POINTS)
+        return found
 
     def thumbnail(self, keyframe_id: int) -> bytes:
         """Return the JPEG of a keyframe, empty where it has none.
@@ -229,7 +240,7 @@ class Store:
         crc = row_crc(number, "float32", stands_for(row.global_blob))
         insert("global_descriptors", number, "float32", row.global_blob, crc)
         for kind, blob in row.local_blobs.items():
-            facts = (number, kind, *row.image_size, row.codec)
+            facts = (number, kind, *row.image_size, row.codec_of(kind))
             insert("local_features", *facts, blob, row_crc(*facts, stands_for(blob)))
         if row.thumbnail:
             crc = row_crc(number, zlib.crc32(row.thumbnail))
@@ -317,6 +328,12 @@ class Store:
         crc = row_crc(number, value)
         self._database.execute(f"UPDATE {table} SET crc = ? WHERE id = ?", (crc, number))
         return number
+
+
+def _decoded(blob: object, codec: str, image_size: tuple[int, int]) -> LocalFeatures | None:
+    if codec == points_codec.NAME:
+        return points_codec.decode_points(blob, image_size)
+    return decode_local(blob, codec, image_size)
 
 
 def _places(numbers: Numbers, names: dict[int, str]) -> Numbers:

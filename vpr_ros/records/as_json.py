@@ -38,7 +38,24 @@ def as_json(image: str, recognition: Recognition, path_of: PathOf | None = None)
         "believed": [
             {**where(key), "probability": probability} for key, probability in recognition.believed
         ],
+        **_pose(recognition),
         "timings_ms": {name: round(1e3 * each, 3) for name, each in recognition.timings_s.items()},
+    }
+
+
+def _pose(recognition: Recognition) -> dict[str, Any]:
+    """Where the base was, with what is known of that; or why it is not known."""
+    pose = recognition.pose
+    if pose is None:
+        unknown = dict.fromkeys(("pose", "covariance", "pose_inliers"))
+        return {**unknown, "pose_reason": recognition.pose_reason}
+    base = pose.map_T_base
+    where = {"position": list(base.position), "orientation": list(base.orientation)}
+    return {
+        "pose": {**where, "frame_id": base.frame_id},
+        "covariance": [[float(value) for value in row] for row in pose.covariance],
+        "pose_inliers": pose.inliers,
+        "pose_reason": recognition.pose_reason,
     }
 
 

@@ -13,6 +13,7 @@ from vpr_ros.datatypes import (
     Camera,
     KeyframeKey,
     LoopClosure,
+    MeasuredTransform,
     Pose,
     Recognition,
     Verdict,
@@ -75,7 +76,10 @@ class LoopCloser:
 
 
 def loop_closure(
-    key: KeyframeKey, recognition: Recognition, camera: Camera | None = None
+    key: KeyframeKey,
+    recognition: Recognition,
+    camera: Camera | None = None,
+    motion: MeasuredTransform | None = None,
 ) -> LoopClosure | None:
     """The loop that a new keyframe closes, if its image was recognized.
 
@@ -83,8 +87,10 @@ def loop_closure(
         key: of the new keyframe.
         recognition: of its image, in a map without ``LoopCloser.recent``.
         camera: which took the image.
+        motion: between the two cameras, where it was measured.
     """
     if recognition.verdict is not Verdict.ACCEPTED or not recognition.candidates:
         return None
     match, frame_id = recognition.candidates[0], "" if camera is None else camera.frame_id
-    return LoopClosure(key, recognition.stamp_ns, match, recognition.probability, frame_id)
+    probability = recognition.probability
+    return LoopClosure(key, recognition.stamp_ns, match, probability, frame_id, motion)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from vpr_ros.config import KeyframeConfig
 from vpr_ros.datatypes import Features, Frame, Keyframe, KeyframeKey
 from vpr_ros.errors import ImageError
 from vpr_ros.extractors.base import FeatureExtractor
+from vpr_ros.extractors.points import PointsOfFrames
 from vpr_ros.geometry.poses import angle, distance
 from vpr_ros.images import encode_jpeg, shrink
 from vpr_ros.place_map import PlaceMap
@@ -38,12 +39,22 @@ class MapBuilder:
         place_map: PlaceMap,
         config: KeyframeConfig,
         calibrator: Calibrator | None = None,
+        points: PointsOfFrames | None = None,
     ) -> None:
-        """Begin; without a calibrator, what scores are worth is left to those who localize."""
+        """Begin.
+
+        Args:
+            extractor: describes images.
+            place_map: grows.
+            config: which images become keyframes.
+            calibrator: without one, what scores are worth is left to those who localize.
+            points: finds points for geometry; without it, keyframes get none.
+        """
         self._extractor = extractor
         self._map = place_map
         self._config = config
         self._calibrator = calibrator
+        self._points = points
         self._last: dict[str, Keyframe] = {}  # of each camera
         self._constant: dict[str, ConstantParts] = {}  # of each camera
         self._committed_ns: int | None = None
@@ -118,6 +129,8 @@ class MapBuilder:
         thumbnail = b""
         if frame.image is not None:
             thumbnail = encode_jpeg(shrink(frame.image, self._config.thumbnail_side))
+        if self._points is not None and features.points is None:
+            features = replace(features, points=self._points.to_keep(frame))
         keyframe = Keyframe(frame.stamp_ns, features, frame.pose, frame.camera, thumbnail)
         key = self._map.append(keyframe)
         if frame.image is not None:

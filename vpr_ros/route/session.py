@@ -15,6 +15,7 @@ from vpr_ros.datatypes import (
     Features,
     Frame,
     LoopClosure,
+    MeasuredTransform,
     Pose,
     Query,
     Recognition,
@@ -29,6 +30,7 @@ from vpr_ros.route.loop_closer import LoopCloser, loop_closure
 from vpr_ros.route.map_builder import Kept, MapBuilder, described
 from vpr_ros.route.mounts import seen_from
 from vpr_ros.route.pose_correction import corrections
+from vpr_ros.route.pose_finder import NOT_SURE, PoseFinder
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Session:
         recognizer: PlaceRecognizer,
         builder: MapBuilder | None,
         loops: LoopConfig,
+        poses: PoseFinder,
         has_odometry: bool = True,
     ) -> None:
         """Begin a drive; ``Pipeline.open_session`` puts together what it takes.
@@ -81,6 +84,7 @@ class Session:
             recognizer: answers them.
             builder: appends keyframes; None to localize.
             loops: which keyframes are too recent to be a loop.
+            poses: measures where exactly accepted images were taken.
             has_odometry: whether the poses of frames are those of odometry, ``odom_T_base`` with
                 the base's x axis pointing ahead.
         """
@@ -89,6 +93,7 @@ class Session:
         self._answers = mode != MAP
         self._extractor, self._builder = extractor, builder
         self._loops = LoopCloser(loops)
+        self._poses = poses
         self._has_odometry = has_odometry
         self._frozen = FrozenCameras()
 
@@ -129,7 +134,7 @@ class Session:
             return _unanswered(frame, error)
         query = Query(features, frame.stamp_ns, camera=frame.camera)
         clock.lap("extract")
-        recognition = self.recognizer.answer_alone(query)
+        recognition, _ = self._located(self.recognizer.answer_alone(query), frame)
         return replace(recognition, timings_s={**clock.laps, **recognition.timings_s})
 
     def conditions(self) -> dict[str, str]:
@@ -196,14 +201,14 @@ class Session:
         if features is None:
             features = described(self._extractor, frame)
             clock.lap("extract")
-        recognition = self._answer(frame, features)
+        recognition, motion = self._answer(frame, features)
         recognition = replace(recognition, timings_s={**clock.laps, **recognition.timings_s})
         if self._builder is None:
             return Outcome(frame, features, recognition, timings_s=recognition.timings_s)
         clock = StageClock()
         kept = self._keep(self._builder, frame, features)
         clock.lap("map")
-        closure = self._closed(frame, kept, recognition)
+        closure = self._closed(frame, kept, recognition, motion)
         timings_s = {**recognition.timings_s, **clock.laps}
         return Outcome(frame, features, recognition, kept, closure, timings_s)
 
@@ -214,19 +219,35 @@ class Session:
         clock.lap("map")
         if kept is None or not self._loops.config.close:
             return Outcome(frame, features, kept=kept, timings_s=clock.laps)
-        recognition = self._answer(frame, kept.keyframe.features)
-        closure = self._closed(frame, kept, recognition)
+        recognition, motion = self._answer(frame, kept.keyframe.features)
+        closure = self._closed(frame, kept, recognition, motion)
         timings_s = {**clock.laps, **recognition.timings_s}
         return Outcome(frame, kept.keyframe.features, None, kept, closure, timings_s)
 
-    def _answer(self, frame: Frame, features: Features) -> Recognition:
+    def _answer(
+        self, frame: Frame, features: Features
+    ) -> tuple[Recognition, MeasuredTransform | None]:
         # What a sequence filter may take for motion: poses of other kinds may jump.
         odometry = frame.pose if self._has_odometry else None
         query = Query(features, frame.stamp_ns, odometry, frame.camera)
         recent = self._loops.recent(frame.stamp_ns, frame.pose) if self.learns else ()
         recognition = self.recognizer.answer(query, recent)
+        recognition, motion = self._located(recognition, frame)
         mount = None if frame.camera is None else frame.camera.mount
-        return seen_from(recognition, mount, self.maps.searched.camera_of)
+        return seen_from(recognition, mount, self.maps.searched.camera_of), motion
+
+    def _located(
+        self, recognition: Recognition, frame: Frame
+    ) -> tuple[Recognition, MeasuredTransform | None]:
+        """The answer with the pose that was measured, and the motion from the matched keyframe."""
+        clock = StageClock()
+        located = self._poses.locate(recognition, frame)
+        if located.is_tried:
+            clock.lap("pose")
+        timings_s = {**recognition.timings_s, **clock.laps}
+        pose, reason = located.pose, located.reason
+        answer = replace(recognition, pose=pose, pose_reason=reason, timings_s=timings_s)
+        return answer, located.motion
 
     def _keep(self, builder: MapBuilder, frame: Frame, features: Features | None) -> Kept | None:
         kept = builder.offer(frame, features)
@@ -235,14 +256,19 @@ class Session:
         return kept
 
     def _closed(
-        self, frame: Frame, kept: Kept | None, recognition: Recognition
+        self,
+        frame: Frame,
+        kept: Kept | None,
+        recognition: Recognition,
+        motion: MeasuredTransform | None,
     ) -> LoopClosure | None:
         if kept is None or not self._loops.config.close:
             return None
-        return loop_closure(kept.key, recognition, frame.camera)
+        return loop_closure(kept.key, recognition, frame.camera, motion)
 
 
 def _unanswered(frame: Frame, error: NothingShownError) -> Recognition:
     """The answer to an image that shows nothing."""
     reason, cause = str(error), Cause.NOTHING_SHOWN
-    return Recognition(frame.stamp_ns, Verdict.UNKNOWN, reason, 0.0, (), {}, cause)
+    unknown = Recognition(frame.stamp_ns, Verdict.UNKNOWN, reason, 0.0, (), {}, cause)
+    return replace(unknown, pose_reason=NOT_SURE)

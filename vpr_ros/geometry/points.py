@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Points of two images that show the same, by their descriptors and by what geometry allows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpr_ros.datatypes import Camera, FloatArray, LocalFeatures
+from vpr_ros.geometry.cameras import Matrix, lens_of
+
+Rows = NDArray[np.intp]
+Allowed = NDArray[np.bool_]
+
+_NOISE = 0.7  # pixels, a keypoint's standard deviation at the resolution it was found at
+
+# Pixels of the images that keypoints are found in; larger ones are made so small. With 68,000 of
+# the rendered drives' 154,000 the median error is 25 mm instead of 18, at half the time.
+FULL_PIXELS = 100_000
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The points of one image as directions in the camera's optical frame; N points."""
+
+    rays: Matrix  # [N, 3] units
+    descriptors: FloatArray  # [N, C] of norm 1
+    rows: Rows  # [N] of the image's points; those without a direction are left out
+    noise: float  # radians, the standard deviation of a direction
+
+    @classmethod
+    def of(cls, points: LocalFeatures, camera: Camera | None) -> Sight:
+        """The points of a camera's image.
+
+        Raises:
+            CameraError: the camera tells no directions.
+        """
+        lens = lens_of(camera, points.image_size)
+        rays = lens.unit_rays(points.keypoints)
+        finite = np.isfinite(rays).all(axis=1) & np.isfinite(points.descriptors).all(axis=1)
+        rows = np.flatnonzero(finite)
+        descriptors = points.descriptors[rows]
+        norms = np.linalg.norm(descriptors, axis=1, keepdims=True)
+        unit = np.asarray(descriptors / np.maximum(norms, 1e-9), np.float32)
+        width, height = points.image_size
+        pixels = _NOISE * max(1.0, math.sqrt(width * height / FULL_PIXELS))
+        return cls(rays[rows], unit, rows, pixels / lens.focal)
+
+    def __len__(self) -> int:
+        return len(self.rays)
+
+
+def matched(
+    left: FloatArray, right: FloatArray, ratio: float, allowed: Allowed | None = None
+) -> tuple[Rows, Rows]:
+    """Pairs of rows that are each other's nearest, and clearly nearer than the next one.
+
+    Args:
+        left: descriptors of norm 1, [N, C].
+        right: likewise, [M, C].
+        ratio: largest distance to the nearest one as a part of that to the next (Lowe, 2004).
+        allowed: which pairs may be, [N, M]; all without it.
+
+    Returns:
+        Rows of both, [P] each, ascending in those of the left.
+    """
+    if not (len(left) and len(right)):
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    likeness = left @ right.T
+    if allowed is not None:
+        likeness = np.where(allowed, likeness, np.float32(-2.0))
+    rows = np.arange(len(left))
+    nearest = likeness.argmax(axis=1)
+    best = likeness[rows, nearest]
+    likeness[rows, nearest] = -3.0
+    second = likeness.max(axis=1)
+    likeness[rows, nearest] = best
+    # Squared distances of unit vectors are 2 - 2 * likeness.
+    clear = (1.0 - best) < ratio * ratio * (1.0 - np.maximum(second, -1.0))
+    good = clear & (best > -1.5) & (best >= likeness.max(axis=0)[nearest])
+    pairs = np.flatnonzero(good)
+    return pairs, nearest[pairs]
