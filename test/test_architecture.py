@@ -18,7 +18,7 @@ PACKAGE = ROOT / "vpr_ros"
 
 # A module imports only from layers above its own line, or from its own folder.
 LAYERS = (
-    {"errors", "atomic_file"},
+    {"errors", "atomic_file", "blas_threads"},
     {"datatypes", "calibration_curve", "config"},
     {"geometry", "images", "image_content"},
     {"drives", "models", "backends", "place_map", "records"},

@@ -20,7 +20,7 @@ from vpr_ros.images import check_image, shrink
 KEPT = 300  # points of a keyframe: less than 12 kB with the codec of maps
 SOUGHT = 500  # points of an image that is looked for in a map
 
-_DETECTED = 1000  # of which the points are chosen
+_DETECTED = 700  # of which the points are chosen
 _CONTRAST = 0.015  # at dusk, OpenCV's 0.04 leaves few
 _CELLS = 8  # along the longer side of the image
 _SHARE = 3.0  # times its equal part that a cell may give

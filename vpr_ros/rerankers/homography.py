@@ -4,17 +4,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vpr_ros.blas_threads import blas_limit
 from vpr_ros.config import HomographyConfig
 from vpr_ros.datatypes import Comparison, Features, FloatArray, LocalFeatures
 from vpr_ros.errors import ConfigError
@@ -85,7 +85,7 @@ class HomographyReranker:
             )
         self._config = config
         self._grid = grid
-        self._one_thread = _blas_limit()
+        self._one_thread = blas_limit()
         self._pool = ThreadPoolExecutor(config.threads) if config.threads > 1 else None
 
     def compare(self, query: Features, candidates: Sequence[Features]) -> list[Comparison]:
@@ -130,15 +130,6 @@ class HomographyReranker:
             _CONFIDENCE,
             max(query.image_size) / max(candidate.image_size),
         )
-
-
-def _blas_limit() -> Callable[[], AbstractContextManager[Any]]:
-    """What keeps matrix products to one thread, where the library for it is installed."""
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ImportError:  # slower on a busy machine, and nothing else
-        return nullcontext
-    return partial(ThreadpoolController().limit, limits=1, user_api="blas")
 
 
 def reference_pairs(query: LocalFeatures, candidate: LocalFeatures, min_score: float) -> Pairs:

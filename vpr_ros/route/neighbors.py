@@ -66,10 +66,10 @@ def _on_side(
     same = (table.frames == table.frames[row]) & (table.cameras == table.cameras[row])
     for other in list(side)[:_STEPS]:
         there = camera_pose(table, other, mount) if same[other] else None
-        if there is None or taken == _A_SIDE:
+        if there is None:
             continue
         way = np.linalg.norm(np.array(places) - there.translation, axis=1)
-        if way[0] > _FAR:
+        if way[0] > _FAR or taken == _A_SIDE:
             return
         motion = there.inverse() @ here
         if way.min() >= _APART and _angle(motion) < _TURNED:
