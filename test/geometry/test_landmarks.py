@@ -12,6 +12,8 @@ from vpr_ros.geometry.points import Sight
 from vpr_ros.geometry.residuals import exponential, logarithm
 from vpr_ros.geometry.transforms import RigidTransform
 
+NOISE = Sight.of(World().seen(at()), PLAIN).noise * PLAIN.intrinsics[0]  # pixels, as supposed
+
 
 def places(step=1.0, count=3):
     return [at(z=step * n) for n in range(-count, count + 1) if n]
@@ -54,14 +56,14 @@ def test_a_nodding_camera_is_adjusted():
     for number, pose in enumerate(seen):
         adjusted = landmarks.view_T_anchor[KeyframeKey("m", number)]
         wrong = logarithm(adjusted.rotation @ pose.rotation)
-        assert np.linalg.norm(wrong) < 1.5e-3 < np.linalg.norm(nods[number])
+        assert np.linalg.norm(wrong) < 2.5e-3 < np.linalg.norm(nods[number])
 
 
 def test_errors_are_as_large_as_foretold():
     world, squares = World(), []
     for seed in range(5):
-        anchor = Sight.of(world.seen(at(), noise=1.4, seed=seed), PLAIN)
-        landmarks = triangulated(anchor, views_of(world, places(), noise=1.4))
+        anchor = Sight.of(world.seen(at(), noise=NOISE, seed=seed), PLAIN)
+        landmarks = triangulated(anchor, views_of(world, places(), noise=NOISE))
         errors, _ = errors_of(world, landmarks)
         squares += np.einsum(
             "ni,nij,nj->n", errors, np.linalg.inv(landmarks.covariances), errors
@@ -78,6 +80,20 @@ def test_wrong_matches_leave():
     landmarks = triangulated(Sight.of(world.seen(at()), PLAIN), views)
     errors, truth = errors_of(world, landmarks)
     assert (np.linalg.norm(errors, axis=1) / np.linalg.norm(truth, axis=1)).max() < 0.02
+
+
+def test_a_neighbor_that_odometry_lost_is_left_out():
+    """Wheels slipped on the way to the last two."""
+    world, true = World(), places()
+    told = [*true[:4], *(at(x=1.0, z=pose.translation[2]) for pose in true[4:])]
+    landmarks = triangulated(Sight.of(world.seen(at()), PLAIN), views_of(world, true, told=told))
+    errors, truth = errors_of(world, landmarks)
+    assert (np.linalg.norm(errors, axis=1) / np.linalg.norm(truth, axis=1)).max() < 0.02
+    adjusted = [landmarks.view_T_anchor[KeyframeKey("m", number)] for number in range(4)]
+    assert all(
+        np.linalg.norm((motion @ pose).translation) < 0.02
+        for motion, pose in zip(adjusted, true, strict=False)
+    )
 
 
 def test_a_robot_that_stood_still_has_none():

@@ -8,7 +8,7 @@ import pytest
 from worlds import PLAIN, World, at, looks
 
 from vpr_ros.geometry.cameras import CameraError
-from vpr_ros.geometry.points import Sight, matched
+from vpr_ros.geometry.points import FULL_PIXELS, Sight, matched
 
 
 def test_points_become_directions_and_unit_descriptors():
@@ -17,7 +17,7 @@ def test_points_become_directions_and_unit_descriptors():
     sight = Sight.of(replace(points, descriptors=3.0 * points.descriptors), PLAIN)
     assert len(sight) == len(points) > 100
     np.testing.assert_allclose(np.linalg.norm(sight.descriptors, axis=1), 1.0, atol=1e-6)
-    assert sight.noise == pytest.approx(0.7 / 400.0 * np.sqrt(640 * 480 / 70_000))
+    assert sight.noise == pytest.approx(0.7 / 400.0 * np.sqrt(640 * 480 / FULL_PIXELS))
 
 
 def test_points_that_are_no_numbers_are_left_out():

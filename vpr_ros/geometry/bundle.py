@@ -31,6 +31,9 @@ _NOD = 0.01  # radians
 
 _RATIO = 0.85
 _MARGIN = 0.012  # radians that a match may lie beside its epipolar plane
+_ENOUGH = 12  # matches by looks alone that tell whether odometry is right about the way
+_HONEST = 0.6  # part of them that then lies near the epipolar planes
+_SLIPPED = 22.5  # squared distance to odometry, the 99.9 % quantile of chi-square(6)
 _OUTLIER = 3.5  # standard deviations of a direction
 
 
@@ -93,6 +96,18 @@ class Bundle:
         finite = np.asarray(np.isfinite(self.points).all(axis=1), np.bool_)
         again = np.asarray(seen[1:].any(axis=0), np.bool_)
         return bundle.taken(seen[0] & again & finite)
+
+    def slipped(self) -> int | None:
+        """The view that contradicts odometry most, None where all stand within its errors.
+
+        Wheels slip, and poses jump: such a neighbor's meters are wrong.
+        """
+        distances = []
+        for now, before in zip(self.transforms, self.odometry, strict=True):
+            step = difference(now, before)
+            distances.append(float(step @ odometry_information(before) @ step))
+        worst = int(np.argmax(distances))
+        return worst if not distances[worst] < _SLIPPED else None
 
     def covariances(self) -> Matrix:
         """Of the points, with the uncertainty of the views in it, [N, 3, 3]."""
@@ -200,11 +215,19 @@ def odometry_information(view_T_anchor: RigidTransform) -> Matrix:
 
 
 def _matches(anchor: Sight, view: View) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows of points that look alike and lie near one epipolar plane."""
+    """Rows of points that look alike and lie near one epipolar plane.
+
+    Where most that look alike do not lie near it, odometry is wrong about the way to this view:
+    then those that happen to would be wrong, too.
+    """
     motion = view.view_T_anchor
     normals = np.cross(motion.translation, anchor.rays @ motion.rotation.T)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
     beside = np.abs(normals @ view.sight.rays.T) < _MARGIN
+    left, right = matched(anchor.descriptors, view.sight.descriptors, _RATIO)
+    if len(left) >= _ENOUGH and beside[left, right].mean() < _HONEST:
+        nothing = np.empty(0, np.intp)
+        return nothing, nothing
     return matched(anchor.descriptors, view.sight.descriptors, _RATIO, beside)
 
 

@@ -14,7 +14,7 @@ from vpr_ros.geometry.cameras import Matrix
 from vpr_ros.geometry.points import Sight
 from vpr_ros.geometry.transforms import RigidTransform
 
-_ROUNDS = 5
+_ROUNDS = 4
 _LEAST_BASELINE = 0.1  # meters, below it two images are taken from one place
 _VAGUE = 0.35  # largest standard deviation of a distance, as a part of it
 FEWEST = 8  # landmarks that are worth having
@@ -62,6 +62,9 @@ def triangulated(anchor: Sight, views: Sequence[View]) -> Landmarks:
             bundle = bundle.without_outliers()
         if len(bundle.rows) < FEWEST:
             break
+    slipped = bundle.slipped()
+    if slipped is not None:
+        return triangulated(anchor, [*apart[:slipped], *apart[slipped + 1 :]])
     return _landmarks(bundle, anchor, apart)
 
 

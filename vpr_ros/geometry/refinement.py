@@ -16,7 +16,7 @@ from vpr_ros.geometry.residuals import crosses, misses, moved, tangents
 from vpr_ros.geometry.transforms import RelativePose, RigidTransform
 
 _ROUNDS = 8
-_STILL = 1e-5  # meters and radians; smaller steps end the search
+_STILL = 1e-4  # meters and radians; smaller steps end the search, each the square of the last
 _KNEE = 2.0  # standard deviations from which Cauchy's loss counts residuals for less
 _INLIER = 3.0  # standard deviations of a residual's length, 99 % of a chi of two dimensions
 # Landmarks of one keyframe share errors, those of its pose and of its neighbors' poses: more of

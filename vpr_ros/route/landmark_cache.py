@@ -14,6 +14,7 @@ from vpr_ros.place_map import KeyframeTable, Map
 from vpr_ros.route.neighbors import Neighbor, mount_of, neighbors
 
 _BYTES = 48 * 2**20  # some 300 keyframes
+_SIGHTS = 32  # keyframes whose points are at hand: each is asked for by all of its neighbors
 _EMPTY = 200  # bytes of a place that has none
 
 _Made = Landmarks | str  # or why there are none
@@ -30,6 +31,7 @@ class LandmarkCache:
         self._map, self._capacity = searched, capacity_bytes
         self._table: KeyframeTable | None = None
         self._made: OrderedDict[_Wanted, _Made] = OrderedDict()
+        self._sights: OrderedDict[KeyframeKey, Sight] = OrderedDict()
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -46,6 +48,7 @@ class LandmarkCache:
         if table is not self._table:
             self._table, self._bytes = table, 0
             self._made.clear()
+            self._sights.clear()
         row = table.row_of(key)
         if row is None:
             raise NoLandmarksError("the keyframe is not in the map any more")
@@ -70,10 +73,14 @@ class LandmarkCache:
             return str(error)
 
     def _sight(self, key: KeyframeKey) -> Sight:
-        points = self._map.points_of(key)
-        if points is None:
-            raise NoLandmarksError("the map has no points: map again with points = sift")
-        return Sight.of(points, self._map.camera_of(key))
+        if key not in self._sights:
+            points = self._map.points_of(key)
+            if points is None:
+                raise NoLandmarksError("the map has no points: map again with points = sift")
+            self._sights[key] = Sight.of(points, self._map.camera_of(key))
+        if len(self._sights) > _SIGHTS:
+            self._sights.popitem(last=False)
+        return self._sights[key]
 
     def _put(self, wanted: _Wanted, made: _Made) -> None:
         self._made[wanted] = made

@@ -12,7 +12,7 @@ from vpr_ros.datatypes import Camera, KeyframeKey
 from vpr_ros.geometry.transforms import LINK_T_OPTICAL, RigidTransform
 from vpr_ros.place_map import KeyframeTable
 
-_A_SIDE = 3  # neighbors before, and as many behind
+_A_SIDE = 2  # neighbors before, and as many behind
 _STEPS = 40  # keyframes that are looked at on each side
 _APART = 0.25  # meters between two that are taken
 _FAR = 8.0  # meters from the keyframe

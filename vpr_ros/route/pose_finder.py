@@ -39,8 +39,8 @@ from vpr_ros.route.landmark_cache import LandmarkCache
 from vpr_ros.route.neighbors import camera_pose, mount_of
 
 NOT_SURE = "no pose: the place is not sure"
-_NEXT = 2  # keyframes to each side of the matched one whose landmarks are used
-_SCENES = 5  # keyframes at most
+_NEXT = 1  # keyframes to each side of the matched one whose landmarks are used
+_SCENES = 4  # keyframes at most
 _CLOSE = 8  # keyframes before or behind, over which odometry has not drifted yet
 
 
