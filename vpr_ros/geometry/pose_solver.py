@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -44,7 +43,11 @@ _MAX_TURN_SIGMA = 0.05  # radians, about the least certain axis
 
 def is_available() -> bool:
     """Whether the library is there that poses are sampled by."""
-    return find_spec("poselib") is not None
+    try:
+        _poselib()
+    except NoPoseError:
+        return False
+    return True
 
 
 class NoPoseError(Exception):
