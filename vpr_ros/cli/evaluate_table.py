@@ -6,9 +6,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from vpr_ros.evaluation.judge import Verdicts
+from vpr_ros.evaluation.metrics.pose_errors import PERCENTS, PoseErrors
 from vpr_ros.evaluation.published.recalls import published_recalls
-from vpr_ros.evaluation.report.page import Findings, in_words
+from vpr_ros.evaluation.report.page import Findings, in_words, poses_in_words
 from vpr_ros.evaluation.scores import EVERYTHING, RERANKED, Result, Score
 from vpr_ros.evaluation.studies import Study
 
@@ -127,3 +130,17 @@ def _verdicts(verdicts: Verdicts) -> Iterator[str]:
     yield f"{known}; {tally.ambiguous} ambiguous, {tally.unknown} unknown"
     stages = ", ".join(f"{name} {each.median:.1f}" for name, each in tally.latency_ms.items())
     yield f"milliseconds per frame (median): {stages}"
+    yield from _poses(verdicts.poses)
+
+
+def _poses(poses: PoseErrors) -> Iterator[str]:
+    if poses.measured:
+        yield f"{poses.measured} of {poses.accepted} accepted have a measured pose"
+    if len(poses.normalized):
+        meters, radians = poses.percentiles
+        pairs = zip(PERCENTS, meters, np.degrees(radians), strict=True)
+        errors = [f"{p:g} % {m:.3f} m, {d:.2f}°" for p, m, d in pairs]
+        yield f"error of poses at most: {'; '.join(errors)}"
+        yield f"poses: {poses_in_words(poses)}"
+    for reason, count in poses.reasons.items():
+        yield f"without a pose: {count}, {reason.removeprefix('no pose: ')}"

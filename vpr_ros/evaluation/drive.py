@@ -57,8 +57,9 @@ def judge_drive(
         closing(opened.pipeline.open_session(path)) as session,
     ):
         answers = answer_drive(task, opened, session, query_drive)
-        keyframe_stamps = session.maps.searched.table.stamps_ns.tolist()
-    return Verdicts.of(answers, Truth(*tracks, limits), keyframe_stamps, database_stamps)
+        table = session.maps.searched.table
+    truth, keyframe_stamps = Truth(*tracks, limits), table.stamps_ns.tolist()
+    return Verdicts.of(answers, truth, keyframe_stamps, database_stamps, table.pose_of)
 
 
 def answer_drive(

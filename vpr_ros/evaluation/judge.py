@@ -21,6 +21,7 @@ import numpy as np
 from vpr_ros.datatypes import Pose, Recognition, Verdict
 from vpr_ros.drives.tracks import Track, pose_buffer
 from vpr_ros.evaluation.metrics.cost import Latency, latencies
+from vpr_ros.evaluation.metrics.pose_errors import PoseErrors, PoseOf, pose_errors
 from vpr_ros.evaluation.outcomes import Outcomes
 from vpr_ros.geometry.poses import angle, distance
 
@@ -166,6 +167,7 @@ class Verdicts:
     keyframes: int  # in the map
     causes: Mapping[str, int]  # why answers were not accepted, the most frequent first
     limits: Limits
+    poses: PoseErrors  # of the accepted answers
 
     @classmethod
     def of(
@@ -174,10 +176,12 @@ class Verdicts:
         truth: Truth,
         keyframe_stamps: Sequence[int],
         database_stamps: Sequence[int] | None = None,
+        pose_of: PoseOf = lambda key: None,
     ) -> Verdicts:
-        """Judge answers; the arguments are those of ``Truth.outcomes``."""
+        """Judge answers; ``pose_of`` gives poses in the map, the rest is for ``Truth.outcomes``."""
         outcomes = truth.outcomes(answers, keyframe_stamps, database_stamps)
         tally = Tally.of(answers, outcomes)
         refused = (a.cause.value for a in answers if a and a.verdict is not Verdict.ACCEPTED)
         causes = dict(Counter(refused).most_common())
-        return cls(tally, outcomes, len(keyframe_stamps), causes, truth.limits)
+        poses = pose_errors(answers, pose_of, truth.map_pose, truth.query_pose)
+        return cls(tally, outcomes, len(keyframe_stamps), causes, truth.limits, poses)

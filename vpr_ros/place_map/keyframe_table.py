@@ -232,6 +232,11 @@ class KeyframeTable:
         x, y, z, qx, qy, qz, qw = self._poses.first(self._count)[row].tolist()
         return Pose((x, y, z), (qx, qy, qz, qw), self._frame_names[frame])
 
+    def pose_of(self, key: KeyframeKey) -> Pose | None:
+        """The same of a keyframe by its name; None, too, for one that is not known."""
+        row = self.row_of(key)
+        return None if row is None else self.pose(row)
+
     def record(self, row: int) -> KeyframeRecord:
         """Everything that this table knows of a keyframe."""
         uuid, session = self._session_names[int(self.sessions[row])]

@@ -10,6 +10,8 @@ from retrieval_samples import drawn_set
 from vpr_ros.config import PipelineConfig, with_settings
 from vpr_ros.evaluation.judge import Limits, Tally, Verdicts
 from vpr_ros.evaluation.metrics.cost import Latency
+from vpr_ros.evaluation.metrics.localization import Errors
+from vpr_ros.evaluation.metrics.pose_errors import PoseErrors
 from vpr_ros.evaluation.report.cases import cases, similarity_matrix
 from vpr_ros.evaluation.report.page import Findings, page
 from vpr_ros.evaluation.runner import Task, Variant, described, run_all
@@ -54,7 +56,10 @@ def verdicts_like(outcomes):
         {"total": Latency(1.0, 2.0, 3.0)},
     )  # fmt: skip
     causes = {"too little agreement": 4, "another place looks alike": 2}
-    return Verdicts(tally, outcomes, 20, causes, Limits())
+    errors = Errors(np.array([0.02, 0.05, 0.4]), np.array([0.001, 0.002, 0.01]))
+    reasons = {"no pose: the keyframe has no pose: map with odometry": 2}
+    poses = PoseErrors(6, 4, errors, np.array([2.0, 5.0, 30.0]), reasons)
+    return Verdicts(tally, outcomes, 20, causes, Limits(), poses)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from vpr_ros.evaluation.report.as_json import as_json
 from vpr_ros.evaluation.scores import RERANKED
@@ -24,6 +25,10 @@ def test_numbers_are_those_of_the_findings(findings):
     assert first["rankings"][3] == result.run.after[3].images[:20].tolist()
     assert first["errors"]["50"]["meters"] >= 0.5
     assert known["verdicts"]["accepted"] == 6
+    poses = known["verdicts"]["poses"]
+    assert (poses["accepted"], poses["measured"], poses["judged"]) == (6, 4, 3)
+    assert poses["meters"] == {"50": 0.05, "90": 0.4, "99": 0.4}
+    assert poses["within"]["0.25 m, 2 degrees"] == pytest.approx(2 / 3)
     assert len(known["study"]["points"]) == len(findings.study.points)
 
 

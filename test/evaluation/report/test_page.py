@@ -82,6 +82,9 @@ def test_everything_is_there(outline):
         "R2Former",
         "decision.candidates=10",
         "Not accepted because of: too little agreement (4)",
+        "4 of 6 accepted answers have a measured pose.",
+        "66.7 % within the 99 % bounds of their own covariance",
+        "Without a pose: no pose: the keyframe has no pose: map with odometry (2)",
     ):
         assert words in said, words
     charts = [each for each in outline.of("svg") if "chart" in each.get("class", "")]

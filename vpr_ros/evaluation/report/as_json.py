@@ -106,6 +106,7 @@ def _verdicts(verdicts: Verdicts) -> dict[str, Any]:
         "calibration_error": outcomes.calibration_error,
         "risk_coverage_area": outcomes.risk.area if outcomes.risk else None,
         "causes": dict(verdicts.causes),
+        "poses": verdicts.poses.to_json(),
     }
 
 

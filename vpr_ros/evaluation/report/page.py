@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import Any
 from vpr_ros.config import PipelineConfig, settings_of
 from vpr_ros.errors import ConfigError
 from vpr_ros.evaluation.judge import Verdicts
+from vpr_ros.evaluation.metrics.localization import BUCKETS
+from vpr_ros.evaluation.metrics.pose_errors import PoseErrors
 from vpr_ros.evaluation.report import charts, tables
 from vpr_ros.evaluation.report.cases import KINDS, Case, Matrix
 from vpr_ros.evaluation.report.figures import MISSING, STYLE, Chart
@@ -135,7 +138,27 @@ def _verdicts(verdicts: Verdicts) -> dict[str, Any]:
         "table": tables.verdicts_table(verdicts),
         "charts": [draw(outcomes) for draw in drawn],
         "causes": ", ".join(f"{cause} ({count})" for cause, count in verdicts.causes.items()),
+        "poses": _poses(verdicts.poses) if verdicts.poses.accepted else None,
     }
+
+
+def _poses(poses: PoseErrors) -> dict[str, Any]:
+    return {
+        "said": f"{poses.measured} of {poses.accepted} accepted answers have a measured pose.",
+        "table": tables.poses_table(poses) if len(poses.normalized) else None,
+        "shares": poses_in_words(poses),
+        "reasons": ", ".join(f"{reason} ({count})" for reason, count in poses.reasons.items()),
+    }
+
+
+def poses_in_words(poses: PoseErrors) -> str:
+    """How many poses are how good, and whether they know it; empty if none is judged."""
+    if not len(poses.normalized):
+        return ""
+    within = zip(BUCKETS, poses.buckets, strict=True)
+    shares = [f"{100 * s:.1f} % within {m:g} m and {math.degrees(r):g}°" for (m, r), s in within]
+    sure = f"{100 * poses.consistent:.1f} % within the 99 % bounds of their own covariance"
+    return f"{', '.join(shares)}; {sure}"
 
 
 def _recall(findings: Findings) -> dict[str, Any]:

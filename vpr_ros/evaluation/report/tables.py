@@ -12,6 +12,7 @@ import numpy as np
 from vpr_ros.evaluation.judge import Verdicts
 from vpr_ros.evaluation.metrics.bootstrap import Interval
 from vpr_ros.evaluation.metrics.localization import Errors, error_percentiles
+from vpr_ros.evaluation.metrics.pose_errors import PERCENTS, PoseErrors
 from vpr_ros.evaluation.published.costs import COSTS
 from vpr_ros.evaluation.published.recalls import published_recalls
 from vpr_ros.evaluation.report.charts import STAGES, medians
@@ -94,6 +95,16 @@ def verdicts_table(verdicts: Verdicts) -> Table:
     values = ["" if math.isnan(each) else f"{each:.3f}" for each in ratios.values()]
     numbers = [str(getattr(tally, name)) for name in counts]
     return Table([*counts, *ratios], [[*numbers, *values]])
+
+
+def poses_table(poses: PoseErrors) -> Table:
+    """How far measured poses are from the true ones."""
+    meters, radians = poses.percentiles
+    rows = [
+        ["meters", *(f"{each:.3f}" for each in meters)],
+        ["degrees", *(f"{each:.2f}" for each in np.degrees(radians))],
+    ]
+    return Table(["measured poses", *(f"{percent:g} %" for percent in PERCENTS)], rows)
 
 
 def study_table(study: Study, counts: Sequence[int]) -> Table:
