@@ -118,6 +118,13 @@ class LoopConfig:
         minimum=0.0,
         live=True,
     )
+    max_drift: float = setting(
+        0.1,
+        "Part of the way driven by which odometry may be off: a loop whose measured pose is "
+        "farther from it is told in diagnostics, and closed nowhere",
+        within=(0.0, 1.0),
+        live=True,
+    )
 
 
 @dataclass(frozen=True)
