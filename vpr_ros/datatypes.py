@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
 from typing import Any, NamedTuple
@@ -111,6 +111,15 @@ class Frame:
     pose: Pose | None = None
     camera: Camera | None = None
     name: str = ""  # where it was found: the file of the image, or the topic of the bag
+    read: Callable[[], ImageArray] | None = field(default=None, compare=False)  # without ``image``
+
+    def look(self) -> ImageArray | None:
+        """The image, read now if it can be.
+
+        Raises:
+            ImageError: it cannot be read any more.
+        """
+        return self.read() if self.image is None and self.read is not None else self.image
 
     @property
     def source(self) -> str:

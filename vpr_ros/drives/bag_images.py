@@ -23,18 +23,20 @@ class ImageEntry(NamedTuple):
     """Where one image is in its bag."""
 
     stamp_ns: int  # of its header
+    frame_id: str  # of its header
     log_ns: int  # when it was recorded
     position: int  # how many images of the topic come before it
     repeat: int  # how many of those right before it were recorded at the same time
 
 
 def image_entries(bag: BagFile, topic: Topic) -> list[ImageEntry]:
-    """All images of a topic in the order of the recording; only their stamps are decoded."""
+    """All images of a topic in the order of the recording; only their headers are decoded."""
     entries: list[ImageEntry] = []
     for position, (log_ns, data) in enumerate(bag.raw_messages(topic)):
         is_repeat = bool(entries) and entries[-1].log_ns == log_ns
         repeat = entries[-1].repeat + 1 if is_repeat else 0
-        entries.append(ImageEntry(_stamp(data) or log_ns, log_ns, position, repeat))
+        stamp_ns, frame_id = _header(data)
+        entries.append(ImageEntry(stamp_ns or log_ns, frame_id, log_ns, position, repeat))
     return entries
 
 
@@ -110,16 +112,21 @@ class _Stream:
         self._bag.close()
 
 
-def _stamp(data: bytes) -> int:
-    """The stamp at the head of a serialized message that begins with a std_msgs/Header.
+def _header(data: bytes) -> tuple[int, str]:
+    """Stamp and frame of a serialized message that begins with a std_msgs/Header.
 
-    After four bytes of encapsulation, whose second tells the byte order (DDS-XTypes, 7.6.2.1).
+    After four bytes of encapsulation, whose second tells the byte order (DDS-XTypes, 7.6.2.1); a
+    string is its length, its bytes and a zero.
     """
     if len(data) < 12:
-        return 0
+        return 0, ""
     order = "<" if data[1] & _LITTLE_ENDIAN else ">"
     sec, nanosec = struct.unpack_from(f"{order}iI", data, 4)
-    return int(sec) * 10**9 + int(nanosec)
+    stamp_ns = int(sec) * 10**9 + int(nanosec)
+    if len(data) < 16:
+        return stamp_ns, ""
+    (length,) = struct.unpack_from(f"{order}I", data, 12)
+    return stamp_ns, bytes(data[16 : 16 + length]).rstrip(b"\0").decode(errors="replace")
 
 
 def _unique(names: list[str]) -> list[str]:

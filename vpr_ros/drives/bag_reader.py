@@ -76,15 +76,17 @@ class BagReader(BagFile):
         poses = None if pose_topic is None else self.pose_topic(pose_topic)
         return self._frames(images, poses, on_error)
 
-    def stamps_and_poses(
-        self, image_topic: str = "", pose_topic: str | None = ""
-    ) -> Iterator[tuple[int, Pose | None]]:
-        """Stamp and pose of every image that ``frames`` goes through; none is decoded."""
+    def undecoded(
+        self, image_topic: str = "", pose_topic: str | None = "", on_error: OnError = log_error
+    ) -> Iterator[Frame]:
+        """What ``frames`` goes through, without the images: none is decoded."""
         images = self.image_topic(image_topic)
         poses = None if pose_topic is None else self.pose_topic(pose_topic)
-        recorded = self.recorded_poses(poses)
+        recorded = self.recorded_poses(poses, on_error)
+        seen_in = self._camera(images.name, on_error)
         for entry in image_entries(self, images):
-            yield entry.stamp_ns, recorded.at(entry.stamp_ns)
+            stamp_ns = entry.stamp_ns
+            yield Frame(stamp_ns, None, recorded.at(stamp_ns), seen_in(entry.frame_id), images.name)
 
     def recorded_poses(self, topic: Topic | None, on_error: OnError = log_error) -> RecordedPoses:
         """The poses of a topic, none without one; those refused are told when it is first read."""

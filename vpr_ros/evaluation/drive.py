@@ -11,10 +11,11 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from vpr_ros.config import MAP
-from vpr_ros.datatypes import Frame, Pose, Recognition
+from vpr_ros.datatypes import Pose, Recognition
 from vpr_ros.drives.bag_reader import BagReader
 from vpr_ros.errors import DatasetError
 from vpr_ros.evaluation.features.feature_list import FeatureList
@@ -105,12 +106,13 @@ def _driven(
     """(Number in the data set, outcome) of the frames of a drive that are part of the set."""
     numbers = {stamp: number for number, stamp in enumerate(stamps_of(source))}
     with task.progress(len(features), label, 0) as step, BagReader(drive.bag) as bag:
-        for stamp_ns, pose in bag.stamps_and_poses(drive.image_topic, drive.odometry_topic):
-            number = numbers.pop(stamp_ns, None)
+        for recorded in bag.undecoded(drive.image_topic, drive.odometry_topic):
+            number = numbers.pop(recorded.stamp_ns, None)
             if number is None:
                 continue
             if features.usable[number]:
-                frame = Frame(stamp_ns, None, pose)
+                # Only what becomes a keyframe, or needs a pose, is looked at once more.
+                frame = replace(recorded, read=partial(source.read, number))
                 yield number, session.step(frame, features.features(number))
             step()
 

@@ -80,7 +80,7 @@ class PointsOfFrames:
 
     def __init__(self, detector: PointDetector) -> None:
         self._detector = detector
-        self._last: tuple[ImageArray, LocalFeatures] | None = None
+        self._last: tuple[Frame, LocalFeatures] | None = None
 
     def of(self, frame: Frame) -> LocalFeatures | None:
         """The points of a frame, None where its image is not at hand.
@@ -88,12 +88,14 @@ class PointsOfFrames:
         Raises:
             ImageError: the image cannot be used.
         """
-        image = frame.image
+        if self._last is not None and self._last[0] is frame:
+            return self._last[1]
+        image = frame.look()
         if image is None:
             return None
-        if self._last is None or self._last[0] is not image:
-            self._last = image, self._detector.detect(image)
-        return self._last[1]
+        points = self._detector.detect(image)
+        self._last = frame, points
+        return points
 
     def to_keep(self, frame: Frame) -> LocalFeatures | None:
         """The points that a keyframe gets: none where the camera could never tell directions."""
