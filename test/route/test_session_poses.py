@@ -109,6 +109,24 @@ def test_a_loop_closure_carries_the_measured_motion(line, street, tmp_path, mode
         assert closure.transform.covariance.shape == (6, 6)
 
 
+@pytest.mark.parametrize("mode", [MAP, SLAM])
+def test_a_loop_that_odometry_speaks_against_is_told_and_not_closed(
+    line, street, tmp_path, mode, caplog
+):
+    """Another street looks the same, and even agrees in three dimensions."""
+    with closing(line.open_session(tmp_path / "m.vprmap", mode)) as session:
+        for n in range(PLACES):
+            session.step(street.frame(n, n, at(z=1.0 * n)))
+        outcomes = [
+            session.step(street.frame(n, 20 + n, at(0.5, 0.0, 1.0 * n), at(40.0, 0.0, 1.0 * n)))
+            for n in range(PLACES)
+        ]
+    assert sum(bool(outcome.not_closed) for outcome in outcomes) >= PLACES - 1
+    assert all(outcome.closure is None for outcome in outcomes if outcome.not_closed)
+    assert "closes no loop with keyframe" in caplog.text
+    assert "from where odometry is after" in caplog.text
+
+
 def test_without_points_a_match_is_a_place(line, street, tmp_path):
     bare = pipeline.build(with_settings(PipelineConfig(), {**SETTINGS, "points": "none"}))
     assert bare.points is None

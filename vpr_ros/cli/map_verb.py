@@ -65,6 +65,7 @@ class _Counts:
     keyframes: int = 0
     without_pose_ns: list[int] = field(default_factory=list)  # stamps of such keyframes
     closures: int = 0
+    not_closed: int = 0  # since odometry speaks against it
     empty: list[str] = field(default_factory=list)  # why frames show nothing
 
 
@@ -87,6 +88,7 @@ def _drive(session: Session, frames: Iterable[Frame], total: int, skipped: Skipp
                         counts.keyframes += 1
                         counts.without_pose_ns += [] if frame.pose else [frame.stamp_ns]
                     counts.closures += outcome.closure is not None
+                    counts.not_closed += bool(outcome.not_closed)
                     counts.empty += [outcome.nothing_shown] if outcome.nothing_shown else []
                 step()
     finally:
@@ -101,6 +103,7 @@ def _summary(place_map: PlaceMap, source: Source, counts: _Counts, skipped: Skip
     posed = f"{counts.keyframes - len(counts.without_pose_ns)} of {counts.keyframes}"
     poses = f"poses from {source.poses} for {posed}" if source.poses else "without poses"
     loops = f", {counts.closures} loop closures" if counts.closures else ""
+    loops += f", {counts.not_closed} more against odometry" if counts.not_closed else ""
     return (
         f"{info.path}: {name}: {counts.keyframes} keyframes of {source.count} frames"
         f"{skipped.in_words()}{_empty(counts)}{loops}; {source.images}, {poses}; "

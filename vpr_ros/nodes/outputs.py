@@ -46,6 +46,7 @@ class Outputs:
         self._slam = SlamAdapters()
         self._broadcaster = SlamAdapters()  # of TF, while the node is active
         self._counts: Counter[str] = Counter()
+        self._no_pose = ""  # why the last accepted answer has none
         self._session: Session | None = None
 
     def connect(self, config: NodeConfig, mounts: CameraMounts) -> None:
@@ -58,7 +59,7 @@ class Outputs:
 
     def open(self, config: NodeConfig, pipeline: Pipeline, session: Session) -> None:
         """Tell of another map from now on."""
-        self._session, self._counts = session, Counter()
+        self._session, self._counts, self._no_pose = session, Counter(), ""
         self._display.open(config, pipeline, session)
 
     def start(self, config: NodeConfig, odometry: Callable[[int], Pose | None]) -> None:
@@ -102,6 +103,8 @@ class Outputs:
             self._counts[f"not kept: {Cause.NOTHING_SHOWN.value}"] += 1
         if outcome.closure is not None:
             self._tell_closure(header, outcome.closure)
+        if outcome.not_closed:
+            self._counts["loops against odometry"] += 1
         self._display.follow_map()
 
     def tell_timings(self, header: Header, timings_s: dict[str, float]) -> None:
@@ -119,6 +122,7 @@ class Outputs:
         counts = {name: str(count) for name, count in self._counts.items()}
         return {
             **counts,
+            **({"last pose not measured": self._no_pose} if self._no_pose else {}),
             **self._display.facts(),
             **self._broadcaster.facts(),
             **self._slam.facts(),
@@ -140,6 +144,11 @@ class Outputs:
         self._counts[recognition.verdict.name] += 1
         if recognition.cause is not Cause.NONE:
             self._counts[f"not localized: {recognition.cause.value}"] += 1
+        elif recognition.pose is not None:
+            self._counts["poses measured"] += 1
+        else:
+            self._counts["poses not measured"] += 1
+            self._no_pose = recognition.pose_reason
 
     def _tell_closure(self, header: Header, closure: LoopClosure) -> None:
         assert self._session is not None

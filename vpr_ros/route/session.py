@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -25,12 +26,15 @@ from vpr_ros.errors import NothingShownError
 from vpr_ros.extractors.base import FeatureExtractor
 from vpr_ros.place_map import Map, PlaceMap
 from vpr_ros.recognizer import PlaceRecognizer, StageClock
+from vpr_ros.route.drift_bound import contradiction
 from vpr_ros.route.frozen import FrozenCameras
 from vpr_ros.route.loop_closer import LoopCloser, loop_closure
 from vpr_ros.route.map_builder import Kept, MapBuilder, described
 from vpr_ros.route.mounts import seen_from
 from vpr_ros.route.pose_correction import corrections
 from vpr_ros.route.pose_finder import NOT_SURE, PoseFinder
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Outcome:
     recognition: Recognition | None = None  # None in a drive that only learns
     kept: Kept | None = None  # the keyframe that the frame became
     closure: LoopClosure | None = None  # the loop that this keyframe closes
+    not_closed: str = ""  # why odometry keeps it from closing one
     timings_s: dict[str, float] = field(default_factory=dict)  # stage -> seconds, in their order
     nothing_shown: str = ""  # why the image tells no place, and was neither kept nor looked for
 
@@ -208,9 +213,9 @@ class Session:
         clock = StageClock()
         kept = self._keep(self._builder, frame, features)
         clock.lap("map")
-        closure = self._closed(frame, kept, recognition, motion)
         timings_s = {**recognition.timings_s, **clock.laps}
-        return Outcome(frame, features, recognition, kept, closure, timings_s)
+        outcome = Outcome(frame, features, recognition, kept, timings_s=timings_s)
+        return self._closed(outcome, motion)
 
     def _learned(self, builder: MapBuilder, frame: Frame, features: Features | None) -> Outcome:
         """Keep the frame if it is worth a keyframe, and only then look for its place."""
@@ -220,9 +225,10 @@ class Session:
         if kept is None or not self._loops.config.close:
             return Outcome(frame, features, kept=kept, timings_s=clock.laps)
         recognition, motion = self._answer(frame, kept.keyframe.features)
-        closure = self._closed(frame, kept, recognition, motion)
         timings_s = {**clock.laps, **recognition.timings_s}
-        return Outcome(frame, kept.keyframe.features, None, kept, closure, timings_s)
+        outcome = Outcome(frame, kept.keyframe.features, recognition, kept, timings_s=timings_s)
+        # Who only learns tells of no place, but of the loop that it closes.
+        return replace(self._closed(outcome, motion), recognition=None)
 
     def _answer(
         self, frame: Frame, features: Features
@@ -255,16 +261,23 @@ class Session:
             self._loops.add(kept.key, frame.stamp_ns, frame.pose)
         return kept
 
-    def _closed(
-        self,
-        frame: Frame,
-        kept: Kept | None,
-        recognition: Recognition,
-        motion: MeasuredTransform | None,
-    ) -> LoopClosure | None:
-        if kept is None or not self._loops.config.close:
-            return None
-        return loop_closure(kept.key, recognition, frame.camera, motion)
+    def _closed(self, outcome: Outcome, motion: MeasuredTransform | None) -> Outcome:
+        """The outcome with the loop that its keyframe closes, unless odometry speaks against it."""
+        frame, recognition, loops = outcome.frame, outcome.recognition, self._loops.config
+        if outcome.kept is None or recognition is None or not loops.close:
+            return outcome
+        closure = loop_closure(outcome.kept.key, recognition, frame.camera, motion)
+        if closure is not None and recognition.pose is not None:
+            match, table = closure.match.keyframe, self.maps.place_map.table
+            against = contradiction(
+                table, closure.key, match.key, recognition.pose, loops.max_drift
+            )
+            if against:
+                log.warning(
+                    "keyframe %d closes no loop with %s: %s", closure.key.id, match.name, against
+                )
+                return replace(outcome, not_closed=against)
+        return replace(outcome, closure=closure)
 
 
 def _unanswered(frame: Frame, error: NothingShownError) -> Recognition:
