@@ -48,7 +48,9 @@ class Gallery:
         keyframes = Keyframes(map_path)
         with closing(BagFile(drive.bag)) as bag:
             queries = BagImages(drive.bag, drive.image, sorted(image_entries(bag, drive.image)))
-        results = Results.of(received, queries.stamps_ns, keyframes.stamps_ns, truth)
+        results = Results.of(
+            received, queries.stamps_ns, keyframes.stamps_ns, truth, keyframes.pose_of
+        )
         return cls(keyframes, queries, results, truth)
 
     def write(self, folder: Path, scratch: Path) -> list[Path]:
@@ -86,7 +88,8 @@ class Gallery:
 
     def _poster(self) -> Poster:
         data, verdicts = self._data(), self.results.verdicts
-        situation = Situation(data.database_poses, data.query_poses, verdicts.outcomes)
+        drives = data.database_poses, data.query_poses
+        situation = Situation(*drives, verdicts.outcomes, verdicts.poses.placed)
         times = [
             (1e-9 * answer.stamp_ns, 1e-9 * answer.candidates[0].keyframe.stamp_ns)
             for answer in self.results.answers

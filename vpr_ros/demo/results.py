@@ -14,6 +14,7 @@ from typing import Any
 from vpr_ros.atomic_file import write_files
 from vpr_ros.datatypes import Recognition, Verdict
 from vpr_ros.evaluation.judge import Truth, Verdicts
+from vpr_ros.evaluation.metrics.pose_errors import PoseOf
 
 LEAST_PRECISION = 0.95
 LEAST_RECALL = 0.5
@@ -38,6 +39,7 @@ class Results:
         sent_ns: Sequence[int],
         keyframes_ns: Sequence[int],
         truth: Truth | None,
+        pose_of: PoseOf = lambda key: None,
     ) -> Results:
         """Count.
 
@@ -46,6 +48,7 @@ class Results:
             sent_ns: stamps of the images in the query bag.
             keyframes_ns: stamps of the map's keyframes.
             truth: the true trajectories, None if not known.
+            pose_of: gives a keyframe's pose in the map.
         """
         counts = Counter(answer.stamp_ns for answer in received)
         firsts = {answer.stamp_ns: answer for answer in reversed(received)}
@@ -53,7 +56,7 @@ class Results:
         known = truth or Truth([], [])
         return cls(
             answers,
-            Verdicts.of(answers, known, keyframes_ns),
+            Verdicts.of(answers, known, keyframes_ns, pose_of=pose_of),
             sum(count - 1 for count in counts.values()),
             sum(known.has_positive(stamp, keyframes_ns) is True for stamp in sent_ns),
             truth is not None,
@@ -76,6 +79,7 @@ class Results:
         numbers |= {"lost": self.lost, "duplicated": self.duplicated}
         numbers |= {"keyframes": self.verdicts.keyframes, "positives": self.positives}
         numbers["recall"] = None if math.isnan(self.recall) else self.recall
+        numbers["poses"] = self.verdicts.poses.to_json()
         if not self.is_judged:
             unknown = ("right", "wrong", "found", "positives", "unjudged", "precision", "recall")
             numbers |= dict.fromkeys(unknown)
@@ -129,8 +133,19 @@ class Results:
             found = f"found ones among the {self.positives} frames whose place is in the map"
             rows.append(("precision", _ratio(tally.precision), "right ones among the accepted"))
             rows.append(("recall", _ratio(self.recall), found))
+        rows.append(("poses", f"{self.verdicts.poses.measured:5d}", self._poses()))
         lines = [f"  {name:<9}  {number}   {words}".rstrip() for name, number, words in rows]
         return "\n".join(["", *lines, "", *self._latencies(), ""])
+
+    def _poses(self) -> str:
+        poses = self.verdicts.poses
+        if not len(poses.normalized):
+            return "measured at accepted frames"
+        (median, _, most), (turn, _, _) = poses.percentiles
+        return (
+            f"measured at accepted frames: median {median:.2f} m and {math.degrees(turn):.2f}°, "
+            f"99 % within {most:.2f} m"
+        )
 
     def _latencies(self) -> list[str]:
         latencies = self.verdicts.tally.latency_ms

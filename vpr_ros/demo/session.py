@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -20,6 +21,8 @@ from vpr_ros.datatypes import (
     Comparison,
     KeyframeKey,
     KeyframeRecord,
+    Pose,
+    PoseEstimate,
     Recognition,
     Verdict,
 )
@@ -93,7 +96,16 @@ def recognition_from_message(message: PlaceMatch) -> Recognition:
         probability=float(message.probability),
         candidates=tuple(map(_candidate, message.candidates)),
         timings_s={},
+        pose=_measured(message) if message.has_pose else None,
     )
+
+
+def _measured(message: PlaceMatch) -> PoseEstimate:
+    """The pose that was measured; the message does not tell by how many points."""
+    p, q = message.pose.pose.position, message.pose.pose.orientation
+    pose = Pose((p.x, p.y, p.z), (q.x, q.y, q.z, q.w), message.pose_frame_id)
+    covariance = np.array(message.pose.covariance, np.float32).reshape(6, 6)
+    return PoseEstimate(pose, covariance, -1, ())
 
 
 def _candidate(message: PlaceCandidate) -> Candidate:

@@ -51,6 +51,7 @@ def test_a_map_that_drifted_is_no_error_of_the_pose():
     assert found.errors.distances == pytest.approx([0.0], abs=1e-9)
     assert found.errors.angles == pytest.approx([0.0], abs=1e-9)
     assert found.normalized == pytest.approx([0.0], abs=1e-9)
+    assert found.placed[0].position == pytest.approx(world[1].position)
 
 
 def test_meters_radians_and_the_normalized_error():
@@ -104,4 +105,4 @@ def test_poses_without_truth_are_not_judged(unknown):
     assert math.isnan(found.consistent)
     numbers = found.to_json()
     assert numbers["judged"] == 0
-    assert math.isnan(numbers["meters"]["50"])
+    assert numbers["meters"]["50"] is None

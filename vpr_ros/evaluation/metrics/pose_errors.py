@@ -40,6 +40,7 @@ class PoseErrors:
     errors: Errors  # [M] of those whose truth is known
     normalized: Reals  # [M] errors squared, by the covariances that were told
     reasons: Mapping[str, int]  # why the others have none, the most frequent first
+    placed: Sequence[Pose | None] = ()  # [Q] measured poses in the frame of the truth
 
     @property
     def buckets(self) -> tuple[float, ...]:
@@ -64,7 +65,7 @@ class PoseErrors:
         return error_percentiles(self.errors, PERCENTS)
 
     def to_json(self) -> dict[str, Any]:
-        """All numbers, for JSON."""
+        """All numbers as ``json.dumps`` takes them; NaN becomes None."""
         meters, radians = self.percentiles
         names = [f"{percent:g}" for percent in PERCENTS]
         limits = [f"{m:g} m, {math.degrees(r):g} degrees" for m, r in BUCKETS]
@@ -72,10 +73,10 @@ class PoseErrors:
             "accepted": self.accepted,
             "measured": self.measured,
             "judged": len(self.normalized),
-            "meters": dict(zip(names, meters.tolist(), strict=True)),
-            "degrees": dict(zip(names, np.degrees(radians).tolist(), strict=True)),
-            "within": dict(zip(limits, self.buckets, strict=True)),
-            "consistent": self.consistent,
+            "meters": dict(zip(names, map(_known, meters.tolist()), strict=True)),
+            "degrees": dict(zip(names, map(_known, np.degrees(radians).tolist()), strict=True)),
+            "within": dict(zip(limits, map(_known, self.buckets), strict=True)),
+            "consistent": _known(self.consistent),
             "reasons": dict(self.reasons),
         }
 
@@ -94,31 +95,45 @@ def pose_errors(
     accepted = [each for each in answers if each and each.verdict is Verdict.ACCEPTED]
     rows = []
     for answer in accepted:
-        true_pose = _true_pose(answer, pose_of, map_pose, query_pose)
-        if answer.pose is not None and true_pose is not None:
-            rows.append(_error(answer.pose, true_pose))
+        world_T_map, true_pose = (
+            _world_T_map(answer, pose_of, map_pose),
+            query_pose(answer.stamp_ns),
+        )
+        if answer.pose is not None and world_T_map is not None and true_pose is not None:
+            map_T_base = world_T_map.inverse() @ RigidTransform.of_pose(true_pose)
+            rows.append(_error(answer.pose, map_T_base))
     distances, angles, normalized = np.array(rows, float).reshape(-1, 3).T
-    reasons = Counter(each.pose_reason for each in accepted if each.pose is None)
+    missing = [each.pose_reason for each in accepted if each.pose is None]
+    reasons = Counter(reason for reason in missing if reason)
     return PoseErrors(
         len(accepted),
         sum(each.pose is not None for each in accepted),
         Errors(distances, angles),
         normalized,
         dict(reasons.most_common()),
+        tuple(_placed(each, pose_of, map_pose) for each in answers),
     )
 
 
-def _true_pose(
-    answer: Recognition, pose_of: PoseOf, map_pose: PoseAt, query_pose: PoseAt
-) -> RigidTransform | None:
-    """``map_T_base`` as it would be if the map's odometry were right around the match."""
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _world_T_map(answer: Recognition, pose_of: PoseOf, map_pose: PoseAt) -> RigidTransform | None:
+    """Where the map's odometry put its frame when it passed the match."""
     match = answer.candidates[0].keyframe
-    poses = (pose_of(match.key), map_pose(match.stamp_ns), query_pose(answer.stamp_ns))
-    known = [RigidTransform.of_pose(pose) for pose in poses if pose is not None]
-    if len(known) < len(poses):
+    told, true_pose = pose_of(match.key), map_pose(match.stamp_ns)
+    if told is None or true_pose is None:
         return None
-    map_T_match, world_T_match, world_T_query = known
-    return map_T_match @ world_T_match.inverse() @ world_T_query
+    return RigidTransform.of_pose(true_pose) @ RigidTransform.of_pose(told).inverse()
+
+
+def _placed(answer: Recognition | None, pose_of: PoseOf, map_pose: PoseAt) -> Pose | None:
+    if answer is None or answer.pose is None:
+        return None
+    world_T_map = _world_T_map(answer, pose_of, map_pose)
+    measured = RigidTransform.of_pose(answer.pose.map_T_base)
+    return None if world_T_map is None else (world_T_map @ measured).as_pose("")
 
 
 def _error(estimate: PoseEstimate, true_pose: RigidTransform) -> tuple[float, float, float]:

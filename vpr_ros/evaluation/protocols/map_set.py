@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from vpr_ros.datatypes import ImageArray, Pose
+from vpr_ros.datatypes import ImageArray, KeyframeKey, Pose
 from vpr_ros.drives.bag_file import BagFile
 from vpr_ros.errors import DatasetError, ImageError
 from vpr_ros.evaluation.ground_truth.positives import positives_of_poses
@@ -35,6 +35,11 @@ class Keyframes:
         self.names = [record.name for record in records]
         self.stamps_ns = [record.stamp_ns for record in records]
         self.poses = tuple(record.pose for record in records)
+        self._poses = dict(zip(self._keys, self.poses, strict=True))
+
+    def pose_of(self, key: KeyframeKey) -> Pose | None:
+        """Where the map has a keyframe."""
+        return self._poses.get(key)
 
     def read(self, index: int) -> ImageArray:
         """The thumbnail of one keyframe, RGB, uint8 [H, W, 3].

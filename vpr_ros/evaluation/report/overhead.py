@@ -40,6 +40,7 @@ class Situation:
     database: Sequence[Pose | None]
     queries: Sequence[Pose | None]
     outcomes: Outcomes  # [Q]
+    measured: Sequence[Pose | None] = ()  # [Q] poses that were measured; empty: none were
 
     @property
     def is_known(self) -> bool:
@@ -57,6 +58,8 @@ def overhead_chart(situation: Situation) -> Chart:
     for key in KEYS:
         if key.color in words:
             keys.append(key._replace(name=key.name.format(words.count(key.color))))
+    if count := sum(pose is not None for pose in situation.measured):
+        keys.append(Key(f"{count} measured poses", "ink", "+"))
     note = f"{words.count(RIGHT)} right matches; {outcomes.rule}."
     svg = as_svg(figure, "The queries from above, and what became of them")
     return Chart("From above", svg, keys, note)
@@ -70,9 +73,9 @@ def draw_overhead(axes: Any, situation: Situation, lifted: bool = False) -> None
     """
     look, words = colors(), np.array(situation.outcomes.words)
     ours, theirs = positions(situation.queries), positions(situation.database)
-    lift = np.zeros(2)
+    measured, lift = positions(situation.measured), np.zeros(2)
     if lifted:
-        ours, theirs, lift = _from_aside(ours, theirs)
+        ours, theirs, measured, lift = _from_aside(ours, theirs, measured)
         axes.plot(*_path(ours), color=look["line"], linewidth=5, solid_capstyle="round")
     database = {"color": look["c0"] if lifted else look["refused"], "alpha": 1.0 if lifted else 0.5}
     axes.plot(*_path(theirs), linewidth=2.5, solid_capstyle="round", **database)
@@ -89,6 +92,7 @@ def draw_overhead(axes: Any, situation: Situation, lifted: bool = False) -> None
     for outcome, mark in _MARKS.items():
         style = {"edgecolors" if "facecolors" in mark else "color": look[outcome]}
         axes.scatter(*(ours + lift)[words == outcome].T, zorder=3, **style, **mark)
+    axes.scatter(*(measured + lift).T, zorder=4, color=look["ink"], marker="+", s=30, linewidths=1)
 
 
 def positions(poses: Sequence[Pose | None]) -> Points:
@@ -97,8 +101,10 @@ def positions(poses: Sequence[Pose | None]) -> Points:
     return np.array(rows, float).reshape(-1, 2)
 
 
-def _from_aside(ours: Points, theirs: Points) -> tuple[Points, Points, Points]:
-    """Both seen obliquely from above, and how far the first is lifted over the second.
+def _from_aside(
+    ours: Points, theirs: Points, measured: Points
+) -> tuple[Points, Points, Points, Points]:
+    """All seen obliquely from above, and how far the first is lifted over the second.
 
     Turned, so that no street of a town of right angles runs along the matches.
     """
@@ -109,7 +115,7 @@ def _from_aside(ours: Points, theirs: Points) -> tuple[Points, Points, Points]:
     view = np.array([[cos, -sin], [_TILT * sin, _TILT * cos]])
     seen, base = ours @ view.T, theirs @ view.T
     height = np.nanmax(np.concatenate([seen, base])[:, 1]) - np.nanmin(base[:, 1])
-    return seen, base, np.array([0.0, max(1.0, height) * 2 * _LIFT])
+    return seen, base, measured @ view.T, np.array([0.0, max(1.0, height) * 2 * _LIFT])
 
 
 def _path(points: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

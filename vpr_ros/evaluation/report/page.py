@@ -176,7 +176,8 @@ def _best(findings: Findings) -> Iterator[Chart]:
     outcomes = findings.verdicts.outcomes if findings.verdicts else ranked
     if outcomes is not None:
         data = findings.data
-        situation = Situation(data.database_poses, data.query_poses, outcomes)
+        measured = findings.verdicts.poses.placed if findings.verdicts else ()
+        situation = Situation(data.database_poses, data.query_poses, outcomes, measured)
         if situation.is_known:
             yield overhead_chart(situation)
     if findings.matrix is not None and ranked is not None:
