@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Markers stand where poses say, few however large the map, and go when they no longer hold."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="markers are ROS messages")
@@ -9,7 +12,16 @@ from builtin_interfaces.msg import Time
 from rclpy.serialization import serialize_message
 from visualization_msgs.msg import Marker, MarkerArray
 
-from vpr_ros.datatypes import Candidate, KeyframeKey, KeyframeRecord, Pose, Recognition, Verdict
+from vpr_ros.datatypes import (
+    Candidate,
+    KeyframeKey,
+    KeyframeRecord,
+    Pose,
+    PoseEstimate,
+    Recognition,
+    Verdict,
+)
+from vpr_ros.geometry.transforms import RigidTransform
 from vpr_ros.nodes.display.markers import BELIEFS, MapMarkers
 from vpr_ros.place_map import KeyframeTable
 
@@ -141,3 +153,29 @@ def test_everything_can_be_sent():
     made = shown(row(5))
     markers = [*made.of_map(), *made.of_answer(answer(row(3)), STAMP)]
     assert serialize_message(MarkerArray(markers=markers))
+
+
+def test_a_measured_pose_stands_where_it_is_as_large_as_its_doubt():
+    given = answer(row(3))
+    turned = np.array([[0.6, -0.8, 0.0], [0.8, 0.6, 0.0], [0.0, 0.0, 1.0]])
+    covariance = np.eye(6, dtype=np.float32)
+    covariance[:3, :3] = turned @ np.diag([0.04, 0.01, 0.0]) @ turned.T
+    pose = Pose((1.0, 2.5, 0.5), SIDEWAYS, "odom")
+    given = replace(given, pose=PoseEstimate(pose, covariance, 40, ()))
+    markers = shown(row(3)).of_answer(given, STAMP)
+    (arrow,), (cloud,) = named(markers, "pose"), named(markers, "covariance")
+    assert (arrow.header.frame_id, arrow.header.stamp) == ("odom", STAMP)
+    assert (arrow.pose.position.y, arrow.pose.orientation.z) == (2.5, SIDEWAYS[2])
+    sizes = sorted((cloud.scale.x, cloud.scale.y, cloud.scale.z))
+    assert sizes == pytest.approx([0.02, 0.6, 1.2], abs=1e-3)
+    longest = [cloud.scale.x, cloud.scale.y, cloud.scale.z].index(max(sizes))
+    q = cloud.pose.orientation
+    told = Pose((0.0, 0.0, 0.0), (q.x, q.y, q.z, q.w), "")
+    axis = RigidTransform.of_pose(told).rotation[:, longest]
+    assert abs(axis @ turned[:, 0]) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_pose_that_was_not_measured_is_taken_away():
+    markers = shown(row(3)).of_answer(answer(row(3)), STAMP)
+    assert len(named(markers, "pose", Marker.DELETE)) == 1
+    assert len(named(markers, "covariance", Marker.DELETE)) == 1

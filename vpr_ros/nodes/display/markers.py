@@ -17,12 +17,16 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker
 
 from vpr_ros.datatypes import KeyframeKey, Pose, Recognition, Verdict
+from vpr_ros.geometry.transforms import RigidTransform
 from vpr_ros.nodes.conversions import pose_to_message
 from vpr_ros.pictures.match_picture import COLORS
 from vpr_ros.place_map.keyframe_table import NO_FRAME, KeyframeTable, Numbers
 
 BELIEFS = 20  # spheres at most: the keyframes that an answer names, and no more candidates
 _SPACINGS = (0.1, 5.0)  # meters between keyframes that sizes are taken from, at least and at most
+_MEASURED = (255, 230, 90)  # color of what was measured
+_SIGMAS = 3.0  # to which the ellipsoid of a pose reaches
+_THINNEST = 0.02  # meters of an ellipsoid, to be seen at all
 _GOLDEN = 0.618  # steps of hue that keep neighbors apart however many there are
 
 
@@ -59,7 +63,12 @@ class MapMarkers:
             for number, (pose, weight) in enumerate(self._believed(recognition))
         ]
         gone = [_deleted("belief", number) for number in range(len(spheres), BELIEFS)]
-        return [*spheres, *gone, self._match(recognition, stamp)]
+        return [
+            *spheres,
+            *gone,
+            self._match(recognition, stamp),
+            *self._measured(recognition, stamp),
+        ]
 
     def _believed(self, recognition: Recognition) -> list[tuple[Pose, float]]:
         """Poses with weights from 0 to 1: probabilities, or without a filter similarities."""
@@ -81,6 +90,26 @@ class MapMarkers:
         marker.scale = Vector3(x=length, y=0.25 * length, z=0.25 * length)
         marker.color = _color(COLORS[Verdict.ACCEPTED])
         return marker
+
+    def _measured(self, recognition: Recognition, stamp: Time) -> list[Marker]:
+        """The pose that was measured, and the ellipsoid in which it lies by its covariance."""
+        estimate = recognition.pose
+        if estimate is None:
+            return [_deleted("pose", 0), _deleted("covariance", 0)]
+        pose, length = estimate.map_T_base, 2.0 * self._spacing
+        arrow = _marker("pose", 0, Marker.ARROW, pose.frame_id, stamp)
+        arrow.pose = pose_to_message(pose)
+        arrow.scale = Vector3(x=length, y=0.2 * length, z=0.2 * length)
+        arrow.color = _color(_MEASURED)
+        variances, axes = np.linalg.eigh(np.asarray(estimate.covariance[:3, :3], np.float64))
+        if np.linalg.det(axes) < 0.0:  # a reflection is no orientation
+            axes[:, 0] = -axes[:, 0]
+        cloud = _marker("covariance", 0, Marker.SPHERE, pose.frame_id, stamp)
+        cloud.pose = pose_to_message(RigidTransform(axes, np.array(pose.position)).as_pose(""))
+        x, y, z = np.maximum(2.0 * _SIGMAS * np.sqrt(np.maximum(variances, 0.0)), _THINNEST)
+        cloud.scale = Vector3(x=float(x), y=float(y), z=float(z))
+        cloud.color = _color(_MEASURED, 0.3)
+        return [arrow, cloud]
 
     def _sphere(self, number: int, pose: Pose, weight: float, stamp: Time) -> Marker:
         marker = _marker("belief", number, Marker.SPHERE, pose.frame_id, stamp)
