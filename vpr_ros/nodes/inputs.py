@@ -93,12 +93,12 @@ class Inputs:
         self._wake = wake
         if self.hears_poses:
             self._hear_poses()
+        # To localize, a pose cannot be measured without.
+        for camera in self.cameras:
+            topic = self._node.resolve_topic_name(camera.topic)
+            for name in camera.info_names(self._node):
+                self._listen(CameraInfo, name, partial(camera.take_info, images=topic))
         if self._config.mode != LOCALIZE:
-            for camera in self.cameras:
-                topic = self._node.resolve_topic_name(camera.topic)
-                for name in camera.info_names(self._node):
-                    take = partial(camera.take_info, images=topic)
-                    self._listen(CameraInfo, name, take)
             self._listen(PathMessage, "corrected_path", take_path)
         transport, reliability = self._config.image_transport, self._config.reliability
         for camera in self.cameras:
