@@ -100,7 +100,7 @@ def figures_of(
         needed = pipeline.calibrator.of(place_map).calibration.needed_score(promise)
     return (
         f"{needed:.0f}",
-        least(own, wrong, promise),
+        least(own, wrong, promise, positives),
         len(accepted),
         percent(right, len(accepted)),
         "no" if is_broken(promise, right, len(accepted)) else "yes",
@@ -145,7 +145,7 @@ def calibration_error(own: list[Answer]) -> float:
     return expected_calibration_error(probabilities, right)
 
 
-def least(own: list[Answer], wrong: list[Answer], promise: float) -> str:
+def least(own: list[Answer], wrong: list[Answer], promise: float, positives: int) -> str:
     """The least score that keeps the promise, and lets one in a thousand of the others pass."""
     scores = np.array([answer.score for answer in own])
     right = np.array([answer.is_right for answer in own])
@@ -154,7 +154,7 @@ def least(own: list[Answer], wrong: list[Answer], promise: float) -> str:
         passed = scores >= score
         few = np.mean(others >= score) <= 0.001 if promise >= 0.99 else True
         if right[passed].mean() >= promise and few:
-            return f"{score:.0f} ({percent(right[passed].sum(), max(right.sum(), 1))})"
+            return f"{score:.0f} ({percent(right[passed].sum(), positives)})"
     return "-"
 
 

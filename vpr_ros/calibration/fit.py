@@ -34,7 +34,7 @@ from vpr_ros.config import CalibrationConfig
 
 _TAIL = 0.2  # part of the wrong answers that their tail is fitted to
 _LEAST_TAIL = 10
-_CONFIDENCE = 0.97  # with which the mean excess stays below its bound
+_CONFIDENCE = 0.98  # with which the mean excess stays below its bound
 _PRIOR_SAMPLES = 5.0  # what the hand-set calibration is worth, where it is the more careful one
 # Part of the images at mapped places that score higher than wrong answers usually do. In the
 # mapping drive nearly all do; at another hour or in other weather, half of them.
