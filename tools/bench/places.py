@@ -69,7 +69,7 @@ def places_in(
 
 def _of_bag(path: Path, extractor: FeatureExtractor) -> Iterator[Shot]:
     with BagReader(path) as bag:
-        truth = dict(bag.stamps_and_poses("", TRUTH))
+        truth = {frame.stamp_ns: frame.pose for frame in bag.undecoded("", TRUTH)}
     with open_source(path, pose_topic="/odom") as source:
         for frame in source.frames(lambda error: None):
             yield from _shot(frame, truth.get(frame.stamp_ns), extractor)
