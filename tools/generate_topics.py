@@ -57,7 +57,7 @@ TOLD = {
     "~/match_image": "the image beside the keyframe it was matched with, matched points joined, "
     "verdict and reason below *",
     "~/markers": "keyframes and paths of the map, the belief or the candidates, the accepted "
-    "match; who comes late gets the last ones *",
+    "match, the measured pose and its covariance; who comes late gets the last ones *",
     "/diagnostics": "once a second: rates, lost and failed images, latency of the stages, backend, "
     "map, last error, how often it did not localize, and why",
 }
