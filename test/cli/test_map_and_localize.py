@@ -10,7 +10,7 @@ from vpr_ros.place_map import PlaceMap
 from vpr_ros.route.session import Session
 
 KEYS = ["stamp_ns", "image", "verdict", "reason", "cause", "probability", "candidates"]
-KEYS += ["believed", "timings_ms"]
+KEYS += ["believed", "pose", "covariance", "pose_inliers", "pose_reason", "timings_ms"]
 CANDIDATE_KEYS = [
     "keyframe_id",
     "map",
@@ -80,6 +80,8 @@ def test_form_of_the_json(vpr, drives, street_map):
     assert best["position"] == [6.0, 0.0, 0.0]
     assert best["stamp_ns"] == 600_000_000
     assert best["rerank_score"] == best["inliers"] > 27
+    assert (answer["pose"], answer["pose_inliers"]) == (None, None)
+    assert answer["pose_reason"].startswith("no pose: ")
     assert set(answer["timings_ms"]) == {"extract", "retrieve", "load", "rerank", "decide"}
     assert result.err.startswith("vpr: 1 frames: 1 accepted")
 
