@@ -65,6 +65,7 @@ bench: setup-networks
 	@$(RUN_ALONE) python -m vpr_ros.benchmark $(BENCH_ARGS)
 	@$(RUN) python tools/bench/networks.py $(if $(R2FORMER),--r2former "$(R2FORMER)") \
 		$(if $(R2FORMER_PACKAGES),--r2former-packages "$(R2FORMER_PACKAGES)")
+	@$(RUN) python tools/bench/poses.py
 	@$(if $(TRUST),$(RUN) python tools/bench/trust.py "$(TRUST)" $(TRUST_ARGS),true)
 	@$(if $(BASELINE),$(RUN) python tools/bench/builds.py --other "$(BASELINE)",true)
 

@@ -93,7 +93,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bags", nargs=2, type=Path, metavar=("MAP_BAG", "QUERY_BAG"))
     parser.add_argument("--truth", default="/ground_truth/pose", metavar="TOPIC")
-    parser.add_argument("--folder", type=Path, default=Path("build/drives"))
+    parser.add_argument("--folder", type=Path, default=Path("build/demo/drive"))
     return parser.parse_args()
 
 
