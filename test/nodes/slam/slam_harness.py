@@ -116,6 +116,41 @@ class Bench:
         self.wait_for(lambda: what in self.facts["last refusal"], f"the refusal: {what}")
 
 
+class FakeRtabmap:
+    """RTAB-Map's side: the service, and the two topics with the publishers' depth of 1."""
+
+    def __init__(self, bench):
+        from rtabmap_msgs.msg import MapData, MapGraph
+        from rtabmap_msgs.srv import AddLink
+
+        self._bench = bench
+        self.asked = []
+        self.links = []
+        self._service = bench.stack.create_service(AddLink, "rtabmap/add_link", self._add_link)
+        self._data = bench.publisher(MapData, "mapData", 1)
+        self._graph = bench.publisher(MapGraph, "mapGraph", 1)
+        bench.spin_for(0.3)  # the adapter's client must have found the service
+
+    def _add_link(self, request, response):
+        self.asked.append(request.link)
+        return response
+
+    def tell_nodes(self, *nodes):
+        from rtabmap_msgs.msg import MapData, Node
+
+        data = MapData()
+        for number, second, weight in nodes:
+            data.nodes.append(Node(id=number, stamp=(START / S) + second, weight=weight))
+        self._data.publish(data)
+        self._bench.spin_for(0.3)
+
+    def tell_graph(self, *links):
+        from rtabmap_msgs.msg import MapGraph
+
+        self._graph.publish(MapGraph(links=list(links)))
+        self._bench.spin_for(0.2)
+
+
 def answer(
     keyframe_id=12, second=5.0, frame="map", length=1.0, verdict=Verdict.ACCEPTED, measured=None
 ):
