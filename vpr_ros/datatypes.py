@@ -22,6 +22,7 @@ ImageArray = NDArray[np.uint8]  # [H, W, 3] RGB
 FloatArray = NDArray[np.float32]
 RowNumbers = NDArray[np.int32]  # [M] rows of some table
 NO_ROWS: RowNumbers = np.empty(0, np.int32)
+NO_POINTS: FloatArray = np.empty((0, 2), np.float32)
 
 # A stamp so much before the last one begins another drive: a bag that starts over. Images of
 # several cameras overtake each other by less.
@@ -338,6 +339,10 @@ class PoseEstimate:
     covariance: FloatArray  # [6, 6] x, y, z (m), then rotations about X, Y, Z (rad), as in ROS
     inliers: int  # points that agree with the pose
     keyframes: tuple[KeyframeKey, ...]  # whose points were used
+    # [M, 2] each, (x, y) as parts of width and height: the agreeing points of the query that the
+    # matched keyframe shows, and where it does; others are those of keyframes around it.
+    query_points: FloatArray = field(default_factory=lambda: NO_POINTS, compare=False)
+    match_points: FloatArray = field(default_factory=lambda: NO_POINTS, compare=False)
 
 
 @dataclass(frozen=True)

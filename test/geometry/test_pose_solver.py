@@ -37,7 +37,8 @@ def landmarks_of(points, descriptors=None, sigma=0.02):
     count = len(points)
     covariances = np.tile(sigma**2 * np.eye(3), (count, 1, 1))
     descriptors = looks(count) if descriptors is None else descriptors
-    return Landmarks(np.asarray(points, float), covariances, descriptors, {})
+    places = np.zeros((count, 2), np.float32)
+    return Landmarks(np.asarray(points, float), covariances, descriptors, places, {})
 
 
 def scene_of(world):
@@ -54,7 +55,7 @@ def rays_to(points, pose=QUERY, noise=1e-3):
     seen = np.asarray(points, float) @ back.rotation.T + back.translation
     lengths = np.linalg.norm(seen, axis=1, keepdims=True)
     rays = seen / np.where(lengths > 0.0, lengths, 1.0)
-    return Sight(rays, looks(len(rays)), np.arange(len(rays)), noise)
+    return Sight(rays, looks(len(rays)), np.zeros((len(rays), 2), np.float32), noise)
 
 
 @pytest.mark.parametrize("name", CAMERAS)
@@ -133,7 +134,7 @@ def test_one_inlier_too_few_gives_none():
     solve(rays_to(points), [Scene(KEY, landmarks_of(points), RigidTransform.identity())], enough)
     fewer = Scene(KEY, landmarks_of(points[1:]), RigidTransform.identity())
     sight = rays_to(points)
-    sight = Sight(sight.rays[1:], looks(len(points) - 1), sight.rows[1:], sight.noise)
+    sight = Sight(sight.rays[1:], looks(len(points) - 1), sight.places[1:], sight.noise)
     with pytest.raises(NoPoseError, match=f"only {len(points) - 1}"):
         solve(sight, [fewer], enough)
 
@@ -160,7 +161,7 @@ def test_what_holds_no_pose_gives_none(name, count, seed, noise):
     jitter = random.normal(size=sight.rays.shape) * noise
     rays = sight.rays + jitter
     rays /= np.maximum(np.linalg.norm(rays, axis=1, keepdims=True), 1e-9)
-    sight = Sight(rays, sight.descriptors, sight.rows, noise)
+    sight = Sight(rays, sight.descriptors, sight.places, noise)
     with pytest.raises(NoPoseError):
         solve(sight, [Scene(KEY, landmarks_of(points), RigidTransform.identity())], LIMITS)
 
@@ -172,14 +173,15 @@ def test_directions_to_nowhere_give_none(count, seed):
     points = random.uniform([-9, -5, 2], [9, 2, 40], (count, 3))
     rays = random.uniform([-1, -0.7, 1], [1, 0.7, 1], (count, 3))
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)
-    sight = Sight(rays, looks(count), np.arange(count), 2e-3)
+    sight = Sight(rays, looks(count), np.zeros((count, 2), np.float32), 2e-3)
     with pytest.raises(NoPoseError):
         solve(sight, [Scene(KEY, landmarks_of(points), RigidTransform.identity())], LIMITS)
 
 
 def test_what_lies_behind_gives_none():
     points = World().points * [1.0, 1.0, -1.0]
-    sight = Sight(-rays_to(points).rays, looks(len(points)), np.arange(len(points)), 1e-3)
+    sight = rays_to(points)
+    sight = replace(sight, rays=-sight.rays)
     with pytest.raises(NoPoseError):
         solve(sight, [Scene(KEY, landmarks_of(points), RigidTransform.identity())], LIMITS)
 

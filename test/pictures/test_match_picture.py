@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stands where in the picture of a match."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,8 @@ from vpr_ros.datatypes import (
     Comparison,
     KeyframeKey,
     KeyframeRecord,
+    Pose,
+    PoseEstimate,
     Recognition,
     Verdict,
 )
@@ -139,3 +143,16 @@ def test_the_query_given_stays_as_it_was():
 def test_scores_of_every_kind_of_reranker_have_words(inliers, score):
     given = answer(inliers=inliers, score=score)
     assert draw(Sight(flat(BLUE), flat(BROWN), matches(), given), 640).any()
+
+
+def test_a_pose_that_was_measured_is_said_in_place_of_the_inliers():
+    where = Pose((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), "odom")
+    estimate = PoseEstimate(where, np.eye(6, dtype=np.float32), 87, ())
+    plain, measured, other = (
+        draw(Sight(flat(BLUE, 640, 480), flat(BROWN), None, replace(answer(), pose=pose)), 640)
+        for pose in (None, estimate, replace(estimate, inliers=11))
+    )
+    assert (plain[:480] == measured[:480]).all()
+    right = np.s_[485:510, 640 + GAP :]
+    for one, two in ((plain, measured), (measured, other)):
+        assert (one[right] != two[right]).any()

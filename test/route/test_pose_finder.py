@@ -49,6 +49,35 @@ def test_the_motion_between_the_cameras_is_that_of_their_poses(street):
     assert located.motion.covariance.shape == (6, 6)
 
 
+def test_joined_points_show_the_same_in_both_images(street):
+    pose = street.locate(4, BESIDE, noise=0.0).pose
+    size = np.array([PLAIN.width, PLAIN.height])
+    seen = street.world.seen(BESIDE).keypoints
+    places = street.world.seen(ALONG[4], noise=0.3, seed=4)
+    shown = [each.argmin() for each in distances(pose.query_points * size, seen)]
+    mapped = [each.argmin() for each in distances(pose.match_points * size, places.keypoints)]
+    assert 12 < len(shown) == len(mapped) <= pose.inliers
+    looks = street.world.seen(BESIDE).descriptors[shown], places.descriptors[mapped]
+    assert distances(pose.query_points * size, seen).min(axis=1).max() < 0.01
+    np.testing.assert_array_equal(*looks)  # of one point of the world
+
+
+def test_of_points_that_only_its_neighbors_saw_the_matched_keyframe_joins_none(street):
+    kept = street.map.points_of
+
+    def without(key):
+        return None if key == street.map.table.key(4) else kept(key)
+
+    street.map.points_of = without
+    pose = street.locate(4, BESIDE).pose
+    assert pose.inliers > 12
+    assert len(pose.query_points) == len(pose.match_points) == 0
+
+
+def distances(left, right):
+    return np.linalg.norm(left[:, None] - right[None], axis=2)
+
+
 def test_an_image_that_is_not_accepted_pays_nothing(street):
     for verdict in (Verdict.AMBIGUOUS, Verdict.UNKNOWN):
         located = street.locate(4, BESIDE, verdict=verdict)

@@ -27,6 +27,7 @@ class Landmarks:
     points: Matrix  # [L, 3] meters
     covariances: Matrix  # [L, 3, 3] m^2
     descriptors: FloatArray  # [L, C] of norm 1
+    places: FloatArray  # [L, 2] (x, y) in the keyframe's image, as parts of its width and height
     view_T_anchor: dict[KeyframeKey, RigidTransform]  # of the neighbors, adjusted
 
     def __len__(self) -> int:
@@ -35,7 +36,8 @@ class Landmarks:
     @property
     def size_bytes(self) -> int:
         """Memory of the arrays."""
-        return self.points.nbytes + self.covariances.nbytes + self.descriptors.nbytes
+        arrays = (self.points, self.covariances, self.descriptors, self.places)
+        return sum(array.nbytes for array in arrays)
 
 
 class NoLandmarksError(Exception):
@@ -82,5 +84,6 @@ def _landmarks(bundle: Bundle, anchor: Sight, views: Sequence[View]) -> Landmark
             f"{few} from far enough apart to tell how far away they are: {good.sum()}"
         )
     adjusted = {v.key: motion for v, motion in zip(views, bundle.transforms, strict=True)}
-    descriptors = anchor.descriptors[bundle.rows[good]]
-    return Landmarks(bundle.points[good], covariances[good], descriptors, adjusted)
+    rows = bundle.rows[good]
+    points, descriptors, places = bundle.points[good], anchor.descriptors[rows], anchor.places[rows]
+    return Landmarks(points, covariances[good], descriptors, places, adjusted)

@@ -25,11 +25,14 @@ FULL_PIXELS = 50_000
 
 @dataclass(frozen=True)
 class Sight:
-    """The points of one image as directions in the camera's optical frame; N points."""
+    """The points of one image as directions in the camera's optical frame; N points.
+
+    Those without a direction are left out.
+    """
 
     rays: Matrix  # [N, 3] units
     descriptors: FloatArray  # [N, C] of norm 1
-    rows: Rows  # [N] of the image's points; those without a direction are left out
+    places: FloatArray  # [N, 2] (x, y) in the image, as parts of its width and height
     noise: float  # radians, the standard deviation of a direction
 
     @classmethod
@@ -48,7 +51,8 @@ class Sight:
         unit = np.asarray(descriptors / np.maximum(norms, 1e-9), np.float32)
         width, height = points.image_size
         pixels = _NOISE * max(1.0, math.sqrt(width * height / FULL_PIXELS))
-        return cls(rays[rows], unit, rows, pixels / lens.focal)
+        places = points.keypoints[rows] / np.asarray(points.image_size, np.float32)
+        return cls(rays[rows], unit, np.asarray(places, np.float32), pixels / lens.focal)
 
     def __len__(self) -> int:
         return len(self.rays)

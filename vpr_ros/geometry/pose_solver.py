@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpr_ros.config import PoseConfig
-from vpr_ros.datatypes import KeyframeKey
+from vpr_ros.datatypes import FloatArray, KeyframeKey
 from vpr_ros.geometry.bundle import SCALE
 from vpr_ros.geometry.cameras import Matrix
 from vpr_ros.geometry.landmarks import Landmarks
@@ -64,12 +64,22 @@ class Scene:
 
 
 @dataclass(frozen=True)
+class Joined:
+    """Points of two images that a pose rests on, as parts of their widths and heights."""
+
+    key: KeyframeKey
+    query: FloatArray  # [M, 2] (x, y)
+    keyframe: FloatArray  # [M, 2] (x, y)
+
+
+@dataclass(frozen=True)
 class Solution:
     """A pose that was measured."""
 
     scene_T_camera: RelativePose
     inliers: int
     keys: tuple[KeyframeKey, ...]  # whose landmarks agree with it, most first
+    joined: Joined  # of the first scene's keyframe
 
 
 def solve(query: Sight, scenes: Sequence[Scene], limits: PoseConfig) -> Solution:
@@ -92,7 +102,8 @@ def solve(query: Sight, scenes: Sequence[Scene], limits: PoseConfig) -> Solution
     solution = _with_scale(result.camera_T_scene.inverse())
     _refuse_vague(solution, result, limits)
     _refuse_far(solution.transform, limits)
-    return Solution(solution, count, pairs.keys_of(result.inliers, scenes))
+    keys = pairs.keys_of(result.inliers, scenes)
+    return Solution(solution, count, keys, pairs.joined(query, scenes[0], result.inliers))
 
 
 @dataclass(frozen=True)
@@ -101,6 +112,8 @@ class _Pairs:
 
     sightings: Sightings
     scenes: NDArray[np.intp]  # [M] numbers of the scenes
+    rows: NDArray[np.intp]  # [M] of the query's points
+    others: NDArray[np.intp]  # [M] of the scenes' landmarks
 
     @classmethod
     def of(
@@ -112,16 +125,14 @@ class _Pairs:
         one direction in the query, whose error is one: the likest landmark stands for all.
         """
         found = [_pairs_of_scene(query, scene, guess) for scene in scenes]
-        rows = np.concatenate([each[0] for each in found])
-        distances = np.concatenate([each[1] for each in found])
-        points = np.concatenate([each[2] for each in found])
-        covariances = np.concatenate([each[3] for each in found])
+        rows, others, distances, points, covariances = map(np.concatenate, zip(*found, strict=True))
         numbers = np.repeat(np.arange(len(found)), [len(each[0]) for each in found])
         order = np.lexsort((distances, rows))
         first = np.append(True, np.diff(rows[order]) > 0)[: len(order)]
         kept = order[first]
-        rays = query.rays[rows[kept]]
-        return cls(Sightings(rays, query.noise, points[kept], covariances[kept]), numbers[kept])
+        rows = rows[kept]
+        sightings = Sightings(query.rays[rows], query.noise, points[kept], covariances[kept])
+        return cls(sightings, numbers[kept], rows, others[kept])
 
     def keys_of(
         self, inliers: NDArray[np.bool_], scenes: Sequence[Scene]
@@ -130,11 +141,17 @@ class _Pairs:
         order = np.argsort(-counts, kind="stable")
         return tuple(scenes[number].key for number in order if counts[number])
 
+    def joined(self, query: Sight, first: Scene, inliers: NDArray[np.bool_]) -> Joined:
+        """Where the query and the first scene's keyframe show the landmarks that agree."""
+        chosen = inliers & (self.scenes == 0)
+        places = first.landmarks.places[self.others[chosen]]
+        return Joined(first.key, query.places[self.rows[chosen]], places)
+
 
 def _pairs_of_scene(
     query: Sight, scene: Scene, guess: RigidTransform | None
-) -> tuple[NDArray[np.intp], Matrix, Matrix, Matrix]:
-    """Rows of the query, distances of the looks, points and covariances in the scene's frame."""
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Matrix, Matrix, Matrix]:
+    """Rows of both, distances of the looks, points and covariances in the scene's frame."""
     landmarks, turn = scene.landmarks, scene.scene_T_anchor.rotation
     points = landmarks.points @ turn.T + scene.scene_T_anchor.translation
     covariances = turn @ landmarks.covariances @ turn.T
@@ -143,7 +160,8 @@ def _pairs_of_scene(
         allowed, ratio = _nearby(query, points, covariances, guess), _GUIDED_RATIO
     rows, others = matched(query.descriptors, landmarks.descriptors, ratio, allowed)
     likeness = np.einsum("ij,ij->i", query.descriptors[rows], landmarks.descriptors[others])
-    return rows, 1.0 - likeness.astype(np.float64), points[others], covariances[others]
+    distances = 1.0 - likeness.astype(np.float64)
+    return rows, others, distances, points[others], covariances[others]
 
 
 def _nearby(

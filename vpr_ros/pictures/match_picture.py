@@ -137,6 +137,8 @@ def _of_match(recognition: Recognition) -> str:
         return "no keyframe"
     best = recognition.candidates[0]
     comparison, text = best.comparison, f"{best.keyframe.name}, similarity {best.similarity:.2f}"
+    if recognition.pose is not None and recognition.pose.inliers >= 0:
+        return f"{text}, pose from {recognition.pose.inliers} points"
     if comparison is None or math.isnan(comparison.score):
         return text
     if comparison.inliers >= 0:

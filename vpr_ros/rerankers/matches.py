@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vpr_ros.datatypes import Comparison, Features, FloatArray, LocalFeatures
+from vpr_ros.datatypes import NO_POINTS, Comparison, Features, FloatArray, LocalFeatures
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]  # rows of the query, rows of the candidate
 Rows = tuple[NDArray[Any], NDArray[Any]]
-_NO_POINTS: FloatArray = np.empty((0, 2), np.float32)
 _SHOWN = 40  # pairs that a person can still tell apart
 
 
@@ -31,7 +30,7 @@ def matched_points(query: Features, candidate: Features, comparison: Comparison)
     show what the network had to read, not what its score is made of.
     """
     if query.local is None or candidate.local is None:
-        return Matches(_NO_POINTS, _NO_POINTS)
+        return Matches(NO_POINTS, NO_POINTS)
     rows: Rows = (comparison.query_rows, comparison.candidate_rows)
     if comparison.inliers < 0 and not len(comparison.query_rows):
         rows = _nearest(query.local, candidate.local)

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import suppress
 
 from vpr_ros.datatypes import KeyframeKey
 from vpr_ros.geometry.bundle import View
@@ -67,10 +69,15 @@ class LandmarkCache:
             return "the keyframe has no pose: map with odometry"
         try:
             anchor = self._sight(key)
-            views = [View(n.key, self._sight(n.key), n.neighbor_T_keyframe) for n in around]
-            return triangulated(anchor, views)
+            return triangulated(anchor, list(self._views(around)))
         except (NoLandmarksError, CameraError) as error:
             return str(error)
+
+    def _views(self, around: list[Neighbor]) -> Iterator[View]:
+        """Those of neighbors that have points: of a map, a part may have been made without."""
+        for each in around:
+            with suppress(NoLandmarksError):
+                yield View(each.key, self._sight(each.key), each.neighbor_T_keyframe)
 
     def _sight(self, key: KeyframeKey) -> Sight:
         if key not in self._sights:

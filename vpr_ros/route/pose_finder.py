@@ -12,6 +12,8 @@ import numpy as np
 from vpr_ros.blas_threads import blas_limit
 from vpr_ros.config import PoseConfig
 from vpr_ros.datatypes import (
+    NO_POINTS,
+    FloatArray,
     Frame,
     KeyframeKey,
     LocalFeatures,
@@ -172,6 +174,7 @@ class PoseFinder:
             np.asarray(robot.covariance, np.float32),
             solution.inliers,
             solution.keys,
+            *_joined(solution, matched),
         )
         scene_T_camera = solution.scene_T_camera
         frame_id = "" if camera is None else camera.frame_id
@@ -179,3 +182,9 @@ class PoseFinder:
             scene_T_camera.transform.as_pose(frame_id), scene_T_camera.covariance
         )
         return Located(estimate, "", True, motion)
+
+
+def _joined(solution: Solution, matched: KeyframeKey) -> tuple[FloatArray, FloatArray]:
+    """The points that the query shares with the matched keyframe, which may have no landmarks."""
+    joined = solution.joined
+    return (joined.query, joined.keyframe) if joined.key == matched else (NO_POINTS, NO_POINTS)

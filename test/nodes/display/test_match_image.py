@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From an answer to the message with its picture."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from node_harness import START_NS, pattern, raw_message
 
 from vpr_ros import pipeline
 from vpr_ros.config import PicturesConfig, PipelineConfig
-from vpr_ros.datatypes import Frame, Query
+from vpr_ros.datatypes import Frame, Pose, PoseEstimate, Query
 from vpr_ros.images import decode_ros_image
 from vpr_ros.nodes.display.answered import Answered
 from vpr_ros.nodes.display.match_image import Gathered, match_image
@@ -70,6 +72,24 @@ def test_attention_changes_the_query_and_nothing_else(seen, gathered):
     differs = (plain != heated).any(axis=2)
     assert differs[:240, :320].mean() > 0.05
     assert not differs[:, 320:].any()
+
+
+def test_the_points_of_a_measured_pose_are_joined_where_there_are_any(line, town, seen):
+    pose = PoseEstimate(Pose((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), "odom"), np.eye(6), 30, ())
+    here, there = (np.full((1, 2), part, np.float32) for part in (0.25, 0.75))
+    joined = replace(pose, query_points=here, match_points=there)
+    points = [
+        Gathered(
+            replace(seen, recognition=replace(seen.recognition, pose=each)),
+            line.recognizer(town),
+            town,
+        ).points
+        for each in (None, pose, joined)
+    ]
+    assert len(points[0].query) > 20
+    assert (points[0].query == points[1].query).all()  # a pose that rests on other keyframes
+    assert (points[2].query == here).all()
+    assert (points[2].candidate == there).all()
 
 
 def test_a_thumbnail_that_is_damaged_or_missing_leaves_its_side_empty(seen, gathered):

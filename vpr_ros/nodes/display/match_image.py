@@ -35,7 +35,7 @@ class Gathered:
         self.thumbnail = b""
         if answered.recognition.candidates:
             first = answered.recognition.candidates[0]
-            self.points = recognizer.matches(answered.query, first)
+            self.points = _pose_points(answered) or recognizer.matches(answered.query, first)
             self.thumbnail = searched.thumbnail(first.keyframe.key)
 
 
@@ -56,6 +56,17 @@ def image_message(image: ImageArray, header: Header) -> Image:
     # An array of bytes is taken over as it is; of anything else every byte would be checked.
     message.data = array("B", image.tobytes())
     return message
+
+
+def _pose_points(answered: Answered) -> Matches | None:
+    """The points that a measured pose rests on, as far as the matched keyframe shows them.
+
+    None without any: what agrees with a homography then says more than nothing.
+    """
+    pose = answered.recognition.pose
+    if pose is None or not len(pose.match_points):
+        return None
+    return Matches(pose.query_points, pose.match_points)
 
 
 def _decoded(thumbnail: bytes) -> ImageArray | None:
