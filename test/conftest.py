@@ -67,6 +67,8 @@ SLOW = (
     "backends/test_export_patches.py::*[[]appsvr-int8]",
     "test_network_pipeline.py::test_patches_of_fourteen_pixels",
     "test_network_pipeline.py::test_maps_of_another_input_are_refused*",
+    "route/test_rendered_poses.py::*fisheye*",
+    "route/test_rendered_poses.py::*[[]night]",
     "test_network_pipeline.py::*[[]transvpr]",
     "test_network_pipeline.py::*[[]r2former]",
     "models/test_r2former.py::test_deit_base",
