@@ -114,8 +114,17 @@ def test_maps_that_tell_no_meters_refuse_and_say_why(town, tmp_path, case):
     refused(street.measured(places[1:3], moment=DAY), why)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="landmarks of keyframes that only approach a wall share a larger error"
-)
-def test_the_end_of_a_drive_before_a_wall(mapped):
-    check(mapped.measured(way(1.0, first=25.0, last=28.0, step=1.0), OTHER))
+# Half of the pairs and more are wrong there, and the landmarks vague; who looks again near the pose
+# that was found finds pairs that bear it out, so that the residuals are small whatever it is.
+TOO_SURE = pytest.mark.xfail(strict=True, reason="too sure before a wall that was only approached")
+END = way(1.0, first=25.0, last=28.0, step=1.0)
+
+
+@TOO_SURE
+def test_another_camera_at_the_end_of_a_drive_before_a_wall(mapped):
+    check(mapped.measured(END, OTHER))
+
+
+@TOO_SURE
+def test_a_pinhole_camera_in_what_a_fisheye_mapped_before_a_wall(town, tmp_path):
+    check(Mapped(town, tmp_path / "m.vprmap", WAY[10:], FISHEYE).measured(END, FRONT))
