@@ -84,7 +84,7 @@ class SecondDrives:
 
     def _way(self, row: int) -> _Way:
         """The neighbors of a keyframe, in order; fewer at the ends of a drive."""
-        same = self._same_camera(row, self._drive_of(row))
+        same = self._same_camera(row, self._table.drive_of(row))
         steps = np.array(_STEPS)
         wanted = int(np.searchsorted(same, row)) + steps
         inside = (wanted >= 0) & (wanted < len(same))
@@ -114,12 +114,9 @@ class SecondDrives:
         ]
 
     def _is_back(self, row: int, similarities: FloatArray) -> bool:
-        drive = self._drive_of(row)
+        drive = self._table.drive_of(row)
         best = int(np.argmax(similarities[drive]))
         return bool(self._table.near(row, drive, self._decision)[best])
-
-    def _drive_of(self, row: int) -> slice:
-        return next(rows for rows in self._table.drives if row < rows.stop)
 
     def _same_camera(self, row: int, drive: slice) -> Numbers:
         """The rows of a drive that were taken by the camera of one of them."""

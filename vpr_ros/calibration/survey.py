@@ -143,7 +143,7 @@ class _Asker:
         return sample._replace(again=best, astray=wrong)
 
     def _answered(self, row: int, query: Features, similarities: FloatArray) -> Sample:
-        drive = next(rows for rows in self._table.drives if row < rows.stop)
+        drive = self._table.drive_of(row)
         here = row - drive.start
         place = self._near(row, drive)
         # What another camera saw of the place, looking another way, is no right answer.

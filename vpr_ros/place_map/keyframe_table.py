@@ -253,6 +253,10 @@ class KeyframeTable:
         """The keyframes in some rows, or all: one object for each, so nothing for every frame."""
         return [self.record(row) for row in (range(self._count) if rows is None else rows)]
 
+    def drive_of(self, row: int) -> slice:
+        """The one of ``drives`` that a row is in."""
+        return next(drive for drive in self.drives if row < drive.stop)
+
     def session_of(self, drive: slice) -> str:
         """The name of the session of one of ``drives``."""
         return self.session_name(int(self.sessions[drive.start]))

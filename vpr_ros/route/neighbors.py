@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from vpr_ros.datatypes import Camera, KeyframeKey
+from vpr_ros.geometry.residuals import logarithm
 from vpr_ros.geometry.transforms import LINK_T_OPTICAL, RigidTransform
 from vpr_ros.place_map import KeyframeTable
 
@@ -53,30 +54,26 @@ def neighbors(table: KeyframeTable, row: int, mount: RigidTransform) -> list[Nei
     here = camera_pose(table, row, mount)
     if here is None:
         return []
-    drive = next(drive for drive in table.drives if drive.start <= row < drive.stop)
-    sides = (range(row - 1, drive.start - 1, -1), range(row + 1, drive.stop))
-    found = [list(_on_side(table, row, side, here, mount)) for side in sides]
-    return [each for side in found for each in side]
+    drive = table.drive_of(row)
+    sides = (range(row - 1, drive.start - 1, -1)[:_STEPS], range(row + 1, drive.stop)[:_STEPS])
+    return [each for side in sides for each in _on_side(table, row, side, here, mount)]
 
 
 def _on_side(
-    table: KeyframeTable, row: int, side: Iterable[int], here: RigidTransform, mount: RigidTransform
+    table: KeyframeTable, row: int, side: range, here: RigidTransform, mount: RigidTransform
 ) -> Iterator[Neighbor]:
     places, taken = [here.translation], 0
-    same = (table.frames == table.frames[row]) & (table.cameras == table.cameras[row])
-    for other in list(side)[:_STEPS]:
-        there = camera_pose(table, other, mount) if same[other] else None
+    frames, cameras = table.frames, table.cameras
+    for other in side:
+        is_same = frames[other] == frames[row] and cameras[other] == cameras[row]
+        there = camera_pose(table, other, mount) if is_same else None
         if there is None:
             continue
         way = np.linalg.norm(np.array(places) - there.translation, axis=1)
         if way[0] > _FAR or taken == _A_SIDE:
             return
         motion = there.inverse() @ here
-        if way.min() >= _APART and _angle(motion) < _TURNED:
+        if way.min() >= _APART and np.linalg.norm(logarithm(motion.rotation)) < _TURNED:
             taken += 1
             places.append(there.translation)
             yield Neighbor(table.key(other), motion)
-
-
-def _angle(motion: RigidTransform) -> float:
-    return float(np.arccos(np.clip(0.5 * (motion.rotation.trace() - 1.0), -1.0, 1.0)))

@@ -144,7 +144,7 @@ class PoseFinder:
         near = sorted(table.rows_of(adjusted).tolist(), key=lambda other: abs(other - row))
         near = near[: 2 * _NEXT] or [row + n for n in range(-_NEXT, _NEXT + 1)]
         near += table.rows_of(keys).tolist()
-        drive = next(drive for drive in table.drives if drive.start <= row < drive.stop)
+        drive = table.drive_of(row)
         for other in dict.fromkeys(near):
             in_drive = drive.start <= other < drive.stop and 0 < abs(other - row) <= _CLOSE
             if not in_drive or table.frames[other] != table.frames[row]:

@@ -283,5 +283,6 @@ class Session:
 def _unanswered(frame: Frame, error: NothingShownError) -> Recognition:
     """The answer to an image that shows nothing."""
     reason, cause = str(error), Cause.NOTHING_SHOWN
-    unknown = Recognition(frame.stamp_ns, Verdict.UNKNOWN, reason, 0.0, (), {}, cause)
-    return replace(unknown, pose_reason=NOT_SURE)
+    return Recognition(
+        frame.stamp_ns, Verdict.UNKNOWN, reason, 0.0, (), {}, cause, pose_reason=NOT_SURE
+    )
