@@ -38,7 +38,7 @@ def test_a_camera_that_is_not_known_gives_no_directions():
 def test_the_same_descriptors_find_each_other():
     left = looks(50)
     order = np.random.default_rng(3).permutation(50)
-    rows, others = matched(left, left[order], 0.8)
+    rows, others = matched(left @ left[order].T, 0.8)
     np.testing.assert_array_equal(rows, np.arange(50))
     np.testing.assert_array_equal(order[others], rows)
 
@@ -46,18 +46,18 @@ def test_the_same_descriptors_find_each_other():
 def test_what_looks_alike_twice_is_not_matched():
     left = looks(4)
     right = np.vstack([left, left[:1]])
-    rows, _ = matched(left, right, 0.9)
+    rows, _ = matched(left @ right.T, 0.9)
     assert rows.tolist() == [1, 2, 3]
 
 
 def test_only_what_is_allowed_is_matched():
     left, allowed = looks(4), np.eye(4, dtype=bool)
     allowed[2, 2] = False
-    assert matched(left, left, 0.9, allowed)[0].tolist() == [0, 1, 3]
-    assert matched(left, left, 0.9, np.zeros((4, 4), bool))[0].tolist() == []
+    assert matched(left @ left.T, 0.9, allowed)[0].tolist() == [0, 1, 3]
+    assert matched(left @ left.T, 0.9, np.zeros((4, 4), bool))[0].tolist() == []
 
 
 @pytest.mark.parametrize(("left", "right"), [(0, 3), (3, 0), (0, 0), (1, 1)])
 def test_few_descriptors_are_no_error(left, right):
-    rows, others = matched(looks(left), looks(right), 0.9)
+    rows, others = matched(looks(left) @ looks(right).T, 0.9)
     assert len(rows) == len(others) == min(left, right)

@@ -224,11 +224,12 @@ def _matches(anchor: Sight, view: View) -> tuple[NDArray[np.intp], NDArray[np.in
     normals = np.cross(motion.translation, anchor.rays @ motion.rotation.T)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
     beside = np.abs(normals @ view.sight.rays.T) < _MARGIN
-    left, right = matched(anchor.descriptors, view.sight.descriptors, _RATIO)
+    likeness = anchor.descriptors @ view.sight.descriptors.T
+    left, right = matched(likeness, _RATIO)
     if len(left) >= _ENOUGH and beside[left, right].mean() < _HONEST:
         nothing = np.empty(0, np.intp)
         return nothing, nothing
-    return matched(anchor.descriptors, view.sight.descriptors, _RATIO, beside)
+    return matched(likeness, _RATIO, beside)
 
 
 def _nearest(rays: Matrix, seen: Flags, transforms: Sequence[RigidTransform]) -> Matrix:

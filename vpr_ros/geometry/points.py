@@ -59,25 +59,22 @@ class Sight:
 
 
 def matched(
-    left: FloatArray, right: FloatArray, ratio: float, allowed: Allowed | None = None
+    likeness: FloatArray, ratio: float, allowed: Allowed | None = None
 ) -> tuple[Rows, Rows]:
-    """Pairs of rows that are each other's nearest, and clearly nearer than the next one.
+    """Pairs of descriptors that are each other's nearest, and clearly nearer than the next one.
 
     Args:
-        left: descriptors of norm 1, [N, C].
-        right: likewise, [M, C].
+        likeness: inner products of descriptors of norm 1, the left's with the right's, [N, M].
         ratio: largest distance to the nearest one as a part of that to the next (Lowe, 2004).
         allowed: which pairs may be, [N, M]; all without it.
 
     Returns:
-        Rows of both, [P] each, ascending in those of the left.
+        Their rows and columns, [P] each, ascending in the rows.
     """
-    if not (len(left) and len(right)):
+    if not likeness.size:
         return np.empty(0, np.intp), np.empty(0, np.intp)
-    likeness = left @ right.T
-    if allowed is not None:
-        likeness = np.where(allowed, likeness, np.float32(-2.0))
-    rows = np.arange(len(left))
+    likeness = likeness.copy() if allowed is None else np.where(allowed, likeness, np.float32(-2.0))
+    rows = np.arange(len(likeness))
     nearest = likeness.argmax(axis=1)
     best = likeness[rows, nearest]
     likeness[rows, nearest] = -3.0

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from vpr_ros.geometry.cameras import Matrix
 from vpr_ros.geometry.landmarks import Landmarks
 from vpr_ros.geometry.points import Sight, matched
 from vpr_ros.geometry.refinement import Refined, Sightings, refined
+from vpr_ros.geometry.residuals import logarithm
 from vpr_ros.geometry.transforms import RelativePose, RigidTransform
 
 MISSING = "poselib is not installed: pip install poselib"
@@ -62,6 +64,18 @@ class Scene:
     landmarks: Landmarks
     scene_T_anchor: RigidTransform  # the scene's frame is the matched keyframe's optical frame
 
+    @cached_property
+    def points(self) -> Matrix:
+        """The landmarks in the scene's frame, [L, 3] meters."""
+        turn = self.scene_T_anchor.rotation
+        return np.asarray(self.landmarks.points @ turn.T + self.scene_T_anchor.translation)
+
+    @cached_property
+    def covariances(self) -> Matrix:
+        """Theirs, [L, 3, 3] m^2."""
+        turn = self.scene_T_anchor.rotation
+        return np.asarray(turn @ self.landmarks.covariances @ turn.T)
+
 
 @dataclass(frozen=True)
 class Joined:
@@ -88,12 +102,13 @@ def solve(query: Sight, scenes: Sequence[Scene], limits: PoseConfig) -> Solution
     Raises:
         NoPoseError: it cannot be told, and why.
     """
-    pairs = _Pairs.of(query, scenes)
+    looks = [query.descriptors @ scene.landmarks.descriptors.T for scene in scenes]
+    pairs = _Pairs.of(query, scenes, looks)
     _refuse_few(len(pairs.sightings), limits, "points match landmarks")
     start = _sampled(pairs.sightings)
     result = refined(pairs.sightings, start)
     _refuse_few(int(result.inliers.sum()), limits, "points agree with one pose")
-    again = _Pairs.of(query, scenes, result.camera_T_scene.transform)
+    again = _Pairs.of(query, scenes, looks, result.camera_T_scene.transform)
     if len(again.sightings) >= int(result.inliers.sum()):
         pairs, result = again, refined(again.sightings, result.camera_T_scene.transform)
     count = int(result.inliers.sum())
@@ -117,14 +132,23 @@ class _Pairs:
 
     @classmethod
     def of(
-        cls, query: Sight, scenes: Sequence[Scene], guess: RigidTransform | None = None
+        cls,
+        query: Sight,
+        scenes: Sequence[Scene],
+        looks: Sequence[FloatArray],
+        guess: RigidTransform | None = None,
     ) -> _Pairs:
         """Pairs by their looks; with a guess of the pose, among those that it lets see each other.
+
+        ``looks`` are the inner products of the descriptors, [N, L] for each scene.
 
         One point seen by several keyframes makes several landmarks, whose errors are others, and
         one direction in the query, whose error is one: the likest landmark stands for all.
         """
-        found = [_pairs_of_scene(query, scene, guess) for scene in scenes]
+        found = [
+            _pairs_of_scene(query, scene, likeness, guess)
+            for scene, likeness in zip(scenes, looks, strict=True)
+        ]
         rows, others, distances, points, covariances = map(np.concatenate, zip(*found, strict=True))
         numbers = np.repeat(np.arange(len(found)), [len(each[0]) for each in found])
         order = np.lexsort((distances, rows))
@@ -149,29 +173,23 @@ class _Pairs:
 
 
 def _pairs_of_scene(
-    query: Sight, scene: Scene, guess: RigidTransform | None
+    query: Sight, scene: Scene, likeness: FloatArray, guess: RigidTransform | None
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], Matrix, Matrix, Matrix]:
     """Rows of both, distances of the looks, points and covariances in the scene's frame."""
-    landmarks, turn = scene.landmarks, scene.scene_T_anchor.rotation
-    points = landmarks.points @ turn.T + scene.scene_T_anchor.translation
-    covariances = turn @ landmarks.covariances @ turn.T
     allowed, ratio = None, _RATIO
     if guess is not None:
-        allowed, ratio = _nearby(query, points, covariances, guess), _GUIDED_RATIO
-    rows, others = matched(query.descriptors, landmarks.descriptors, ratio, allowed)
-    likeness = np.einsum("ij,ij->i", query.descriptors[rows], landmarks.descriptors[others])
-    distances = 1.0 - likeness.astype(np.float64)
-    return rows, others, distances, points[others], covariances[others]
+        allowed, ratio = _nearby(query, scene, guess), _GUIDED_RATIO
+    rows, others = matched(likeness, ratio, allowed)
+    distances = 1.0 - likeness[rows, others].astype(np.float64)
+    return rows, others, distances, scene.points[others], scene.covariances[others]
 
 
-def _nearby(
-    query: Sight, points: Matrix, covariances: Matrix, camera_T_scene: RigidTransform
-) -> NDArray[np.bool_]:
+def _nearby(query: Sight, scene: Scene, camera_T_scene: RigidTransform) -> NDArray[np.bool_]:
     """Which directions lie near which landmarks, [N, L]."""
-    seen = points @ camera_T_scene.rotation.T + camera_T_scene.translation
+    seen = scene.points @ camera_T_scene.rotation.T + camera_T_scene.translation
     depths = np.maximum(np.linalg.norm(seen, axis=1), 1e-6)
     chords = 2.0 - 2.0 * (query.rays @ (seen / depths[:, None]).T)
-    largest = np.linalg.eigvalsh(covariances)[:, -1]
+    largest = np.linalg.eigvalsh(scene.covariances)[:, -1]
     # Across the line of sight a landmark is known better than along it.
     radius = _NEARBY * query.noise + np.minimum(np.sqrt(largest) / depths, 2.0 * query.noise)
     return np.asarray(chords < radius * radius)
@@ -251,7 +269,7 @@ def _refuse_vague(pose: RelativePose, result: Refined, limits: PoseConfig) -> No
 
 def _refuse_far(pose: RigidTransform, limits: PoseConfig) -> None:
     way = float(np.linalg.norm(pose.translation))
-    turn = math.acos(max(-1.0, min(1.0, 0.5 * (float(pose.rotation.trace()) - 1.0))))
+    turn = float(np.linalg.norm(logarithm(pose.rotation)))
     if way > limits.max_distance or turn > limits.max_angle:
         raise NoPoseError(
             f"the pose lies {way:.1f} m and {math.degrees(turn):.0f} degrees from the keyframe"
