@@ -68,14 +68,10 @@ def driven(
                 taken = 1e3 * (time.process_time() - begun)
                 times[answer.verdict is Verdict.ACCEPTED].append(taken)
                 answers.append(answer)
-            tracks = [bag.trajectory(truth) if has(bag, truth) else [] for bag in (first, second)]
-            known = Truth(*tracks)
+            bags = (first, second)
+            known = Truth(*(bag.trajectory(truth) if truth in bag.topics else [] for bag in bags))
             pose_of = session.maps.searched.table.pose_of
             return times, pose_errors(answers, pose_of, known.map_pose, known.query_pose)
-
-
-def has(bag: BagReader, topic: str) -> bool:
-    return topic in bag.topics
 
 
 def median(times: list[float]) -> float:

@@ -23,10 +23,10 @@ class ImageEntry(NamedTuple):
     """Where one image is in its bag."""
 
     stamp_ns: int  # of its header
-    frame_id: str  # of its header
     log_ns: int  # when it was recorded
     position: int  # how many images of the topic come before it
     repeat: int  # how many of those right before it were recorded at the same time
+    frame_id: str  # of its header
 
 
 def image_entries(bag: BagFile, topic: Topic) -> list[ImageEntry]:
@@ -36,7 +36,7 @@ def image_entries(bag: BagFile, topic: Topic) -> list[ImageEntry]:
         is_repeat = bool(entries) and entries[-1].log_ns == log_ns
         repeat = entries[-1].repeat + 1 if is_repeat else 0
         stamp_ns, frame_id = _header(data)
-        entries.append(ImageEntry(stamp_ns or log_ns, frame_id, log_ns, position, repeat))
+        entries.append(ImageEntry(stamp_ns or log_ns, log_ns, position, repeat, frame_id))
     return entries
 
 

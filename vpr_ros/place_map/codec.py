@@ -10,9 +10,10 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vpr_ros.datatypes import FloatArray, LocalFeatures
 from vpr_ros.errors import MapError
@@ -54,8 +55,7 @@ class FloatCodec:
 
     def rounded(self, descriptors: FloatArray) -> FloatArray:
         """Descriptors as they come back, float32 [N, C]; those that do not fit stay."""
-        with np.errstate(over="ignore"):
-            stored = descriptors.astype(self.dtype)
+        stored = self._narrowed(descriptors)
         return np.where(np.isfinite(stored), stored, descriptors).astype(np.float32)
 
     def encode(self, descriptors: FloatArray) -> bytes:
@@ -64,8 +64,7 @@ class FloatCodec:
         Raises:
             MapError: A value is too large for this width.
         """
-        with np.errstate(over="ignore"):
-            stored = descriptors.astype(self.dtype)
+        stored = self._narrowed(descriptors)
         if not np.isfinite(stored).all():
             largest = np.abs(descriptors).max()
             raise MapError(
@@ -77,6 +76,11 @@ class FloatCodec:
     def decode(self, payload: memoryview, rows: int, columns: int) -> FloatArray:
         """Turn bytes of the right size back into descriptors, float32 [N, C]."""
         return _floats(payload, self.dtype).reshape(rows, columns)
+
+    def _narrowed(self, descriptors: FloatArray) -> NDArray[np.floating[Any]]:
+        """In this width; infinite where they do not fit."""
+        with np.errstate(over="ignore"):
+            return descriptors.astype(self.dtype)
 
 
 CODECS: dict[str, Codec] = {

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from vpr_ros.datatypes import KeyframeKey, Pose, PoseEstimate, Recognition, Verdict
 from vpr_ros.evaluation.metrics.localization import BUCKETS, Errors, error_percentiles
+from vpr_ros.geometry.residuals import difference
 from vpr_ros.geometry.transforms import RigidTransform
 
 Reals = NDArray[np.float64]
@@ -138,21 +139,7 @@ def _placed(answer: Recognition | None, pose_of: PoseOf, map_pose: PoseAt) -> Po
 
 def _error(estimate: PoseEstimate, true_pose: RigidTransform) -> tuple[float, float, float]:
     """Meters, radians, and the error squared, normalized by the covariance."""
-    measured = RigidTransform.of_pose(estimate.map_T_base)
-    shift = measured.translation - true_pose.translation
-    turn = _rotation_vector(measured.rotation @ true_pose.rotation.T)
-    error = np.concatenate([shift, turn])
+    error = difference(RigidTransform.of_pose(estimate.map_T_base), true_pose)
     covariance = np.asarray(estimate.covariance, np.float64)
     normalized = float(error @ np.linalg.solve(covariance, error))
-    return float(np.linalg.norm(shift)), float(np.linalg.norm(turn)), normalized
-
-
-def _rotation_vector(rotation: Reals) -> Reals:
-    """Axis times angle of a rotation matrix, [3]; the axis of half turns is left to chance."""
-    r = rotation
-    twice_sine = np.array([r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]])
-    sine, cosine = float(np.linalg.norm(twice_sine)) / 2.0, (float(r.trace()) - 1.0) / 2.0
-    turn = math.atan2(sine, cosine)
-    if sine < 1e-12:
-        return twice_sine / 2.0 if cosine > 0.0 else np.array([turn, 0.0, 0.0])
-    return np.asarray(twice_sine / (2.0 * sine) * turn)
+    return float(np.linalg.norm(error[:3])), float(np.linalg.norm(error[3:])), normalized
